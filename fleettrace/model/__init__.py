@@ -1,0 +1,1 @@
+"""The vocabulary as frozen dataclasses and enums: hosts, jobs, runs, parts."""

@@ -1,0 +1,50 @@
+"""Hosts: what an agent says of its machine, and what the controller knows of the host."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Host", "HostFacts"]
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What an agent knows of the machine that it runs on.
+
+    ``scope`` is the cgroup v2 path that is "the host" (empty: the whole machine); ``unfit_reason`` says why no
+    trace can run here (empty: fit); ``tools`` maps a tool's name to the digest that this host has.
+    """
+
+    kernel_release: str
+    kernel_build: str
+    arch: str
+    cpu_count: int
+    btf_sha256: str = ""
+    backend: str = "bcc"
+    agent_version: str = ""
+    capabilities: tuple[str, ...] = ()
+    scope: str = ""
+    tools: Mapping[str, str] = field(default_factory=dict)
+    boot_id: str = ""
+    unfit_reason: str = ""
+
+    @property
+    def host_class(self) -> str:
+        """Hosts of one class cost alike: same kernel build, architecture and CPU count; one canary speaks for them."""
+        return f"{self.kernel_release} {self.kernel_build}/{self.arch}/{self.cpu_count}cpu/{self.backend}"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A host as the controller knows it; ``missing_reason`` says why it is not connected."""
+
+    name: str
+    labels: Mapping[str, str]
+    facts: HostFacts
+    connected: bool
+    last_seen_ms: int
+    missing_reason: str = ""
+
+    @property
+    def host_class(self) -> str:
+        """See :attr:`HostFacts.host_class`."""
+        return self.facts.host_class

@@ -1,0 +1,219 @@
+"""Jobs: one tool on many hosts, bounded; as it stands now, with the evidence for what was decided."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from fleettrace.model.run import Part, RunCost, RunKey, RunKind
+from fleettrace.snapshot import EMPTY, Snapshot
+
+__all__ = [
+    "CanaryCheck",
+    "Coverage",
+    "Decision",
+    "HostPart",
+    "Job",
+    "JobResult",
+    "JobSpec",
+    "JobState",
+    "Run",
+    "RunState",
+    "Suspect",
+    "Verdict",
+    "Wave",
+]
+
+
+class JobState(StrEnum):
+    """Where a job stands. docs/states.md has the table."""
+
+    REFUSED = "refused"
+    """Policy said no; nothing was started."""
+    CHECKING = "checking"
+    """The frequency check runs on the canary of each class."""
+    TRACING = "tracing"
+    """Waves run."""
+    STOPPING = "stopping"
+    """Runs were told to stop; their parts are awaited."""
+    DONE = "done"
+    HELD = "held"
+    """The canary was too quiet to judge, and nobody promoted."""
+    ABORTED = "aborted"
+    """The gate said no: too costly, or a wave went wrong."""
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    """No host could be measured."""
+    INTERRUPTED = "interrupted"
+    """The controller was restarted while the job ran; finished parts are kept."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job will change no more."""
+        return self not in {JobState.CHECKING, JobState.TRACING, JobState.STOPPING}
+
+
+class RunState(StrEnum):
+    """Where a run stands, as the controller sees it."""
+
+    STARTING = "starting"
+    """The order was sent; no probe is known to be attached."""
+    RUNNING = "running"
+    STOPPING = "stopping"
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    LOST = "lost"
+    """The host was not heard of again in time."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run will change no more (a late part may still arrive for a lost one)."""
+        return self not in {RunState.STARTING, RunState.RUNNING, RunState.STOPPING}
+
+
+class Verdict(StrEnum):
+    """What a gate said."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    PROMOTE = "promote"
+    HOLD = "hold"
+    ABORT = "abort"
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """What was asked for and granted; fixed for the job's life.
+
+    ``targets`` are the hosts that the selector matched when the job was submitted; ``missing`` those of
+    them that could not take part from the start, with the reason.
+    """
+
+    job_id: str
+    tool: str
+    digest: str
+    params: Mapping[str, int]
+    selector: str
+    duration_ms: int
+    team: str
+    operator: str
+    promote: bool
+    created_at_ms: int
+    targets: tuple[str, ...]
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryCheck:
+    """The evidence of one frequency check and what the gate made of it; cost is in percent of one CPU."""
+
+    host: str
+    host_class: str
+    verdict: Verdict = Verdict.PENDING
+    reason: str = ""
+    window_s: float = 0.0
+    events_per_s: float = 0.0
+    events_per_s_per_cpu: tuple[float, ...] = ()
+    hits_per_s: float = 0.0
+    predicted_cpu_pct: float = 0.0
+    budget_cpu_pct: float = 0.0
+    budget_events_per_s: float = 0.0
+    overridden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """Hosts that start together; ``started_at_ms`` 0: not yet."""
+
+    hosts: tuple[str, ...]
+    started_at_ms: int = 0
+    verdict: Verdict = Verdict.PENDING
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run as the controller sees it. ``elapsed_ms`` counts from the first attached probe, on the host."""
+
+    key: RunKey
+    kind: RunKind
+    state: RunState
+    sent_at_ms: int
+    deadline_ms: int
+    reason: str = ""
+    elapsed_ms: int = 0
+    cost: RunCost = field(default_factory=RunCost)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Something that was decided: by policy, a gate or an operator; kept for ever."""
+
+    at_ms: int
+    kind: str
+    verdict: str
+    reason: str
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it stands."""
+
+    spec: JobSpec
+    state: JobState
+    reason: str = ""
+    finished_at_ms: int = 0
+    canaries: tuple[CanaryCheck, ...] = ()
+    waves: tuple[Wave, ...] = ()
+    runs: Mapping[RunKey, Run] = field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of the fleet the answer speaks for, and what was not seen."""
+
+    targeted: int
+    answered: int
+    missing: tuple[tuple[str, str], ...] = ()
+    """(host, reason), by host."""
+    partial: tuple[tuple[str, str], ...] = ()
+    """(host, reason) of hosts whose part ended early."""
+    lost_events: int = 0
+    truncated_stacks: int = 0
+    window_skew_ms: int = 0
+    """Between the first and the last start of a host's window, by the hosts' clocks."""
+    replayed: tuple[str, ...] = ()
+    """Hosts whose part is a recording and not this kernel."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostPart:
+    """A part with what is known of its host."""
+
+    part: Part
+    labels: Mapping[str, str]
+    host_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A host that differs from the others; ``verdict`` is ``suspect`` or, with too few hosts to judge, ``ranking``."""
+
+    host: str
+    score: float
+    verdict: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """A job with everything that was measured."""
+
+    job: Job
+    coverage: Coverage
+    merged: Snapshot = EMPTY
+    hosts: tuple[HostPart, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
+    readings: tuple[str, ...] = ()

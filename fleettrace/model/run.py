@@ -1,0 +1,106 @@
+"""Runs: one job on one host, tried once; what came of it and what it cost."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from fleettrace.snapshot import EMPTY, Snapshot
+
+__all__ = ["Part", "RunCost", "RunKey", "RunKind", "RunLimits", "RunOutcome", "StartRun"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RunKey:
+    """Identity of a run; a host runs each key at most once."""
+
+    job_id: str
+    host: str
+    attempt: int
+
+    def __str__(self) -> str:
+        return f"{self.job_id}/{self.host}/{self.attempt}"
+
+
+class RunKind(StrEnum):
+    """What a run is for."""
+
+    FREQUENCY_CHECK = "frequency_check"
+    """The same probes with the same filters, counting only."""
+    TRACE = "trace"
+
+
+class RunOutcome(StrEnum):
+    """How a run ended, as its host says."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    """Ended early; what was measured until then is in the part."""
+    FAILED = "failed"
+    """Nothing was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCost:
+    """What a run has cost its host, counted since the probes were attached.
+
+    ``hits``: probe firings before any filter; ``events``: hits that passed; ``lost_events``: events that are not
+    in the snapshot (full map, stack collision); ``bpf_run_time_ns``: the kernel's own count, 0 when its
+    statistics are off.
+    """
+
+    hits: int = 0
+    events: int = 0
+    events_per_cpu: tuple[int, ...] = ()
+    lost_events: int = 0
+    truncated_stacks: int = 0
+    map_bytes: int = 0
+    child_cpu_us: int = 0
+    child_peak_rss_bytes: int = 0
+    bpf_run_time_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What a run may take; the lower of the controller's and the host's holds.
+
+    ``max_cpu_pct`` is in percent of one CPU, summed over all CPUs.
+    """
+
+    duration_ms: int
+    max_events_per_s: int
+    max_map_bytes: int
+    max_cpu_pct: float
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """The order to run; a host that gets it after ``expires_at_ms`` (Unix) does not start."""
+
+    run: RunKey
+    kind: RunKind
+    tool: str
+    digest: str
+    params: dict[str, int]
+    limits: RunLimits
+    expires_at_ms: int
+    team: str = ""
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The result of one run. Interim parts (not ``final``) replace each other; a final one is kept until acknowledged.
+
+    ``started_at_ms`` (Unix, the host's clock) is when the last probe was attached; ``duration_ms`` how long it was.
+    """
+
+    run: RunKey
+    kind: RunKind
+    outcome: RunOutcome
+    reason: str
+    backend: str
+    started_at_ms: int
+    duration_ms: int
+    cost: RunCost = field(default_factory=RunCost)
+    snapshot: Snapshot = EMPTY
+    final: bool = True

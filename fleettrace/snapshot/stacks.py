@@ -1,0 +1,59 @@
+"""Folded stacks: a value per chain of frames. A commutative monoid per (frames, unit)."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fleettrace.errors import Malformed, SnapshotMismatch
+
+__all__ = ["KERNEL_SUFFIX", "MAX_FRAMES", "Stack", "merge_stacks", "stack_hash"]
+
+KERNEL_SUFFIX = "_[k]"
+"""Marks a kernel frame, as the folded format of the flame graph tools does."""
+
+MAX_FRAMES = 1024
+MAX_FRAME_CHARS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """``value`` of ``unit`` was seen with these frames, root first (the process' name, then its outermost call)."""
+
+    frames: tuple[str, ...]
+    value: int
+    unit: str
+
+    def check_valid(self) -> None:
+        """Raise :class:`Malformed` unless within bounds."""
+        if not 1 <= len(self.frames) <= MAX_FRAMES:
+            raise Malformed(f"a stack has 1 to {MAX_FRAMES} frames, not {len(self.frames)}")
+        if any(not frame or len(frame) > MAX_FRAME_CHARS for frame in self.frames):
+            raise Malformed(f"a frame has 1 to {MAX_FRAME_CHARS} characters")
+        if self.value < 1 or not self.unit:
+            raise Malformed("a stack needs a value of at least 1 and a unit")
+
+
+def stack_hash(frames: tuple[str, ...]) -> bytes:
+    """Content address of a chain of frames: 16 bytes, the same on every host.
+
+    Each frame is preceded by its length, so that no separator inside a frame can make two chains alike.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for frame in frames:
+        data = frame.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(4, "little"))
+        digest.update(data)
+    return digest.digest()
+
+
+def merge_stacks(stacks: Iterable[Stack]) -> tuple[Stack, ...]:
+    """Add values up, chain by chain. Raises :class:`SnapshotMismatch` when units differ."""
+    sums: Counter[tuple[str, ...]] = Counter()
+    units: set[str] = set()
+    for stack in stacks:
+        units.add(stack.unit)
+        sums[stack.frames] += stack.value
+    if len(units) > 1:
+        raise SnapshotMismatch(f"cannot merge stacks in {' and '.join(sorted(units))}")
+    return tuple(Stack(frames, sums[frames], unit) for unit in units for frames in sorted(sums))

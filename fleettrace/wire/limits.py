@@ -1,0 +1,40 @@
+"""Bounds that both ends of the wire keep, in one place."""
+
+__all__ = [
+    "CHANNEL_OPTIONS",
+    "HEARTBEAT_MS",
+    "LEASE_MS",
+    "MAX_MESSAGE_BYTES",
+    "PROTOCOL_VERSION",
+    "SERVER_OPTIONS",
+    "SILENCE_MS",
+]
+
+PROTOCOL_VERSION = 1
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""The largest message that either end takes."""
+
+HEARTBEAT_MS = 2_000
+"""Each side of an agent's stream says something at least this often."""
+
+SILENCE_MS = 3 * HEARTBEAT_MS
+"""A peer that was silent for this long is taken for gone."""
+
+LEASE_MS = 10_000
+"""A run ends when its agent has heard nothing from the controller for this long."""
+
+_SIZES = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+)
+
+CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = _SIZES
+"""Options of every client channel."""
+
+SERVER_OPTIONS: tuple[tuple[str, int | str], ...] = (
+    *_SIZES,
+    # Two servers on one port would each get some of the agents: a taken port must be an error.
+    ("grpc.so_reuseport", 0),
+)
+"""Options of the controller's server."""
