@@ -1,0 +1,1 @@
+"""The controller: schedules jobs, judges canaries, merges parts."""

@@ -1,0 +1,94 @@
+"""What can happen to a job, and what it can ask for. Times are Unix milliseconds of the controller's clock."""
+
+from dataclasses import dataclass
+
+from fleettrace.model.run import RunCost, RunKey, RunOutcome, StartRun
+
+__all__ = [
+    "CancelAsked",
+    "Event",
+    "HostGone",
+    "HostReturned",
+    "Instruction",
+    "RunEnded",
+    "RunProgressed",
+    "SendStart",
+    "SendStop",
+    "TimePassed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgressed:
+    """A host reports a live run; the first report says that its probes are attached."""
+
+    at_ms: int
+    key: RunKey
+    elapsed_ms: int
+    cost: RunCost
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """A host's final part is durable."""
+
+    at_ms: int
+    key: RunKey
+    outcome: RunOutcome
+    reason: str
+    duration_ms: int
+    cost: RunCost
+
+
+@dataclass(frozen=True, slots=True)
+class HostGone:
+    """A host's connection ended; its runs may go on until their lease or duration is over."""
+
+    at_ms: int
+    host: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HostReturned:
+    """A host connected again, with these runs still alive or their parts still unsent."""
+
+    at_ms: int
+    host: str
+    keys: frozenset[RunKey]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """An operator wants the job to end now."""
+
+    at_ms: int
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """Nothing but time."""
+
+    at_ms: int
+
+
+Event = RunProgressed | RunEnded | HostGone | HostReturned | CancelAsked | TimePassed
+
+
+@dataclass(frozen=True, slots=True)
+class SendStart:
+    """Tell a host to run."""
+
+    order: StartRun
+
+
+@dataclass(frozen=True, slots=True)
+class SendStop:
+    """Tell a host to end a run and hand in what it has."""
+
+    key: RunKey
+    reason: str
+
+
+Instruction = SendStart | SendStop

@@ -1,0 +1,93 @@
+"""The gates: from what was measured to Promote, Hold or Abort, with every number and limit named."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from controller.scheduler.terms import JobTerms
+from fleettrace.model.job import CanaryCheck, Run, RunState, Verdict
+from fleettrace.model.run import RunCost
+
+__all__ = ["judge_canary", "judge_wave"]
+
+MAX_LOST_SHARE = 0.5
+"""A wave that lost more than this share of its hosts is the last one: the trace may be what took them."""
+
+
+def judge_canary(check: CanaryCheck, cost: RunCost, window_ms: int, terms: JobTerms, *, promote: bool) -> CanaryCheck:
+    """Judge one frequency check.
+
+    Abort: over the budget, whatever the operator says. Hold: fewer events than ``terms.min_events`` (silence
+    is not a pass), unless the tool samples at a rate of its own, which bounds its cost on any host; ``promote``
+    turns a Hold into a Promote and marks it as overridden.
+    """
+    window_s = max(window_ms, 1) / 1000
+    hits_per_s, events_per_s = cost.hits / window_s, cost.events / window_s
+    limits = terms.limits
+    if terms.max_hits_per_s_per_cpu is not None:
+        bound = terms.max_hits_per_s_per_cpu * max(len(cost.events_per_cpu), 1)
+        predicted_pct = terms.cpu_pct(bound, bound)
+        how = f"at most {bound:,.0f} samples/s"
+    else:
+        predicted_pct = terms.cpu_pct(hits_per_s, events_per_s)
+        how = f"{events_per_s:,.0f} events/s ({hits_per_s:,.0f} probe hits/s)"
+    judged = replace(
+        check,
+        window_s=window_s,
+        events_per_s=events_per_s,
+        events_per_s_per_cpu=tuple(count / window_s for count in cost.events_per_cpu),
+        hits_per_s=hits_per_s,
+        predicted_cpu_pct=predicted_pct,
+        budget_cpu_pct=limits.max_cpu_pct,
+        budget_events_per_s=float(limits.max_events_per_s),
+    )
+    seen = f"{' + '.join(terms.probes)} on {check.host}: {how}, {predicted_pct:.2f}% of one CPU"
+    if predicted_pct > limits.max_cpu_pct:
+        reason = f"{seen}, over the limit of {limits.max_cpu_pct:g}% ({terms.rule})"
+        return replace(judged, verdict=Verdict.ABORT, reason=reason)
+    if events_per_s > limits.max_events_per_s:
+        reason = f"{seen}, over the limit of {limits.max_events_per_s:,} events/s ({terms.rule})"
+        return replace(judged, verdict=Verdict.ABORT, reason=reason)
+    if cost.events < terms.min_events and terms.max_hits_per_s_per_cpu is None:
+        quiet = (
+            f"only {cost.events} events in {window_s:.3g} s on {check.host}; "
+            f"at least {terms.min_events} are needed to judge"
+        )
+        if not promote:
+            return replace(judged, verdict=Verdict.HOLD, reason=quiet)
+        return replace(judged, verdict=Verdict.PROMOTE, reason=f"{quiet}; promoted by the operator", overridden=True)
+    return replace(judged, verdict=Verdict.PROMOTE, reason=f"{seen}, within the limit of {limits.max_cpu_pct:g}%")
+
+
+def judge_wave(runs: Sequence[Run], terms: JobTerms, *, first: bool) -> tuple[Verdict, str]:
+    """Judge a wave by what its runs have measured so far; Promote lets the next one start.
+
+    A host that said why it could not run is no danger to the others, and they still answer; one that was not heard
+    of again may be. The ``first`` wave, that of the canaries, must have measured something.
+    """
+    limits = terms.limits
+    for run in runs:
+        if run.elapsed_ms <= 0:
+            continue
+        events_per_s = run.cost.events * 1000 / run.elapsed_ms
+        cpu_pct = terms.cpu_pct(run.cost.hits * 1000 / run.elapsed_ms, events_per_s)
+        if cpu_pct > limits.max_cpu_pct:
+            return Verdict.ABORT, (
+                f"{run.key.host} measured {cpu_pct:.2f}% of one CPU, over the limit of "
+                f"{limits.max_cpu_pct:g}% ({terms.rule})"
+            )
+        if events_per_s > limits.max_events_per_s:
+            return Verdict.ABORT, (
+                f"{run.key.host} measured {events_per_s:,.0f} events/s, over the limit of "
+                f"{limits.max_events_per_s:,} ({terms.rule})"
+            )
+    lost = [run for run in runs if run.state is RunState.LOST]
+    if len(lost) > MAX_LOST_SHARE * len(runs):
+        return Verdict.ABORT, (
+            f"{len(lost)} of {len(runs)} hosts of the wave were lost while tracing; "
+            f"{lost[0].key.host}: {lost[0].reason}"
+        )
+    failed = [run for run in runs if run.state in {RunState.FAILED, RunState.LOST}]
+    if first and len(failed) == len(runs):
+        return Verdict.ABORT, f"no canary could be traced; {failed[0].key.host}: {failed[0].reason}"
+    measured = len(runs) - len(failed)
+    return Verdict.PROMOTE, f"{measured} of {len(runs)} hosts measured within {limits.max_cpu_pct:g}% of one CPU"

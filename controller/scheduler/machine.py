@@ -1,0 +1,165 @@
+"""The state machine of a job: ``apply(execution, event) -> Transition``. It reaches nothing outside.
+
+Every event is defined in every state. An event about a run that the job does not have, or about a job that has
+ended, changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from controller.scheduler.draft import Draft, Execution
+from controller.scheduler.events import (
+    CancelAsked,
+    Event,
+    HostGone,
+    HostReturned,
+    Instruction,
+    RunEnded,
+    RunProgressed,
+    SendStop,
+    TimePassed,
+)
+from controller.scheduler.phases import advance
+from controller.scheduler.terms import JobTerms
+from fleettrace.model.job import CanaryCheck, Decision, Job, JobSpec, JobState, Run, RunState
+from fleettrace.model.run import RunKind, RunOutcome
+
+__all__ = ["Execution", "Transition", "apply", "begin", "interrupt", "next_wake_ms"]
+
+_ENDED_AS = {
+    RunOutcome.COMPLETE: RunState.COMPLETE,
+    RunOutcome.PARTIAL: RunState.PARTIAL,
+    RunOutcome.FAILED: RunState.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """The new execution and what is to be done, in order, once it is durable.
+
+    ``durable`` is False when only live measurements changed, which are not worth a write.
+    """
+
+    execution: Execution
+    instructions: tuple[Instruction, ...] = ()
+    durable: bool = True
+
+
+def begin(
+    spec: JobSpec, terms: JobTerms, classes: Mapping[str, str], canaries: Mapping[str, str], policy_reason: str
+) -> Transition:
+    """Open a job that policy has granted: start the frequency check on the canary of each class.
+
+    ``classes``: startable host -> class; ``canaries``: class -> host.
+    """
+    job = Job(
+        spec=spec,
+        state=JobState.CHECKING,
+        canaries=tuple(CanaryCheck(host=host, host_class=of) for of, host in canaries.items()),
+    )
+    draft = Draft(Execution(job, terms, classes), spec.created_at_ms)
+    draft.decide("policy", "granted", policy_reason, terms.rule)
+    for host in canaries.values():
+        draft.start(host, RunKind.FREQUENCY_CHECK, terms.check_ms)
+    return Transition(draft.freeze(), tuple(draft.instructions))
+
+
+def apply(execution: Execution, event: Event) -> Transition:
+    """What one event makes of a job."""
+    if execution.job.state.ended:
+        return Transition(execution, durable=False)
+    draft = Draft(execution, event.at_ms)
+    match event:
+        case RunProgressed():
+            _progressed(draft, event)
+        case RunEnded():
+            _ended(draft, event)
+        case HostGone():
+            for run in _live_on(draft, event.host):
+                draft.put(replace(run, reason=event.reason))
+        case HostReturned():
+            _returned(draft, event)
+        case CancelAsked():
+            if draft.state is not JobState.STOPPING:
+                draft.decide("cancel", "cancelled", f"cancelled by {event.operator}")
+                draft.stop(JobState.CANCELLED, f"cancelled by {event.operator}")
+        case TimePassed():
+            pass
+    _expire(draft)
+    if not draft.state.ended:
+        advance(draft)
+    changed = draft.freeze()
+    return Transition(changed, tuple(draft.instructions), durable=_skeleton(changed) != _skeleton(execution))
+
+
+def interrupt(job: Job, at_ms: int) -> Job:
+    """An unfinished job as a controller that did not start it must leave it."""
+    reason = "the controller was restarted while the job ran; the parts that had arrived are kept"
+    lost = {
+        key: run if run.state.ended else replace(run, state=RunState.LOST, reason="the controller was restarted")
+        for key, run in job.runs.items()
+    }
+    decision = Decision(at_ms, "restart", JobState.INTERRUPTED, reason)
+    return replace(
+        job,
+        state=JobState.INTERRUPTED,
+        reason=reason,
+        finished_at_ms=at_ms,
+        runs=lost,
+        decisions=(*job.decisions, decision),
+    )
+
+
+def next_wake_ms(execution: Execution) -> int | None:
+    """When time alone will change the job (Unix ms); None: never."""
+    deadlines = [run.deadline_ms for run in execution.job.runs.values() if not run.state.ended]
+    return None if execution.job.state.ended else min(deadlines, default=None)
+
+
+def _progressed(draft: Draft, event: RunProgressed) -> None:
+    run = draft.runs.get(event.key)
+    if run is None or run.state.ended:
+        return
+    state = RunState.RUNNING if run.state is RunState.STARTING else run.state
+    deadline_ms = run.deadline_ms
+    if run.state is RunState.STARTING:
+        duration_ms = draft.terms.check_ms if run.kind is RunKind.FREQUENCY_CHECK else draft.spec.duration_ms
+        deadline_ms = min(deadline_ms, event.at_ms + duration_ms + draft.terms.timing.end_grace_ms)
+    elapsed_ms = max(run.elapsed_ms, event.elapsed_ms)
+    draft.put(replace(run, state=state, deadline_ms=deadline_ms, reason="", elapsed_ms=elapsed_ms, cost=event.cost))
+
+
+def _ended(draft: Draft, event: RunEnded) -> None:
+    run = draft.runs.get(event.key)
+    if run is None or (run.state.ended and run.state is not RunState.LOST):
+        return
+    ended = replace(run, state=_ENDED_AS[event.outcome], reason=event.reason, cost=event.cost)
+    draft.put(replace(ended, elapsed_ms=event.duration_ms))
+
+
+def _returned(draft: Draft, event: HostReturned) -> None:
+    for run in _live_on(draft, event.host):
+        if run.key not in event.keys:
+            reason = "the agent came back without the run: it was restarted, or the order never reached it"
+            draft.put(replace(run, state=RunState.LOST, reason=reason))
+        elif run.state is RunState.STOPPING:
+            draft.instructions.append(SendStop(run.key, draft.reason))
+
+
+def _expire(draft: Draft) -> None:
+    for run in draft.live_runs():
+        if draft.at_ms >= run.deadline_ms:
+            waited = "no part came in time" if run.elapsed_ms else "the run did not start in time"
+            reason = f"{waited}: {run.reason}" if run.reason else waited
+            draft.put(replace(run, state=RunState.LOST, reason=reason))
+
+
+def _live_on(draft: Draft, host: str) -> list[Run]:
+    return [run for run in draft.live_runs() if run.key.host == host]
+
+
+def _skeleton(execution: Execution) -> tuple[object, ...]:
+    """Everything but the live measurements."""
+    job = execution.job
+    runs = {key: (run.state, run.reason) for key, run in job.runs.items()}
+    return job.state, job.reason, job.canaries, job.waves, job.decisions, runs

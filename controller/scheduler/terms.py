@@ -1,0 +1,49 @@
+"""What a job was granted, in numbers: the terms that its gates judge by."""
+
+from dataclasses import dataclass
+
+from fleettrace.model.run import RunLimits
+
+__all__ = ["JobTerms", "Timing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How long the controller waits for hosts; every wait of a job is one of these.
+
+    ``start_grace_ms``: from the order to the first attached probe (a cold host compiles first).
+    ``end_grace_ms``: from the end of a run's duration to its part.
+    ``stop_grace_ms``: from telling a run to stop to its part.
+    """
+
+    start_grace_ms: int = 15_000
+    end_grace_ms: int = 5_000
+    stop_grace_ms: int = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class JobTerms:
+    """The granted limits, the canary's window, the waves and the tool's cost model.
+
+    ``hit_ns`` and ``event_ns``: CPU time that one probe hit and one event add (``fleettrace.catalog.Cost``).
+    ``max_hits_per_s_per_cpu``: the rate that a sampling tool cannot exceed; None: events set the rate.
+    ``min_events``: fewer in the check's window are too few to judge by.
+    ``wave_fractions``: cumulative shares of the hosts, after the canaries; the last one is 1.
+    """
+
+    rule: str
+    policy_version: str
+    limits: RunLimits
+    check_ms: int
+    min_events: int
+    wave_fractions: tuple[float, ...]
+    settle_ms: int
+    probes: tuple[str, ...]
+    hit_ns: float
+    event_ns: float
+    max_hits_per_s_per_cpu: float | None = None
+    timing: Timing = Timing()
+
+    def cpu_pct(self, hits_per_s: float, events_per_s: float) -> float:
+        """Predicted cost in percent of one CPU: ``(hits/s x ns per hit + events/s x ns per event) / 10^9 x 100``."""
+        return (hits_per_s * self.hit_ns + events_per_s * self.event_ns) / 1e7

@@ -1,0 +1,61 @@
+"""Who goes first, and who follows when."""
+
+from collections.abc import Mapping, Sequence
+from math import ceil
+
+from fleettrace.errors import BadInput
+from fleettrace.model.host import Host
+
+__all__ = ["CANARY_LABEL", "choose_canaries", "plan_waves"]
+
+CANARY_LABEL = "canary"
+"""Hosts with this label set to ``true`` are preferred as canaries."""
+
+
+def choose_canaries(hosts: Sequence[Host], preferred: str = "") -> dict[str, str]:
+    """One canary for each class of the hosts: ``{host class: host name}``.
+
+    In the class of the ``preferred`` host it is that one; elsewhere a host labelled ``canary=true``, else the
+    first by name, so that the same question asks the same host again.
+
+    Raises:
+        BadInput: ``preferred`` is not among the hosts.
+    """
+    by_name = {host.name: host for host in hosts}
+    if preferred and preferred not in by_name:
+        raise BadInput(f"the canary {preferred!r} is not among the connected hosts that the selector matches")
+    canaries: dict[str, str] = {}
+    for host in sorted(hosts, key=lambda host: (host.labels.get(CANARY_LABEL) != "true", host.name)):
+        canaries.setdefault(host.host_class, host.name)
+    if preferred:
+        canaries[by_name[preferred].host_class] = preferred
+    return dict(sorted(canaries.items()))
+
+
+def plan_waves(
+    classes: Mapping[str, str], canaries: Sequence[str], fractions: Sequence[float]
+) -> tuple[tuple[str, ...], ...]:
+    """The waves over ``classes`` (host -> class): the canaries first, then cumulative fractions of all hosts.
+
+    Each host is in exactly one wave, a wave is never empty, and the last one completes the fleet whatever the
+    fractions say. Classes take turns in proportion to their size, so that
+    a wave holds as much of each as its size allows.
+    """
+    waves = [tuple(sorted(set(canaries) & set(classes)))]
+    rest = _taking_turns({host: of for host, of in classes.items() if host not in waves[0]})
+    done = len(waves[0])
+    for fraction in (*fractions, 1.0):
+        size = min(ceil(fraction * len(classes)) - done, len(rest))
+        if size > 0:
+            waves.append(tuple(sorted(rest[:size])))
+            rest, done = rest[size:], done + size
+    return tuple(wave for wave in waves if wave)
+
+
+def _taking_turns(classes: Mapping[str, str]) -> list[str]:
+    """Hosts ordered so that every prefix holds an even share of each class."""
+    members: dict[str, list[str]] = {}
+    for host in sorted(classes):
+        members.setdefault(classes[host], []).append(host)
+    positions = [((index + 0.5) / len(hosts), host) for hosts in members.values() for index, host in enumerate(hosts)]
+    return [host for _, host in sorted(positions)]

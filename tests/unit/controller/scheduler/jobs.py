@@ -1,0 +1,57 @@
+"""Small jobs to drive the machine with."""
+
+from controller.scheduler.machine import Transition, begin
+from controller.scheduler.terms import JobTerms
+from fleettrace.model.job import JobSpec, Run
+from fleettrace.model.run import RunCost, RunKind, RunLimits
+
+START_MS = 1_700_000_000_000
+
+
+def terms(**changes: object) -> JobTerms:
+    given: dict[str, object] = {
+        "rule": 'grant "all"',
+        "policy_version": "abc",
+        "limits": RunLimits(5_000, 10_000, 1 << 20, 5.0, ("CAP_BPF",)),
+        "check_ms": 1_000,
+        "min_events": 50,
+        "wave_fractions": (0.5, 1.0),
+        "settle_ms": 500,
+        "probes": ("sched_switch",),
+        "hit_ns": 100.0,
+        "event_ns": 900.0,
+        **changes,
+    }
+    return JobTerms(**given)  # type: ignore[arg-type]
+
+
+def spec(hosts: tuple[str, ...], *, promote: bool = False) -> JobSpec:
+    return JobSpec(
+        job_id="j1",
+        tool="runqlat",
+        digest="d" * 64,
+        params={"pid": 0},
+        selector="all",
+        duration_ms=5_000,
+        team="t",
+        operator="o",
+        promote=promote,
+        created_at_ms=START_MS,
+        targets=hosts,
+    )
+
+
+def opened(classes: dict[str, str], *, promote: bool = False, **changes: object) -> Transition:
+    canaries: dict[str, str] = {}
+    for host, of in sorted(classes.items()):
+        canaries.setdefault(of, host)
+    return begin(spec(tuple(classes), promote=promote), terms(**changes), classes, canaries, "granted")
+
+
+def run_of(transition: Transition, host: str, kind: RunKind) -> Run:
+    runs = transition.execution.job.runs
+    return next(run for key, run in sorted(runs.items()) if key.host == host and run.kind is kind)
+
+
+def cost(events: int, hits: int | None = None) -> RunCost:
+    return RunCost(hits=events if hits is None else hits, events=events, events_per_cpu=(events, 0))
