@@ -32,7 +32,7 @@ def check_labels(labels: Mapping[str, str]) -> dict[str, str]:
     for name, value in labels.items():
         if not _LABEL_NAME.fullmatch(name) or not _LABEL_VALUE.fullmatch(value):
             raise BadLabel(
-                f"label {name}={value} is not of the form name=value (letters, digits, ._- and /: in values)"
+                f"label {f'{name}={value}'!r} is not of the form name=value (letters, digits, ._- and /: in values)"
             )
     return dict(sorted(labels.items()))
 
@@ -67,5 +67,7 @@ def parse_duration_ms(text: str) -> int:
 
 
 def duration_text(duration_ms: float) -> str:
-    """A duration for people: ``500 ms``, ``2 s``, ``1.5 s``, ``90 s``."""
-    return f"{duration_ms:.0f} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.3g} s"
+    """A duration for people: ``500 ms``, ``2 s``, ``1.5 s``, ``3600 s``."""
+    if duration_ms < 1000:
+        return f"{duration_ms:.0f} ms"
+    return f"{duration_ms / 1000:.3g} s" if duration_ms < 100_000 else f"{duration_ms / 1000:.0f} s"

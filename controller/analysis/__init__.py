@@ -1,0 +1,1 @@
+"""Pure: what results say, and which host differs from the others."""

@@ -1,0 +1,41 @@
+"""Coverage: for how much of the fleet an answer speaks, and what was not seen."""
+
+from collections.abc import Sequence
+
+from fleettrace.model.job import Coverage, HostPart, Job, RunState
+from fleettrace.model.run import RunKind, RunOutcome
+
+__all__ = ["coverage_of"]
+
+ANSWERED = frozenset({RunOutcome.COMPLETE, RunOutcome.PARTIAL})
+
+
+def coverage_of(job: Job, parts: Sequence[HostPart]) -> Coverage:
+    """What the parts of a job cover of its targets; each target is answered or missing with a reason."""
+    answered = [host.part for host in parts if host.part.outcome in ANSWERED]
+    names = {part.run.host for part in answered}
+    starts = [part.started_at_ms for part in answered]
+    return Coverage(
+        targeted=len(job.spec.targets),
+        answered=len(names),
+        missing=tuple((host, _why_missing(job, host)) for host in sorted(job.spec.targets) if host not in names),
+        partial=tuple((part.run.host, part.reason) for part in answered if part.outcome is RunOutcome.PARTIAL),
+        lost_events=sum(part.cost.lost_events for part in answered),
+        truncated_stacks=sum(part.cost.truncated_stacks for part in answered),
+        window_skew_ms=max(starts) - min(starts) if starts else 0,
+        replayed=tuple(sorted({part.run.host for part in answered if part.backend == "replay"})),
+    )
+
+
+def _why_missing(job: Job, host: str) -> str:
+    if reason := job.spec.missing.get(host):
+        return reason
+    runs = [run for key, run in sorted(job.runs.items()) if key.host == host and run.kind is RunKind.TRACE]
+    if runs:
+        run = runs[-1]
+        if not run.state.ended:
+            return f"still {run.state}"
+        return run.reason or ("it was lost" if run.state is RunState.LOST else f"its run ended as {run.state}")
+    if job.state.ended:
+        return f"not started: the job ended as {job.state}" + (f" ({job.reason})" if job.reason else "")
+    return "not started yet"

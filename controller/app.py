@@ -1,0 +1,83 @@
+"""The controller: everything wired together, in one place."""
+
+import asyncio
+import logging
+import secrets
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from controller.clock import SteadyClock
+from controller.coordinator import Coordinator
+from controller.fleet import Fleet
+from controller.policy.parse import default_policy, load_policy
+from controller.queries import Queries
+from controller.rpc.agent_link import AgentLinkService
+from controller.rpc.control import ControlService
+from controller.rpc.server import bind, make_server
+from controller.store.sqlite import SqliteStore
+from controller.store.worker import StoreWorker
+
+__all__ = ["serve"]
+
+STOP_GRACE_S = 1.0
+"""How long calls that are under way may take once the controller was told to end."""
+
+_log = logging.getLogger("controller")
+
+
+def serve(
+    db: Path,
+    listen: Sequence[str],
+    policy: Path | None = None,
+    *,
+    allow_plaintext: bool = False,
+    on_ready: Callable[[list[str]], None] = lambda _: None,
+) -> None:
+    """Run the controller until SIGINT or SIGTERM; ``on_ready`` gets the bound addresses.
+
+    Raises:
+        BadInput: the policy or an address cannot be used.
+        StoreFailed: the database cannot be used.
+        AddressInUse: somebody listens there.
+    """
+    asyncio.run(_serve(db, listen, policy, allow_plaintext, on_ready))
+
+
+async def _serve(
+    db: Path,
+    listen: Sequence[str],
+    policy_file: Path | None,
+    allow_plaintext: bool,
+    on_ready: Callable[[list[str]], None],
+) -> None:
+    policy = load_policy(policy_file) if policy_file else default_policy()
+    clock_ms = SteadyClock()
+    controller_id = secrets.token_hex(8)
+    store = StoreWorker(lambda: SqliteStore.open(db, controller_id=controller_id))
+    await store.open()
+    try:
+        fleet = Fleet(await store.call(lambda opened: opened.hosts()), clock_ms)
+        coordinator = Coordinator(fleet, store, policy, clock_ms)
+        server = make_server(
+            ControlService(fleet, coordinator, Queries(store, coordinator)),
+            AgentLinkService(fleet, coordinator, controller_id, clock_ms),
+        )
+        addresses = bind(server, listen, allow_plaintext=allow_plaintext)
+        if interrupted := await coordinator.recover():
+            _log.warning("%d jobs of an earlier controller were left as interrupted", interrupted)
+        await server.start()
+        on_ready(addresses)
+        _log.info("policy %s from %s", policy.version, policy.origin)
+        await _until_signalled()
+        await coordinator.close()
+        await server.stop(STOP_GRACE_S)
+    finally:
+        await store.close()
+
+
+async def _until_signalled() -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    await ended.wait()

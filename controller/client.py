@@ -1,0 +1,217 @@
+"""The command line's side of the Control service: models in, models out, and the error tree instead of RpcError.
+
+Every call has a deadline, and nothing is retried here: a caller knows best what a repeat would mean.
+"""
+
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self, cast
+
+import grpc
+
+from fleettrace import errors
+from fleettrace.errors import FleettraceError, Malformed, Refused, Unreachable
+from fleettrace.model.host import Host
+from fleettrace.model.job import Job, JobResult
+from fleettrace.model.tool import ToolListing
+from fleettrace.wire.codec import host_from_wire, job_from_wire, job_result_from_wire, tool_from_wire, wire_text
+from fleettrace.wire.limits import CHANNEL_OPTIONS, MAX_MESSAGE_BYTES
+from fleettrace.wire.v1 import control_pb2 as control
+from fleettrace.wire.v1.control_pb2_grpc import ControlStub
+
+__all__ = ["CODE_METADATA", "RULE_METADATA", "Client", "JobRequest"]
+
+CODE_METADATA = "fleettrace-code"
+"""Trailing metadata of a failed call: the ``code`` of the error's class."""
+RULE_METADATA = "fleettrace-rule"
+"""Trailing metadata of a refusal: the rule that decided."""
+
+CALL_S = 10.0
+RESULT_S = 60.0
+"""The merged result of a large fleet takes longer than any other answer."""
+WATCH_WINDOW_S = 15.0
+"""A watch is opened anew this often, so that a controller that froze is noticed."""
+
+_OPTIONS = (
+    *CHANNEL_OPTIONS,
+    # A controller is inside the site: a proxy that the environment names for the web does not lead there.
+    ("grpc.enable_http_proxy", 0),
+    # gRPC's own waits between attempts grow to minutes; the callers' bounded retries set the pace here.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 500),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What is asked for, as typed; the controller parses the parameters, which only it knows the types of.
+
+    ``duration_ms`` 0: the policy's default. ``canary`` empty: the controller chooses. The same ``request_id``
+    twice is one job.
+    """
+
+    tool: str
+    selector: str
+    request_id: str
+    duration_ms: int = 0
+    canary: str = ""
+    promote: bool = False
+    params: Mapping[str, str] = field(default_factory=dict)
+    team: str = ""
+    operator: str = ""
+
+
+class Client:
+    """A channel to one controller; a context manager.
+
+    Every method raises :class:`Unreachable` when the controller does not answer within its deadline,
+    :class:`Malformed` when it speaks another version, and otherwise what the controller raised.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._stub = ControlStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._channel.close()
+
+    def hosts(self, selector: str = "") -> list[Host]:
+        """The hosts that a selector means, or all."""
+        with self._speaking():
+            answer = self._stub.ListHosts(control.ListHostsRequest(selector=wire_text(selector)), timeout=CALL_S)
+            return [host_from_wire(host) for host in answer.hosts]
+
+    def tools(self) -> list[ToolListing]:
+        """The tools that the controller offers."""
+        with self._speaking():
+            answer = self._stub.ListTools(control.ListToolsRequest(), timeout=CALL_S)
+            return [tool_from_wire(tool) for tool in answer.tools]
+
+    def submit(self, request: JobRequest) -> str:
+        """Ask for a job; gives its id.
+
+        Raises:
+            Refused: policy said no.
+            BadInput: an unknown tool or parameter, a selector that matches nothing, a duration that cannot be.
+        """
+        with self._speaking():
+            message = control.SubmitJobRequest(
+                tool=wire_text(request.tool),
+                selector=wire_text(request.selector),
+                duration_ms=request.duration_ms,
+                canary=wire_text(request.canary),
+                promote=request.promote,
+                params={wire_text(name): wire_text(value) for name, value in request.params.items()},
+                team=wire_text(request.team),
+                operator=wire_text(request.operator),
+                request_id=request.request_id,
+            )
+            return self._stub.SubmitJob(message, timeout=CALL_S).job_id
+
+    def watch(self, job_id: str) -> Generator[Job, None, None]:
+        """The job now and after each change, for at most :data:`WATCH_WINDOW_S` seconds or until it has ended.
+
+        Raises:
+            Unreachable: the stream broke, or the controller said nothing for the whole window.
+            NotFound: there is no such job.
+        """
+        job: Job | None = None
+        with self._speaking():
+            call = self._stub.WatchJob(control.WatchJobRequest(job_id=wire_text(job_id)), timeout=WATCH_WINDOW_S)
+            try:
+                for message in call:
+                    job = job_from_wire(message)
+                    yield job
+            except grpc.RpcError as error:
+                if job is None or _call_of(error).code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                    raise
+                return
+            finally:
+                call.cancel()
+        if job is None or not job.state.ended:
+            raise Unreachable(f"the controller at {self.address} ended its report before the job had ended")
+
+    def job(self, job_id: str, host: str = "") -> JobResult:
+        """A job with everything that was measured, or with one host's part alone.
+
+        Raises:
+            NotFound: there is no such job, or the host has no part in it.
+        """
+        with self._speaking():
+            request = control.GetJobRequest(job_id=wire_text(job_id), host=wire_text(host))
+            return job_result_from_wire(self._stub.GetJob(request, timeout=RESULT_S))
+
+    def jobs(self, limit: int) -> list[Job]:
+        """The newest jobs first, at most ``limit``."""
+        with self._speaking():
+            answer = self._stub.ListJobs(control.ListJobsRequest(limit=limit), timeout=CALL_S)
+            return [job_from_wire(job) for job in answer.jobs]
+
+    def cancel(self, job_id: str, operator: str) -> Job:
+        """End a job now; answers once every connected host was told to stop."""
+        with self._speaking():
+            request = control.CancelJobRequest(job_id=wire_text(job_id), operator=wire_text(operator))
+            return job_from_wire(self._stub.CancelJob(request, timeout=CALL_S))
+
+    @contextmanager
+    def _speaking(self) -> Iterator[None]:
+        """Turn what a call raises into the error tree."""
+        try:
+            yield
+        except grpc.RpcError as error:
+            raise _from_rpc(_call_of(error), self.address) from error
+        except Malformed as error:
+            raise Malformed(
+                f"the controller at {self.address} sent what this version does not know ({error}): "
+                f"use the same version of fleettrace on both sides"
+            ) from error
+
+
+def _classes(base: type[FleettraceError]) -> Iterator[type[FleettraceError]]:
+    yield base
+    for child in base.__subclasses__():
+        yield from _classes(child)
+
+
+_BY_CODE = {cls.code: cls for cls in _classes(errors.FleettraceError)}
+
+
+def _call_of(error: grpc.RpcError) -> grpc.Call:
+    # What the stubs raise is the failed call itself, which alone knows its status; the type does not say so.
+    return cast(grpc.Call, error)
+
+
+def _from_rpc(call: grpc.Call, address: str) -> FleettraceError:
+    """The error that the controller raised, or what the missing answer means."""
+    metadata = {key: value for key, value in call.trailing_metadata() or () if isinstance(value, str)}
+    details = call.details() or ""
+    known = _BY_CODE.get(metadata.get(CODE_METADATA, ""))
+    if known is Refused:
+        return Refused(details, metadata.get(RULE_METADATA, ""))
+    if known is not None:
+        return known(details)
+    match call.code():
+        case grpc.StatusCode.UNAVAILABLE:
+            return Unreachable(
+                f"no controller answers at {address}: start one there with 'fleettrace serve --listen {address}', "
+                f"or name the right address with --controller"
+            )
+        case grpc.StatusCode.DEADLINE_EXCEEDED | grpc.StatusCode.CANCELLED:
+            return Unreachable(
+                f"the controller at {address} did not answer in time: see its log, or try again when it is less busy"
+            )
+        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return FleettraceError(
+                f"the answer is larger than the {MAX_MESSAGE_BYTES >> 20} MiB that one message may hold: "
+                f"ask for one host's part with --host"
+            )
+        case grpc.StatusCode.UNIMPLEMENTED:
+            return Malformed(f"what answers at {address} is not a controller of this version: check the address")
+        case status:
+            return FleettraceError(f"the controller at {address} failed ({status.name}: {details}): see its log")

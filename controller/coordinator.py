@@ -1,0 +1,293 @@
+"""Event -> machine -> store -> perform -> event: the one place where jobs change.
+
+A transition is durable before anything that it asks for is sent, and a part is durable before it is acknowledged.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+from controller.fleet import Fleet
+from controller.policy.model import Policy
+from controller.scheduler.events import (
+    CancelAsked,
+    Event,
+    HostGone,
+    HostReturned,
+    Instruction,
+    RunEnded,
+    RunProgressed,
+    SendStart,
+    SendStop,
+    TimePassed,
+)
+from controller.scheduler.machine import Execution, Transition, apply, interrupt, next_wake_ms
+from controller.store.worker import StoreWorker
+from controller.submission import Asked, open_job, plan_job
+from fleettrace.errors import NotFound, Refused, SnapshotMismatch
+from fleettrace.model.host import Host
+from fleettrace.model.job import HostPart, Job, RunState
+from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
+from fleettrace.snapshot import merge
+from fleettrace.wire.codec import run_key_to_wire, start_run_to_wire
+from fleettrace.wire.v1 import agent_link_pb2 as link_pb
+
+__all__ = ["Coordinator"]
+
+WATCH_INTERVAL_S = 0.1
+"""A watcher gets at most one update in this time; what comes in between is one update."""
+MAX_LIVE_JOBS = 64
+"""Jobs that may be running at once; more are refused until one has ended."""
+
+_log = logging.getLogger(__name__)
+
+
+class _LiveJob:
+    """A job that has not ended, with the newest interim part of each run."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.lock = asyncio.Lock()
+        self.interim: dict[RunKey, HostPart] = {}
+        self.wake: asyncio.TimerHandle | None = None
+        self.changed = asyncio.Event()
+
+    def announce(self) -> None:
+        """Wake the watchers."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class Coordinator:
+    """Owns the live jobs. ``clock_ms`` gives Unix milliseconds."""
+
+    def __init__(self, fleet: Fleet, store: StoreWorker, policy: Policy, clock_ms: Callable[[], int]) -> None:
+        self._fleet = fleet
+        self._store = store
+        self._policy = policy
+        self._clock_ms = clock_ms
+        self._live: dict[str, _LiveJob] = {}
+        self._requests: dict[str, asyncio.Future[str]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def recover(self) -> int:
+        """Leave every job that an earlier controller did not finish in a state that says so; how many there were."""
+        unfinished = await self._store.call(lambda store: store.unfinished_jobs())
+        for job in unfinished:
+            ended = interrupt(job, self._clock_ms())
+            await self._store.call(lambda store, ended=ended: store.save_job(ended))  # type: ignore[misc]
+            await self._merge(job.spec.job_id)
+        return len(unfinished)
+
+    async def submit(self, asked: Asked) -> str:
+        """Open a job, or find the one that the same request has opened; its id.
+
+        Raises:
+            BadInput, NoHostMatches: see :func:`controller.submission.plan_job`.
+            Refused: policy said no, or too many jobs are running.
+        """
+        if not asked.request_id:
+            return await self._submit(asked)
+        if (earlier := self._requests.get(asked.request_id)) is not None:
+            return await asyncio.shield(earlier)
+        known = await self._store.call(lambda store: store.job_id_of_request(asked.request_id))
+        if known is not None:
+            return known
+        if (earlier := self._requests.get(asked.request_id)) is not None:
+            return await asyncio.shield(earlier)
+        opening = asyncio.ensure_future(self._submit(asked))
+        self._requests[asked.request_id] = opening
+        try:
+            return await asyncio.shield(opening)
+        finally:
+            opening.add_done_callback(lambda _: self._requests.pop(asked.request_id, None))
+
+    async def _submit(self, asked: Asked) -> str:
+        if len(self._live) >= MAX_LIVE_JOBS:
+            raise Refused(f"{MAX_LIVE_JOBS} jobs are running; wait for one to end or cancel one", "jobs.max_live")
+        plan = plan_job(asked, self._fleet.hosts())
+        job_id = f"j{secrets.token_hex(4)}"
+        opened = open_job(plan, self._policy, job_id, self._clock_ms())
+        if isinstance(opened, Job):
+            await self._store.call(lambda store: store.save_job(opened, asked.request_id))
+            raise Refused(opened.reason, opened.decisions[0].rule)
+        live = _LiveJob(opened.execution)
+        self._live[job_id] = live
+        async with live.lock:
+            await self._store.call(lambda store: store.save_job(opened.execution.job, asked.request_id))
+            self._perform_all(opened.instructions)
+        self._schedule(job_id, live)
+        _log.info("job %s: %s on %s", job_id, asked.tool, asked.selector)
+        return job_id
+
+    async def cancel(self, job_id: str, operator: str) -> Job:
+        """End a job; the orders to stop are on their way when this returns."""
+        await self._handle(job_id, CancelAsked(self._clock_ms(), operator))
+        return await self.job(job_id)
+
+    def live_job(self, job_id: str) -> Job | None:
+        """A job that has not ended, up to the last report; None when it has, or never was."""
+        live = self._live.get(job_id)
+        return live.execution.job if live is not None else None
+
+    async def job(self, job_id: str) -> Job:
+        """A job as it stands now.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if (live := self.live_job(job_id)) is not None:
+            return live
+        job = await self._store.call(lambda store: store.job(job_id))
+        if job is None:
+            raise NotFound(f"there is no job {job_id!r}; see 'fleettrace jobs'")
+        return job
+
+    async def watch(self, job_id: str) -> AsyncIterator[Job]:
+        """The job now, and after changes, until it has ended."""
+        while True:
+            live = self._live.get(job_id)
+            changed = live.changed if live is not None else None
+            job = await self.job(job_id)
+            yield job
+            if changed is None or job.state.ended:
+                return
+            await changed.wait()
+            await asyncio.sleep(WATCH_INTERVAL_S)
+
+    async def host_connected(self, host: Host, keys: frozenset[RunKey]) -> None:
+        """A host greeted, with these runs alive or unsent; runs of jobs that have ended are told to stop."""
+        await self._store.call(lambda store: store.save_host(host))
+        for key in keys:
+            if key.job_id not in self._live:
+                self._perform(SendStop(key, "its job has ended"))
+        await self._tell_all(HostReturned(self._clock_ms(), host.name, keys))
+
+    async def host_gone(self, host: Host) -> None:
+        """A host's stream is over."""
+        await self._store.call(lambda store: store.save_host(host))
+        await self._tell_all(HostGone(self._clock_ms(), host.name, host.missing_reason))
+
+    async def progressed(self, key: RunKey, elapsed_ms: int, cost: RunCost) -> None:
+        """A host reports a live run."""
+        await self._handle(key.job_id, RunProgressed(self._clock_ms(), key, elapsed_ms, cost))
+
+    async def part_arrived(self, host_part: HostPart) -> bool:
+        """Take in a part; True when it may be acknowledged (it is durable, or nobody wants it)."""
+        part = host_part.part
+        live = self._live.get(part.run.job_id)
+        if not part.final:
+            if live is not None and part.run in live.execution.job.runs:
+                live.interim[part.run] = host_part
+            return False
+        job = await self.job_or_none(part.run.job_id)
+        if job is None or part.run not in job.runs:
+            _log.warning("%s sent a part of a run that was never ordered: %s", part.run.host, part.run)
+            return True
+        changed = await self._store.call(lambda store: store.save_part(host_part))
+        await self._handle(part.run.job_id, _ended(part, self._clock_ms()))
+        if changed and part.run.job_id not in self._live and part.kind is RunKind.TRACE:
+            await self._merge(part.run.job_id)
+        return True
+
+    async def job_or_none(self, job_id: str) -> Job | None:
+        """Like :meth:`job`, for ids that a peer sent."""
+        try:
+            return await self.job(job_id)
+        except NotFound:
+            return None
+
+    async def close(self) -> None:
+        """Stop what runs and leave the jobs in a state that says so."""
+        for job_id, live in list(self._live.items()):
+            async with live.lock:
+                for run in live.execution.job.runs.values():
+                    if not run.state.ended:
+                        self._perform(SendStop(run.key, "the controller is stopping"))
+                if not live.execution.job.state.ended:
+                    ended = interrupt(live.execution.job, self._clock_ms())
+                    await self._finish(job_id, live, ended)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _tell_all(self, event: HostGone | HostReturned) -> None:
+        for job_id, live in list(self._live.items()):
+            if any(key.host == event.host for key in live.execution.job.runs):
+                await self._handle(job_id, event)
+
+    async def _handle(self, job_id: str, event: Event) -> None:
+        live = self._live.get(job_id)
+        if live is None:
+            return
+        async with live.lock:
+            transition: Transition = apply(live.execution, event)
+            job = transition.execution.job
+            if job.state.ended and not live.execution.job.state.ended:
+                await self._finish(job_id, live, job)
+            else:
+                if transition.durable:
+                    await self._store.call(lambda store: store.save_job(job))
+                live.execution = transition.execution
+            self._perform_all(transition.instructions)
+            live.announce()
+        self._schedule(job_id, live)
+
+    async def _finish(self, job_id: str, live: _LiveJob, job: Job) -> None:
+        """Keep what lost hosts had sent, merge, and only then call the job ended."""
+        for key, run in job.runs.items():
+            if run.state is RunState.LOST and key in live.interim:
+                interim = live.interim[key]
+                partial = replace(interim.part, outcome=RunOutcome.PARTIAL, reason=run.reason)
+                kept = replace(interim, part=partial)
+                await self._store.call(lambda store, kept=kept: store.save_part(kept))  # type: ignore[misc]
+        await self._merge(job_id)
+        await self._store.call(lambda store: store.save_job(job))
+        live.execution = replace(live.execution, job=job)
+        self._live.pop(job_id, None)
+        if live.wake is not None:
+            live.wake.cancel()
+        live.announce()
+        _log.info("job %s ended as %s %s", job_id, job.state, job.reason)
+
+    async def _merge(self, job_id: str) -> None:
+        parts = await self._store.call(lambda store: store.parts(job_id))
+        try:
+            merged = merge(part.part.snapshot for part in parts)
+        except SnapshotMismatch as error:
+            _log.error("job %s: %s", job_id, error)
+            return
+        await self._store.call(lambda store: store.save_merged(job_id, merged))
+
+    def _perform_all(self, instructions: tuple[Instruction, ...]) -> None:
+        for instruction in instructions:
+            self._perform(instruction)
+
+    def _perform(self, instruction: Instruction) -> None:
+        """Send an order. One to a host that is gone is not sent: the run's deadline, or the host's lease, ends it."""
+        match instruction:
+            case SendStart(order):
+                message = link_pb.ControllerMessage(start=start_run_to_wire(order))
+                self._fleet.send(order.run.host, message)
+            case SendStop(key, reason):
+                stop = link_pb.StopRun(run=run_key_to_wire(key), reason=reason)
+                self._fleet.send(key.host, link_pb.ControllerMessage(stop=stop))
+
+    def _schedule(self, job_id: str, live: _LiveJob) -> None:
+        if live.wake is not None:
+            live.wake.cancel()
+        wake_ms = next_wake_ms(live.execution)
+        if wake_ms is not None:
+            delay_s = max(wake_ms - self._clock_ms(), 0) / 1000 + 0.001
+            live.wake = asyncio.get_running_loop().call_later(delay_s, self._wake, job_id)
+
+    def _wake(self, job_id: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._handle(job_id, TimePassed(self._clock_ms())))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _ended(part: Part, at_ms: int) -> RunEnded:
+    return RunEnded(at_ms, part.run, part.outcome, part.reason, part.duration_ms, part.cost)

@@ -1,0 +1,93 @@
+"""Who is connected, who was, and how to reach them."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from fleettrace.errors import BadInput
+from fleettrace.model.host import Host
+from fleettrace.model.selector import Selector
+from fleettrace.wire.v1 import agent_link_pb2 as link_pb
+
+__all__ = ["Connection", "Fleet"]
+
+MAX_QUEUED = 1_000
+"""Messages that wait for one host's stream; a host that lets them pile up is cut off."""
+MAX_HOSTS = 20_000
+"""Hosts, connected or not, that the controller keeps."""
+
+
+class Connection:
+    """One agent's stream, from the controller's side. ``cut`` is set, with the reason, to end it."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.queue: asyncio.Queue[link_pb.ControllerMessage] = asyncio.Queue(MAX_QUEUED)
+        self.cut: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def send(self, message: link_pb.ControllerMessage) -> None:
+        """Queue a message; a peer that does not read is cut off."""
+        if self.queue.full():
+            self.end("the agent does not read what it is sent")
+        else:
+            self.queue.put_nowait(message)
+
+    def end(self, reason: str) -> None:
+        """End the stream."""
+        if not self.cut.done():
+            self.cut.set_result(reason)
+
+
+class Fleet:
+    """Every host ever seen; at most one connection for each name."""
+
+    def __init__(self, known: Iterable[Host], clock_ms: Callable[[], int]) -> None:
+        self._hosts = {host.name: host for host in known}
+        self._connections: dict[str, Connection] = {}
+        self._clock_ms = clock_ms
+
+    def hosts(self) -> list[Host]:
+        """All hosts, by name."""
+        return [self._hosts[name] for name in sorted(self._hosts)]
+
+    def select(self, selector: Selector) -> list[Host]:
+        """The hosts that a selector matches, by name, connected or not."""
+        return [host for host in self.hosts() if selector.matches(host.name, host.labels)]
+
+    def host(self, name: str) -> Host | None:
+        """One host."""
+        return self._hosts.get(name)
+
+    def is_connected(self, name: str) -> bool:
+        """Whether a stream of this host lives."""
+        return name in self._connections
+
+    def connect(self, host: Host) -> Connection:
+        """Take in a host that greeted. The caller saw to it that no stream of the name lives.
+
+        Raises:
+            BadInput: the fleet is full.
+        """
+        if host.name not in self._hosts and len(self._hosts) >= MAX_HOSTS:
+            raise BadInput(f"the controller keeps at most {MAX_HOSTS} hosts")
+        self._hosts[host.name] = host
+        connection = Connection(host.name)
+        self._connections[host.name] = connection
+        return connection
+
+    def disconnect(self, connection: Connection, reason: str) -> Host:
+        """The stream is over; the host stays known, with the reason."""
+        del self._connections[connection.host]
+        host = replace(
+            self._hosts[connection.host], connected=False, last_seen_ms=self._clock_ms(), missing_reason=reason
+        )
+        self._hosts[host.name] = host
+        return host
+
+    def send(self, host: str, message: link_pb.ControllerMessage) -> bool:
+        """Send to a host; False when it is not connected."""
+        connection = self._connections.get(host)
+        if connection is None:
+            return False
+        connection.send(message)
+        return True

@@ -1,0 +1,182 @@
+"""Whether a request may run, and within which limits. Denied unless a grant covers it.
+
+Limits only ever narrow: what is granted is the lower of the site's ceiling and the grant's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeVar
+
+from controller.policy.model import Grant, Policy
+from fleettrace.catalog import ToolDefinition
+from fleettrace.model.host import Host
+from fleettrace.model.run import RunLimits
+
+__all__ = ["Denied", "Granted", "Request", "decide"]
+
+MAX_NAMED_HOSTS = 5
+
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody wants to run on which hosts; ``duration_ms`` None: as long as the policy's default."""
+
+    team: str
+    operator: str
+    tool: ToolDefinition
+    hosts: Sequence[Host]
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """It may run for ``duration_ms``, each run within ``limits``; ``rule`` is the grant that decided."""
+
+    rule: str
+    reason: str
+    duration_ms: int
+    limits: RunLimits
+    policy_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """It may not; ``reason`` says what was asked, what is allowed and the way out."""
+
+    rule: str
+    reason: str
+
+
+class _Step(IntEnum):
+    """How far a grant got towards covering a request; the furthest one is the nearest miss."""
+
+    TEAM = 0
+    TOOL = 1
+    HOSTS = 2
+    CAPABILITIES = 3
+    DURATION = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    grant: Grant
+    step: _Step
+    short_by: int
+    denied: Denied
+
+
+def decide(policy: Policy, request: Request) -> Granted | Denied:
+    """Judge a request by the site's ceilings and then by its grants, in the order of the file."""
+    denied = _beyond_site(policy, request)
+    if denied is not None:
+        return denied
+    misses: list[_Miss] = []
+    for grant in policy.grants:
+        miss = _miss(policy, grant, request)
+        if miss is None:
+            return _granted(policy, grant, request)
+        misses.append(miss)
+    if not misses:
+        return Denied("no grant", f"{policy.origin} grants nothing to anybody: add a [[grant]] to it")
+    # max() keeps the first of equals, so that a tie is settled by the order of the file.
+    return max(misses, key=lambda miss: (miss.step, -miss.short_by)).denied
+
+
+def _beyond_site(policy: Policy, request: Request) -> Denied | None:
+    limits = policy.limits
+    if not request.hosts:
+        return Denied("no hosts", "a job needs at least one host: widen the selector")
+    if request.duration_ms is not None and request.duration_ms < 1:
+        return Denied("duration", f"a job lasts at least 1 ms, not {request.duration_ms} ms: ask for longer")
+    if request.duration_ms is not None and request.duration_ms > limits.max_duration_ms:
+        return Denied(
+            "limits.max_duration_s",
+            f"{_seconds(request.duration_ms)} is longer than the {_seconds(limits.max_duration_ms)} that "
+            f"limits.max_duration_s of {policy.origin} allows: ask for less, or have it raised",
+        )
+    if len(request.hosts) > limits.max_hosts:
+        return Denied(
+            "limits.max_hosts",
+            f"{len(request.hosts)} hosts are more than the {limits.max_hosts} that limits.max_hosts of "
+            f"{policy.origin} allows: narrow the selector, or have it raised",
+        )
+    return None
+
+
+def _miss(policy: Policy, grant: Grant, request: Request) -> _Miss | None:
+    """Why this grant does not cover the request; None: it does."""
+    rule = f'grant "{grant.name}"'
+    tool = request.tool
+    if not grant.names_team(request.team):
+        # Other teams' grants are not this team's to read, so that none is named here.
+        reason = f"no grant of {policy.origin} is for team {request.team or '(none)'}: add one, or name another team"
+        return _Miss(grant, _Step.TEAM, 0, Denied("no grant", reason))
+    if not grant.names_tool(tool.name):
+        reason = (
+            f"no grant of {policy.origin} lets team {request.team} run {tool.name}; the nearest, {rule}, is for "
+            f"{', '.join(grant.tools)}: have {tool.name} added to its tools"
+        )
+        return _Miss(grant, _Step.TOOL, 0, Denied("no grant", reason))
+    outside = [host.name for host in request.hosts if not grant.covers_host(host)]
+    if outside:
+        verb = "is" if len(outside) == 1 else "are"
+        reason = (
+            f"{_named(outside)} {verb} outside the hosts ({grant.hosts.text}) of {rule} "
+            f"({len(outside)} of {len(request.hosts)} asked for): leave out what is outside, or have the grant widened"
+        )
+        return _Miss(grant, _Step.HOSTS, len(outside), Denied(f"{rule}.hosts", reason))
+    lacking = [name for name in tool.capabilities if name not in grant.capabilities]
+    if lacking:
+        reason = (
+            f"{tool.name} needs {', '.join(lacking)}, and {rule} allows only {', '.join(grant.capabilities)}: "
+            f"have it added to the grant's capabilities"
+        )
+        return _Miss(grant, _Step.CAPABILITIES, len(lacking), Denied(f"{rule}.capabilities", reason))
+    allowed_ms = grant.max_duration_ms
+    if request.duration_ms is not None and allowed_ms is not None and request.duration_ms > allowed_ms:
+        reason = (
+            f"{_seconds(request.duration_ms)} is longer than the {_seconds(allowed_ms)} that {rule} allows: "
+            f"ask for less, or have its max_duration_s raised"
+        )
+        return _Miss(grant, _Step.DURATION, request.duration_ms - allowed_ms, Denied(f"{rule}.max_duration_s", reason))
+    return None
+
+
+def _granted(policy: Policy, grant: Grant, request: Request) -> Granted:
+    site = policy.limits
+    ceiling_ms = _lower(site.max_duration_ms, grant.max_duration_ms)
+    # A default is nobody's request: it gives way to a lower ceiling where an explicit duration is refused.
+    duration_ms = min(policy.default_duration_ms, ceiling_ms) if request.duration_ms is None else request.duration_ms
+    optional = [name for name in request.tool.optional_capabilities if name in grant.capabilities]
+    rule = f'grant "{grant.name}"'
+    return Granted(
+        rule=rule,
+        reason=f"{rule} lets team {request.team or '(none)'} run {request.tool.name}",
+        duration_ms=duration_ms,
+        limits=RunLimits(
+            duration_ms=duration_ms,
+            max_events_per_s=_lower(site.max_events_per_s, grant.max_events_per_s),
+            max_map_bytes=site.max_map_bytes,
+            max_cpu_pct=_lower(site.max_cpu_pct, grant.max_cpu_pct),
+            capabilities=tuple(sorted({*request.tool.capabilities, *optional})),
+        ),
+        policy_version=policy.version,
+    )
+
+
+def _lower(site: Number, grant: Number | None) -> Number:
+    return site if grant is None else min(site, grant)
+
+
+def _named(hosts: Sequence[str]) -> str:
+    if len(hosts) <= MAX_NAMED_HOSTS:
+        return ", ".join(hosts)
+    return f"{', '.join(hosts[:MAX_NAMED_HOSTS])} and {len(hosts) - MAX_NAMED_HOSTS} more hosts"
+
+
+def _seconds(duration_ms: int) -> str:
+    """To the millisecond, so that what is asked for never reads the same as the lower number that is allowed."""
+    return f"{duration_ms / 1000:.9g} s"

@@ -1,0 +1,75 @@
+"""A site's policy: its hard ceilings, how careful canaries and waves are, and who was granted what."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from fleettrace.model.host import Host
+from fleettrace.model.selector import Selector
+
+__all__ = ["CanaryPolicy", "Grant", "Policy", "SiteLimits", "WavePolicy"]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteLimits:
+    """Ceilings that no grant exceeds. ``max_cpu_pct`` is in percent of one CPU, summed over a host's CPUs."""
+
+    max_duration_ms: int
+    max_cpu_pct: float
+    max_events_per_s: int
+    max_map_bytes: int
+    max_hosts: int
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryPolicy:
+    """How long the frequency check counts, and the fewest events that can be judged."""
+
+    check_ms: int
+    min_events: int
+
+
+@dataclass(frozen=True, slots=True)
+class WavePolicy:
+    """Waves after the canaries: ascending fractions of the hosts, the last one 1.0."""
+
+    fractions: tuple[float, ...]
+    settle_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """These teams may run these tools (globs both) on these hosts, within limits; None: the site's limit."""
+
+    name: str
+    teams: tuple[str, ...]
+    tools: tuple[str, ...]
+    hosts: Selector
+    capabilities: tuple[str, ...]
+    max_duration_ms: int | None = None
+    max_cpu_pct: float | None = None
+    max_events_per_s: int | None = None
+
+    def names_team(self, team: str) -> bool:
+        """Whether the grant is for this team."""
+        return any(fnmatchcase(team, pattern) for pattern in self.teams)
+
+    def names_tool(self, tool: str) -> bool:
+        """Whether the grant is for this tool."""
+        return any(fnmatchcase(tool, pattern) for pattern in self.tools)
+
+    def covers_host(self, host: Host) -> bool:
+        """Whether the grant is for this host."""
+        return self.hosts.matches(host.name, host.labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy as parsed; ``version`` identifies its text (the first 12 hex digits of its SHA-256)."""
+
+    origin: str
+    version: str
+    limits: SiteLimits
+    default_duration_ms: int
+    canary: CanaryPolicy
+    waves: WavePolicy
+    grants: tuple[Grant, ...]

@@ -1,0 +1,51 @@
+"""What operators look at: results put together from what is kept. Reads only."""
+
+from controller.analysis.compare import compare_hosts
+from controller.analysis.coverage import coverage_of
+from controller.analysis.reading import read_snapshot
+from controller.coordinator import Coordinator
+from controller.store.worker import StoreWorker
+from fleettrace.errors import NotFound
+from fleettrace.model.job import Job, JobResult
+from fleettrace.model.run import RunOutcome
+from fleettrace.snapshot import EMPTY, merge
+
+__all__ = ["Queries"]
+
+DEFAULT_JOBS = 50
+MAX_JOBS = 1_000
+
+
+class Queries:
+    """Answers over the store and the live jobs."""
+
+    def __init__(self, store: StoreWorker, coordinator: Coordinator) -> None:
+        self._store = store
+        self._coordinator = coordinator
+
+    async def jobs(self, limit: int) -> list[Job]:
+        """The newest jobs first; ``limit`` 0: 50, and never more than 1000."""
+        wanted = min(limit or DEFAULT_JOBS, MAX_JOBS)
+        kept = await self._store.call(lambda store: store.jobs(wanted))
+        # What a live job measures from moment to moment is not written down.
+        return [self._coordinator.live_job(job.spec.job_id) or job for job in kept]
+
+    async def job_result(self, job_id: str, host: str = "") -> JobResult:
+        """A job with everything measured so far, or one host's part of it.
+
+        Raises:
+            NotFound: no such job, or no such host in it.
+        """
+        job = await self._coordinator.job(job_id)
+        if host and host not in job.spec.targets:
+            raise NotFound(f"job {job_id} was not for {host!r}; its hosts are {', '.join(job.spec.targets)}")
+        kept = await self._store.call(lambda store: store.parts(job_id))
+        parts = [part for part in kept if part.part.outcome is not RunOutcome.FAILED]
+        coverage = coverage_of(job, parts)
+        if host:
+            parts = [part for part in parts if part.part.run.host == host]
+            merged = merge(part.part.snapshot for part in parts)
+            return JobResult(job, coverage, merged, tuple(parts), (), read_snapshot(merged))
+        stored = await self._store.call(lambda store: store.merged(job_id))
+        merged = stored if stored is not None else EMPTY
+        return JobResult(job, coverage, merged, tuple(parts), compare_hosts(parts), read_snapshot(merged))

@@ -1,0 +1,176 @@
+"""The agents' service: one stream each."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+from grpc.aio import ServicerContext
+
+from controller.coordinator import Coordinator
+from controller.fleet import Connection, Fleet
+from controller.rpc.status import abort_with
+from fleettrace.errors import BadInput, FleettraceError, Malformed
+from fleettrace.model.host import Host
+from fleettrace.model.job import HostPart
+from fleettrace.model.names import check_host_name, check_labels
+from fleettrace.model.run import RunKey
+from fleettrace.wire.codec import (
+    host_facts_from_wire,
+    part_from_wire,
+    run_cost_from_wire,
+    run_key_from_wire,
+    run_key_to_wire,
+)
+from fleettrace.wire.limits import HEARTBEAT_MS, LEASE_MS, PROTOCOL_VERSION, SILENCE_MS
+from fleettrace.wire.v1 import agent_link_pb2 as link_pb
+from fleettrace.wire.v1.agent_link_pb2_grpc import AgentLinkServicer
+
+__all__ = ["AgentLinkService"]
+
+HELLO_LIMIT_S = 5.0
+MAX_GREETED_RUNS = 256
+
+Context = ServicerContext[link_pb.AgentMessage, link_pb.ControllerMessage]
+
+_log = logging.getLogger(__name__)
+
+
+class AgentLinkService(AgentLinkServicer):
+    """Greets agents, carries orders to them and parts from them."""
+
+    def __init__(self, fleet: Fleet, coordinator: Coordinator, controller_id: str, clock_ms: Callable[[], int]) -> None:
+        self._fleet = fleet
+        self._coordinator = coordinator
+        self._controller_id = controller_id
+        self._clock_ms = clock_ms
+
+    async def Connect(
+        self, request_iterator: AsyncIterator[link_pb.AgentMessage], context: Context
+    ) -> AsyncIterator[link_pb.ControllerMessage]:
+        """One agent's stream, from its greeting to its end."""
+        try:
+            host, keys = await self._greeting(request_iterator)
+        except FleettraceError as error:
+            await abort_with(context, error)
+            return
+        if self._fleet.is_connected(host.name):
+            await context.abort(
+                grpc.StatusCode.ALREADY_EXISTS,
+                f"a host named {host.name} is connected already; give each agent a --name of its own",
+            )
+        try:
+            connection = self._fleet.connect(host)
+        except FleettraceError as error:
+            await abort_with(context, error)
+            return
+        reader = asyncio.create_task(self._read(request_iterator, host, keys, connection))
+        try:
+            yield self._welcome()
+            async for message in _outgoing(connection):
+                yield message
+        finally:
+            reader.cancel()
+            connection.end("the agent's connection ended")
+            gone = self._fleet.disconnect(connection, connection.cut.result())
+            # The stream may be ending because its task is cancelled: what follows must happen all the same.
+            await asyncio.shield(self._coordinator.host_gone(gone))
+
+    async def _greeting(self, messages: AsyncIterator[link_pb.AgentMessage]) -> tuple[Host, frozenset[RunKey]]:
+        try:
+            async with asyncio.timeout(HELLO_LIMIT_S):
+                first = await anext(aiter(messages))
+        except (TimeoutError, StopAsyncIteration):
+            raise Malformed(f"the agent did not greet within {HELLO_LIMIT_S:.0f} s") from None
+        if first.WhichOneof("message") != "hello":
+            raise Malformed("an agent's first message must be its greeting")
+        hello = first.hello
+        if hello.protocol != PROTOCOL_VERSION:
+            raise BadInput(
+                f"the agent speaks protocol {hello.protocol}, this controller {PROTOCOL_VERSION}: "
+                "install matching versions"
+            )
+        if len(hello.running) > MAX_GREETED_RUNS:
+            raise Malformed(f"an agent greets with at most {MAX_GREETED_RUNS} runs")
+        host = Host(
+            name=check_host_name(hello.host),
+            labels=check_labels(dict(hello.labels)),
+            facts=host_facts_from_wire(hello.facts),
+            connected=True,
+            last_seen_ms=self._clock_ms(),
+        )
+        keys = frozenset(run_key_from_wire(key) for key in hello.running)
+        return host, frozenset(_own(key, host.name) for key in keys)
+
+    def _welcome(self) -> link_pb.ControllerMessage:
+        welcome = link_pb.Welcome(
+            protocol=PROTOCOL_VERSION,
+            controller_id=self._controller_id,
+            heartbeat_ms=HEARTBEAT_MS,
+            lease_ms=LEASE_MS,
+        )
+        return link_pb.ControllerMessage(welcome=welcome)
+
+    async def _read(
+        self,
+        messages: AsyncIterator[link_pb.AgentMessage],
+        host: Host,
+        keys: frozenset[RunKey],
+        connection: Connection,
+    ) -> None:
+        """Take in what an agent says until it is silent for too long or breaks the contract."""
+        stream = aiter(messages)
+        try:
+            await self._coordinator.host_connected(host, keys)
+            while True:
+                async with asyncio.timeout(SILENCE_MS / 1000):
+                    message = await anext(stream)
+                await self._take(message, host, connection)
+        except TimeoutError:
+            connection.end(f"the agent was silent for {SILENCE_MS / 1000:.0f} s")
+        except StopAsyncIteration:
+            connection.end("the agent's connection ended")
+        except FleettraceError as error:
+            _log.warning("%s was cut off: %s", host.name, error)
+            connection.end(f"it was cut off: {error}")
+        except Exception:  # noqa: BLE001  one stream must not take the others with it
+            _log.exception("%s was cut off by a fault of the controller", host.name)
+            connection.end("it was cut off by a fault of the controller; see the controller's log")
+
+    async def _take(self, message: link_pb.AgentMessage, host: Host, connection: Connection) -> None:
+        match message.WhichOneof("message"):
+            case "progress":
+                progress = message.progress
+                key = _own(run_key_from_wire(progress.run), host.name)
+                await self._coordinator.progressed(key, progress.elapsed_ms, run_cost_from_wire(progress.cost))
+            case "part":
+                part = part_from_wire(message.part)
+                _own(part.run, host.name)
+                host_part = HostPart(part, host.labels, host.host_class)
+                if await self._coordinator.part_arrived(host_part):
+                    ack = link_pb.PartAck(run=run_key_to_wire(part.run))
+                    connection.send(link_pb.ControllerMessage(ack=ack))
+            case "heartbeat":
+                connection.send(link_pb.ControllerMessage(heartbeat=link_pb.Heartbeat(sent_at_ms=self._clock_ms())))
+            case _:
+                raise Malformed("the agent sent a message that this controller does not know")
+
+
+def _own(key: RunKey, host: str) -> RunKey:
+    """A host speaks for itself alone."""
+    if key.host != host:
+        raise Malformed(f"{host} spoke of a run on {key.host}")
+    return key
+
+
+async def _outgoing(connection: Connection) -> AsyncIterator[link_pb.ControllerMessage]:
+    """What is queued for an agent, until its stream is cut."""
+    while not connection.cut.done():
+        getting = asyncio.ensure_future(connection.queue.get())
+        waiting: set[asyncio.Future[Any]] = {getting, connection.cut}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if getting.done():
+            yield getting.result()
+        else:
+            getting.cancel()

@@ -1,0 +1,113 @@
+"""The operators' service."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn, TypeVar
+
+from grpc.aio import ServicerContext
+
+from controller.coordinator import Coordinator
+from controller.fleet import Fleet
+from controller.queries import Queries
+from controller.rpc.status import abort_with
+from controller.submission import Asked
+from fleettrace.catalog import builtin_tools
+from fleettrace.errors import FleettraceError
+from fleettrace.model.selector import parse_selector
+from fleettrace.wire.codec import host_to_wire, job_result_to_wire, job_to_wire, tool_to_wire
+from fleettrace.wire.v1 import control_pb2 as pb
+from fleettrace.wire.v1.control_pb2_grpc import ControlServicer
+
+__all__ = ["ControlService"]
+
+Answer = TypeVar("Answer")
+Context = ServicerContext[Any, Any]
+
+
+class ControlService(ControlServicer):
+    """Each method decodes, asks the house, encodes; errors of the tree become statuses."""
+
+    def __init__(self, fleet: Fleet, coordinator: Coordinator, queries: Queries) -> None:
+        self._fleet = fleet
+        self._coordinator = coordinator
+        self._queries = queries
+
+    async def ListHosts(self, request: pb.ListHostsRequest, context: Context) -> pb.ListHostsResponse:
+        """Hosts that the selector matches; none given: all."""
+
+        async def answer() -> pb.ListHostsResponse:
+            hosts = self._fleet.select(parse_selector(request.selector or "all"))
+            return pb.ListHostsResponse(hosts=[host_to_wire(host) for host in hosts])
+
+        return await _guarded(context, answer)
+
+    async def ListTools(self, request: pb.ListToolsRequest, context: Context) -> pb.ListToolsResponse:
+        """The tools that the controller ships."""
+
+        async def answer() -> pb.ListToolsResponse:
+            return pb.ListToolsResponse(tools=[tool_to_wire(tool) for tool in builtin_tools().values()])
+
+        return await _guarded(context, answer)
+
+    async def SubmitJob(self, request: pb.SubmitJobRequest, context: Context) -> pb.SubmitJobResponse:
+        """Open a job."""
+
+        async def answer() -> pb.SubmitJobResponse:
+            asked = Asked(
+                tool=request.tool,
+                selector=request.selector,
+                duration_ms=request.duration_ms,
+                canary=request.canary,
+                promote=request.promote,
+                params=dict(request.params),
+                team=request.team,
+                operator=request.operator,
+                request_id=request.request_id,
+            )
+            return pb.SubmitJobResponse(job_id=await self._coordinator.submit(asked))
+
+        return await _guarded(context, answer)
+
+    async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.Job]:
+        """A job as it changes."""
+        try:
+            async for job in self._coordinator.watch(request.job_id):
+                yield job_to_wire(job)
+        except FleettraceError as error:
+            await abort_with(context, error)
+
+    async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.JobResult:
+        """A job with its results."""
+
+        async def answer() -> pb.JobResult:
+            return job_result_to_wire(await self._queries.job_result(request.job_id, request.host))
+
+        return await _guarded(context, answer)
+
+    async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
+        """The newest jobs."""
+
+        async def answer() -> pb.ListJobsResponse:
+            jobs = await self._queries.jobs(request.limit)
+            return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
+
+        return await _guarded(context, answer)
+
+    async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
+        """End a job."""
+
+        async def answer() -> pb.Job:
+            return job_to_wire(await self._coordinator.cancel(request.job_id, request.operator))
+
+        return await _guarded(context, answer)
+
+
+async def _guarded(context: Context, answer: Callable[[], Awaitable[Answer]]) -> Answer:
+    try:
+        return await answer()
+    except FleettraceError as error:
+        await abort_with(context, error)
+        raise _unreachable() from error
+
+
+def _unreachable() -> NoReturn:
+    raise AssertionError("abort always raises")

@@ -1,0 +1,52 @@
+"""The one place that maps the error tree to gRPC statuses."""
+
+from typing import Any
+
+import grpc
+from grpc.aio import ServicerContext
+
+from fleettrace.errors import (
+    AddressInUse,
+    BadInput,
+    FleettraceError,
+    Malformed,
+    NotFound,
+    Refused,
+    StoreFailed,
+    Unfit,
+    Unreachable,
+)
+
+__all__ = ["CODE_KEY", "RULE_KEY", "abort_with", "status_of"]
+
+CODE_KEY = "fleettrace-code"
+"""Trailing metadata: the error's stable code."""
+RULE_KEY = "fleettrace-rule"
+"""Trailing metadata: the policy rule that refused."""
+
+_STATUS: dict[type[FleettraceError], grpc.StatusCode] = {
+    BadInput: grpc.StatusCode.INVALID_ARGUMENT,
+    Malformed: grpc.StatusCode.INVALID_ARGUMENT,
+    Refused: grpc.StatusCode.PERMISSION_DENIED,
+    NotFound: grpc.StatusCode.NOT_FOUND,
+    Unreachable: grpc.StatusCode.UNAVAILABLE,
+    Unfit: grpc.StatusCode.FAILED_PRECONDITION,
+    StoreFailed: grpc.StatusCode.INTERNAL,
+    AddressInUse: grpc.StatusCode.ALREADY_EXISTS,
+}
+
+
+def status_of(error: FleettraceError) -> grpc.StatusCode:
+    """The status of an error: that of its nearest ancestor in the table, else INTERNAL."""
+    for ancestor in type(error).__mro__:
+        if ancestor in _STATUS:
+            return _STATUS[ancestor]
+    return grpc.StatusCode.INTERNAL
+
+
+async def abort_with(context: ServicerContext[Any, Any], error: FleettraceError) -> None:
+    """End a call with an error of the tree; never returns."""
+    # Metadata is ASCII; names of rules come from a file and may hold anything.
+    rule = getattr(error, "rule", "").encode("ascii", "backslashreplace").decode()
+    context.set_trailing_metadata(((CODE_KEY, error.code), (RULE_KEY, rule)))
+    await context.abort(status_of(error), str(error))

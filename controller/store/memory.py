@@ -1,0 +1,141 @@
+"""The store in memory: what SQLite's does, for tests; nothing is kept when the process ends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from controller.store.blobs import Packed, check_frames, pack_merged, pack_part, unpack_merged, unpack_parts
+from controller.store.rows import UNSEEN_REASON, check_job
+from fleettrace.errors import NotFound, StoreFailed
+from fleettrace.model.host import Host
+from fleettrace.model.job import HostPart, Job
+from fleettrace.model.run import RunKey, RunKind
+from fleettrace.snapshot import Snapshot
+from fleettrace.wire.codec import host_from_wire, host_to_wire
+
+__all__ = ["MemoryStore"]
+
+
+@dataclass(slots=True)
+class _Kept:
+    hosts: dict[str, Host] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    job_of_request: dict[str, str] = field(default_factory=dict)
+    parts: dict[RunKey, tuple[RunKind, bool, bytes]] = field(default_factory=dict)
+    merged: dict[str, bytes] = field(default_factory=dict)
+    frames: dict[bytes, bytes] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """Implements :class:`~controller.store.port.Store`, which says what each method does."""
+
+    def __init__(self, kept: _Kept | None = None) -> None:
+        self._kept = kept or _Kept()
+        self._closed = False
+        for host in self._kept.hosts.values():
+            if host.connected:
+                self._kept.hosts[host.name] = replace(host, connected=False, missing_reason=UNSEEN_REASON)
+
+    def reopen(self) -> Self:
+        """Close it, and give back what a controller that starts anew would find."""
+        self.close()
+        return type(self)(self._kept)
+
+    def save_host(self, host: Host) -> None:
+        """Insert or replace a host."""
+        self._check_open()
+        self._kept.hosts[host.name] = host_from_wire(host_to_wire(host))
+
+    def hosts(self) -> list[Host]:
+        """All hosts, by name."""
+        self._check_open()
+        return [self._kept.hosts[name] for name in sorted(self._kept.hosts)]
+
+    def save_job(self, job: Job, request_id: str = "") -> None:
+        """Insert or replace a job with its decisions and runs."""
+        self._check_open()
+        checked = check_job(job)
+        job_id = job.spec.job_id
+        if job_id not in self._kept.jobs and request_id:
+            if request_id in self._kept.job_of_request:
+                made = self._kept.job_of_request[request_id]
+                raise StoreFailed(f"request {request_id!r} has made job {made} already, and can make no second one")
+            self._kept.job_of_request[request_id] = job_id
+        self._kept.jobs[job_id] = checked
+
+    def job(self, job_id: str) -> Job | None:
+        """One job, or None."""
+        self._check_open()
+        return self._kept.jobs.get(job_id)
+
+    def job_id_of_request(self, request_id: str) -> str | None:
+        """The job that this request made, or None."""
+        self._check_open()
+        return self._kept.job_of_request.get(request_id)
+
+    def jobs(self, limit: int) -> list[Job]:
+        """The newest jobs first."""
+        self._check_open()
+        oldest_first = sorted(self._kept.jobs.values(), key=lambda job: job.spec.created_at_ms)
+        return oldest_first[::-1][: max(limit, 0)]
+
+    def unfinished_jobs(self) -> list[Job]:
+        """Jobs that have not ended, oldest first."""
+        self._check_open()
+        unfinished = (job for job in self._kept.jobs.values() if not job.state.ended)
+        return sorted(unfinished, key=lambda job: job.spec.created_at_ms)
+
+    def save_part(self, part: HostPart) -> bool:
+        """Keep a part by its run key; False when nothing changed."""
+        packed = pack_part(part)
+        key = part.part.run
+        self._check_job(key.job_id)
+        if key in self._kept.parts:
+            _, final, data = self._kept.parts[key]
+            if final or data == packed.data:
+                return False
+        self._keep_frames(packed)
+        self._kept.parts[key] = (part.part.kind, part.part.final, packed.data)
+        return True
+
+    def parts(self, job_id: str, host: str | None = None) -> list[HostPart]:
+        """The parts of a job's trace runs, by host and attempt."""
+        self._check_open()
+        kept = [
+            data
+            for key, (kind, _, data) in sorted(self._kept.parts.items())
+            if key.job_id == job_id and kind is RunKind.TRACE and host in {None, key.host}
+        ]
+        return unpack_parts(kept, self._load_frames)
+
+    def save_merged(self, job_id: str, merged: Snapshot) -> None:
+        """Insert or replace the merge of a job's parts."""
+        packed = pack_merged(merged)
+        self._check_job(job_id)
+        self._keep_frames(packed)
+        self._kept.merged[job_id] = packed.data
+
+    def merged(self, job_id: str) -> Snapshot | None:
+        """The kept merge, or None."""
+        self._check_open()
+        return unpack_merged(self._kept.merged[job_id], self._load_frames) if job_id in self._kept.merged else None
+
+    def close(self) -> None:
+        """Refuse everything from now on; idempotent."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreFailed("the store is closed: open it again")
+
+    def _check_job(self, job_id: str) -> None:
+        self._check_open()
+        if job_id not in self._kept.jobs:
+            raise NotFound(f"there is no job {job_id!r} in the store")
+
+    def _load_frames(self, hashes: set[bytes]) -> Mapping[bytes, bytes]:
+        return {digest: self._kept.frames[digest] for digest in hashes}
+
+    def _keep_frames(self, packed: Packed) -> None:
+        check_frames(self._kept.frames, packed.frames)
+        self._kept.frames.update(packed.frames)

@@ -1,0 +1,71 @@
+"""The store's port: what the controller keeps. SQLite implements it, and a memory twin for tests."""
+
+from typing import Protocol
+
+from fleettrace.model.host import Host
+from fleettrace.model.job import HostPart, Job
+from fleettrace.snapshot import Snapshot
+
+__all__ = ["Store"]
+
+
+class Store(Protocol):
+    """Everything durable. Each method is one transaction: it happens whole or not at all.
+
+    Methods block and are called from one thread. All raise :class:`~fleettrace.errors.StoreFailed` when the
+    database cannot be used, or is closed; a host or a job that could not be read back is refused as
+    :class:`~fleettrace.errors.Malformed` instead of being written. Text reads back as
+    :func:`~fleettrace.wire.codec.wire_text` has it.
+    """
+
+    def save_host(self, host: Host) -> None:
+        """Insert or replace a host by its name."""
+
+    def hosts(self) -> list[Host]:
+        """All hosts ever seen, by name; all of them not connected when the store was just opened."""
+
+    def save_job(self, job: Job, request_id: str = "") -> None:
+        """Insert or replace a job with its decisions and runs. ``request_id`` is kept from the first save.
+
+        A new job with a request that has made another job is refused with ``StoreFailed``.
+        """
+
+    def job(self, job_id: str) -> Job | None:
+        """One job, or None."""
+
+    def job_id_of_request(self, request_id: str) -> str | None:
+        """The job that this request made, so that a repeated request makes no second one."""
+
+    def jobs(self, limit: int) -> list[Job]:
+        """The newest jobs first."""
+
+    def unfinished_jobs(self) -> list[Job]:
+        """Jobs whose state has not ended, oldest first."""
+
+    def save_part(self, part: HostPart) -> bool:
+        """Keep a part, by its run key; False when nothing changed.
+
+        A final part replaces an interim one and is itself never replaced, so that a part that is sent twice
+        counts once.
+
+        Raises:
+            Malformed: two stacks with one hash but different frames (they are never merged).
+            NotFound: there is no such job.
+        """
+
+    def parts(self, job_id: str, host: str | None = None) -> list[HostPart]:
+        """The parts of a job's trace runs (not of its frequency checks), by host and attempt."""
+
+    def save_merged(self, job_id: str, merged: Snapshot) -> None:
+        """Keep the merge of a job's parts beside them, instead of an earlier one.
+
+        Raises:
+            Malformed: two stacks with one hash but different frames.
+            NotFound: there is no such job.
+        """
+
+    def merged(self, job_id: str) -> Snapshot | None:
+        """The kept merge, or None when the job has none yet."""
+
+    def close(self) -> None:
+        """Close the database; idempotent."""

@@ -1,0 +1,191 @@
+"""The store on SQLite: one file, one writing connection, write-ahead log, every commit synced.
+
+:meth:`SqliteStore.open` and all methods belong in one thread, as SQLite's connection does.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Self
+
+from controller.store.blobs import pack_merged, pack_part, unpack_merged, unpack_parts
+from controller.store.lock import DatabaseLock
+from controller.store.opening import check_place, connect, holds_database
+from controller.store.rows import (
+    decision_rows,
+    host_of_row,
+    host_row,
+    job_of_rows,
+    job_rows,
+    key_columns,
+    part_row,
+)
+from controller.store.tables import Arguments, Tables
+from fleettrace.errors import NotFound, StoreFailed
+from fleettrace.model.host import Host
+from fleettrace.model.job import HostPart, Job
+from fleettrace.model.run import RunKind
+from fleettrace.snapshot import Snapshot
+
+__all__ = ["SqliteStore"]
+
+_SIDE_FILES = ("", "-journal", "-wal", "-shm")
+_RUN = ("job_id", "host", "attempt")
+_OF_RUN = "job_id = :job_id AND host = :host AND attempt = :attempt"
+
+
+class SqliteStore:
+    """Implements :class:`~controller.store.port.Store`, which says what each method does."""
+
+    def __init__(self, tables: Tables, lock: DatabaseLock) -> None:
+        self._tables = tables
+        self._lock = lock
+        # Running jobs as last saved: the next save writes what changed, and not a thousand runs each time.
+        self._saved: dict[str, Job] = {}
+
+    @classmethod
+    def open(cls, path: Path | str, *, controller_id: str) -> Self:
+        """Open a database, or make one where there is none; a refusal changes nothing and leaves nothing behind.
+
+        ``controller_id`` is what another controller is told that wants the same file.
+
+        Raises:
+            StoreFailed: the file is something else, a newer version's, damaged, read-only or in use.
+        """
+        path = Path(path).resolve()
+        check_place(path)
+        lock = DatabaseLock(path, controller_id)
+        existed = path.exists()
+        fresh = False
+        try:
+            fresh = not holds_database(path)
+            return cls(Tables(path, connect(path, fresh=fresh)), lock)
+        except BaseException:
+            if fresh:
+                for suffix in _SIDE_FILES:
+                    path.with_name(path.name + suffix).unlink(missing_ok=True)
+                if existed:
+                    path.touch()  # it was there, and empty
+            lock.release()
+            raise
+
+    def save_host(self, host: Host) -> None:
+        """Insert or replace a host."""
+        with self._tables.writing():
+            self._tables.upsert("hosts", [host_row(host)], "name")
+
+    def hosts(self) -> list[Host]:
+        """All hosts, by name."""
+        with self._tables.reading():
+            return [host_of_row(row) for row in self._tables.rows("hosts", order_by="name")]
+
+    def save_job(self, job: Job, request_id: str = "") -> None:
+        """Insert or replace a job with its decisions and runs; writes what changed since its last save."""
+        job_id = job.spec.job_id
+        before = self._saved.get(job_id) or self.job(job_id)
+        old_runs = before.runs if before else {}
+        old_decisions = before.decisions if before else ()
+        changed_runs = {key: run for key, run in job.runs.items() if old_runs.get(key) != run}
+        changed_decisions = {
+            number: decision
+            for number, decision in enumerate(job.decisions)
+            if old_decisions[number : number + 1] != (decision,)
+        }
+        job_row, run_rows = job_rows(replace(job, runs=changed_runs))
+        with self._tables.writing():
+            if before is None:
+                self._check_request(request_id)
+                job_row = {**job_row, "request_id": request_id or None}
+            self._tables.upsert("jobs", [job_row], "job_id")
+            self._tables.upsert("runs", run_rows, *_RUN)
+            self._tables.upsert("decisions", decision_rows(job_id, changed_decisions), "job_id", "number")
+            for key in old_runs.keys() - job.runs.keys():
+                self._tables.delete("runs", _OF_RUN, key_columns(key))
+            self._tables.delete("decisions", "job_id = ? AND number >= ?", [job_id, len(job.decisions)])
+        if job.state.ended:
+            self._saved.pop(job_id, None)
+        else:
+            self._saved[job_id] = job
+
+    def job(self, job_id: str) -> Job | None:
+        """One job, or None."""
+        jobs = self._jobs("job_id = ?", [job_id])
+        return jobs[0] if jobs else None
+
+    def job_id_of_request(self, request_id: str) -> str | None:
+        """The job that this request made, or None."""
+        with self._tables.reading():
+            rows = self._tables.rows("jobs", "request_id = ?", [request_id])
+        return rows[0]["job_id"] if rows else None
+
+    def jobs(self, limit: int) -> list[Job]:
+        """The newest jobs first."""
+        return self._jobs(order_by="created_at_ms DESC, rowid DESC", limit=max(limit, 0))
+
+    def unfinished_jobs(self) -> list[Job]:
+        """Jobs that have not ended, oldest first."""
+        return self._jobs("NOT ended", order_by="created_at_ms, rowid")
+
+    def save_part(self, part: HostPart) -> bool:
+        """Keep a part by its run key; False when nothing changed."""
+        packed = pack_part(part)
+        key = key_columns(part.part.run)
+        with self._tables.writing():
+            self._check_job(part.part.run.job_id)
+            kept = self._tables.rows("parts", _OF_RUN, key)
+            if kept and (kept[0]["final"] or kept[0]["part"] == packed.data):
+                return False
+            self._tables.keep_frames(packed.frames)
+            self._tables.upsert("parts", [part_row(part, packed.data)], *_RUN)
+        return True
+
+    def parts(self, job_id: str, host: str | None = None) -> list[HostPart]:
+        """The parts of a job's trace runs, by host and attempt."""
+        with self._tables.reading():
+            rows = self._tables.rows(
+                "parts",
+                "job_id = :job_id AND kind = :kind AND (:host IS NULL OR host = :host)",
+                {"job_id": job_id, "kind": RunKind.TRACE.value, "host": host},
+                order_by="host, attempt",
+            )
+            return unpack_parts([row["part"] for row in rows], self._tables.frames)
+
+    def save_merged(self, job_id: str, merged: Snapshot) -> None:
+        """Insert or replace the merge of a job's parts."""
+        packed = pack_merged(merged)
+        with self._tables.writing():
+            self._check_job(job_id)
+            self._tables.keep_frames(packed.frames)
+            self._tables.upsert("merged", [{"job_id": job_id, "snapshot": packed.data}], "job_id")
+
+    def merged(self, job_id: str) -> Snapshot | None:
+        """The kept merge, or None."""
+        with self._tables.reading():
+            rows = self._tables.rows("merged", "job_id = ?", [job_id])
+            return unpack_merged(rows[0]["snapshot"], self._tables.frames) if rows else None
+
+    def close(self) -> None:
+        """Close the database and let another controller have it; idempotent."""
+        self._tables.close()
+        self._lock.release()
+
+    def _jobs(
+        self, where: str | None = None, arguments: Arguments = (), *, order_by: str = "", limit: int = -1
+    ) -> list[Job]:
+        with self._tables.reading():
+            return [
+                job_of_rows(
+                    row,
+                    self._tables.rows("runs", "job_id = ?", [row["job_id"]], order_by="rowid"),
+                    self._tables.rows("decisions", "job_id = ?", [row["job_id"]], order_by="number"),
+                )
+                for row in self._tables.rows("jobs", where, arguments, order_by=order_by, limit=limit)
+            ]
+
+    def _check_job(self, job_id: str) -> None:
+        if not self._tables.rows("jobs", "job_id = ?", [job_id]):
+            raise NotFound(f"there is no job {job_id!r} in the store")
+
+    def _check_request(self, request_id: str) -> None:
+        made = self.job_id_of_request(request_id)
+        if made is not None:
+            raise StoreFailed(f"request {request_id!r} has made job {made} already, and can make no second one")

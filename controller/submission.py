@@ -1,0 +1,135 @@
+"""From what an operator asks to a job that policy has granted, or a clear no."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from controller.policy.decide import Denied, Granted, Request, decide
+from controller.policy.model import Policy
+from controller.scheduler.machine import Transition, begin
+from controller.scheduler.terms import JobTerms
+from controller.scheduler.waves import choose_canaries
+from fleettrace.catalog import ToolDefinition, find_tool
+from fleettrace.errors import NoHostMatches
+from fleettrace.model.host import Host
+from fleettrace.model.job import Decision, Job, JobSpec, JobState
+from fleettrace.model.names import duration_text
+from fleettrace.model.selector import parse_selector
+
+__all__ = ["Asked", "Plan", "open_job", "plan_job"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request to run, as it came; ``duration_ms`` 0: the policy's default."""
+
+    tool: str
+    selector: str
+    duration_ms: int
+    canary: str
+    promote: bool
+    params: Mapping[str, str]
+    team: str
+    operator: str
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A request with everything looked up: the tool, the matched hosts, and why some of them cannot take part."""
+
+    asked: Asked
+    tool: ToolDefinition
+    params: dict[str, int]
+    hosts: tuple[Host, ...]
+    missing: dict[str, str]
+
+
+def plan_job(asked: Asked, known_hosts: Sequence[Host]) -> Plan:
+    """Look everything up.
+
+    Raises:
+        BadInput: an unknown tool or parameter, a selector that does not parse.
+        NoHostMatches: the selector matches no host, or none that could take part now.
+    """
+    tool = find_tool(asked.tool)
+    params = tool.parse_params(asked.params)
+    selector = parse_selector(asked.selector)
+    hosts = tuple(host for host in known_hosts if selector.matches(host.name, host.labels))
+    if not hosts:
+        known = (
+            f"{len(known_hosts)} hosts are known: see 'fleettrace hosts'"
+            if known_hosts
+            else "no agent has connected yet"
+        )
+        raise NoHostMatches(f"no host matches {selector.text!r}; {known}")
+    missing = {host.name: reason for host in hosts if (reason := _why_not(host, tool))}
+    if len(missing) == len(hosts):
+        first = hosts[0].name
+        raise NoHostMatches(
+            f"none of the {len(hosts)} hosts that match {selector.text!r} can run {tool.name} now; "
+            f"{first}: {missing[first]}"
+        )
+    return Plan(asked, tool, params, hosts, missing)
+
+
+def _why_not(host: Host, tool: ToolDefinition) -> str:
+    if not host.connected:
+        return host.missing_reason or "its agent is not connected"
+    if host.facts.tools.get(tool.name) != tool.digest:
+        return f"it has another version of {tool.name} than the controller: install the same fleettrace on both"
+    lacking = [name for name in tool.capabilities if name not in host.facts.capabilities]
+    if lacking and host.facts.backend != "replay":
+        return f"its agent lacks {' and '.join(lacking)}"
+    return ""
+
+
+def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int) -> Transition | Job:
+    """Ask policy; the opened job, or a job that was refused, with the rule in its only decision.
+
+    Raises:
+        BadInput: the named canary cannot take part.
+    """
+    asked, tool = plan.asked, plan.tool
+    request = Request(asked.team, asked.operator, tool, plan.hosts, asked.duration_ms or None)
+    verdict = decide(policy, request)
+    startable = [host for host in plan.hosts if host.name not in plan.missing]
+    spec = JobSpec(
+        job_id=job_id,
+        tool=tool.name,
+        digest=tool.digest,
+        params=plan.params,
+        selector=asked.selector,
+        duration_ms=verdict.duration_ms if isinstance(verdict, Granted) else asked.duration_ms,
+        team=asked.team,
+        operator=asked.operator,
+        promote=asked.promote,
+        created_at_ms=now_ms,
+        targets=tuple(host.name for host in plan.hosts),
+        missing=plan.missing,
+    )
+    if isinstance(verdict, Denied):
+        decision = Decision(now_ms, "policy", "denied", verdict.reason, verdict.rule)
+        return Job(spec, JobState.REFUSED, verdict.reason, finished_at_ms=now_ms, decisions=(decision,))
+    canaries = choose_canaries(startable, asked.canary)
+    classes = {host.name: host.host_class for host in startable}
+    reason = (
+        f"{verdict.reason} for {duration_text(verdict.duration_ms)} on {len(plan.hosts)} hosts "
+        f"(policy {verdict.policy_version}, {tool.name} {tool.digest[:12]})"
+    )
+    return begin(spec, _terms(plan, policy, verdict), classes, canaries, reason)
+
+
+def _terms(plan: Plan, policy: Policy, granted: Granted) -> JobTerms:
+    return JobTerms(
+        rule=granted.rule,
+        policy_version=granted.policy_version,
+        limits=granted.limits,
+        check_ms=policy.canary.check_ms,
+        min_events=policy.canary.min_events,
+        wave_fractions=policy.waves.fractions,
+        settle_ms=policy.waves.settle_ms,
+        probes=tuple(probe.partition(":")[2] for probe in plan.tool.probes),
+        hit_ns=plan.tool.cost.hit_ns,
+        event_ns=plan.tool.cost.event_ns,
+        max_hits_per_s_per_cpu=plan.tool.max_hits_per_s_per_cpu(plan.params),
+    )

@@ -1,0 +1,77 @@
+"""protobuf <-> model: the one translation.
+
+``x_to_wire(model)`` is total on valid models. ``x_from_wire(message)`` parses: it gives back a model that needs no
+further checks, or raises :class:`~fleettrace.errors.Malformed` with one sentence. An absent message means "not
+known" and reads as the model's default. ``x_from_wire(x_to_wire(model)) == model`` for every model that the wire
+can carry; what it cannot carry is text that is no valid UTF-8, see :func:`wire_text`.
+"""
+
+from fleettrace.wire.codec.fields import MAX_ID_CHARS, MAX_NUMBER, wire_text
+from fleettrace.wire.codec.hosts import host_facts_from_wire, host_facts_to_wire, host_from_wire, host_to_wire
+from fleettrace.wire.codec.jobs import job_from_wire, job_to_wire
+from fleettrace.wire.codec.results import (
+    coverage_from_wire,
+    coverage_to_wire,
+    host_part_from_wire,
+    host_part_to_wire,
+    job_result_from_wire,
+    job_result_to_wire,
+    suspect_from_wire,
+    suspect_to_wire,
+)
+from fleettrace.wire.codec.runs import (
+    part_from_wire,
+    part_to_wire,
+    run_cost_from_wire,
+    run_cost_to_wire,
+    run_key_from_wire,
+    run_key_to_wire,
+    run_kind_from_wire,
+    run_kind_to_wire,
+    run_limits_from_wire,
+    run_limits_to_wire,
+    run_outcome_from_wire,
+    run_outcome_to_wire,
+    start_run_from_wire,
+    start_run_to_wire,
+)
+from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
+from fleettrace.wire.codec.tools import tool_from_wire, tool_to_wire
+
+__all__ = [
+    "MAX_ID_CHARS",
+    "MAX_NUMBER",
+    "coverage_from_wire",
+    "coverage_to_wire",
+    "host_facts_from_wire",
+    "host_facts_to_wire",
+    "host_from_wire",
+    "host_part_from_wire",
+    "host_part_to_wire",
+    "host_to_wire",
+    "job_from_wire",
+    "job_result_from_wire",
+    "job_result_to_wire",
+    "job_to_wire",
+    "part_from_wire",
+    "part_to_wire",
+    "run_cost_from_wire",
+    "run_cost_to_wire",
+    "run_key_from_wire",
+    "run_key_to_wire",
+    "run_kind_from_wire",
+    "run_kind_to_wire",
+    "run_limits_from_wire",
+    "run_limits_to_wire",
+    "run_outcome_from_wire",
+    "run_outcome_to_wire",
+    "snapshot_from_wire",
+    "snapshot_to_wire",
+    "start_run_from_wire",
+    "start_run_to_wire",
+    "suspect_from_wire",
+    "suspect_to_wire",
+    "tool_from_wire",
+    "tool_to_wire",
+    "wire_text",
+]

@@ -1,0 +1,178 @@
+"""Jobs on the wire, with the evidence for what was decided."""
+
+from collections.abc import Mapping
+
+from fleettrace.errors import Malformed
+from fleettrace.model.job import CanaryCheck, Decision, Job, JobSpec, JobState, Run, RunState, Verdict, Wave
+from fleettrace.model.run import RunKey
+from fleettrace.wire.codec.fields import parse_amount, parse_choice, parse_host_name, parse_id, parse_number, wire_text
+from fleettrace.wire.codec.runs import (
+    run_cost_from_wire,
+    run_cost_to_wire,
+    run_key_from_wire,
+    run_key_to_wire,
+    run_kind_from_wire,
+    run_kind_to_wire,
+)
+from fleettrace.wire.v1 import control_pb2 as control
+
+__all__ = ["job_from_wire", "job_to_wire"]
+
+
+def job_to_wire(job: Job) -> control.Job:
+    """A job as it stands."""
+    spec = job.spec
+    return control.Job(
+        job_id=spec.job_id,
+        tool=spec.tool,
+        digest=spec.digest,
+        selector=wire_text(spec.selector),
+        params=spec.params,
+        duration_ms=spec.duration_ms,
+        team=wire_text(spec.team),
+        operator=wire_text(spec.operator),
+        promote=spec.promote,
+        state=job.state.value,
+        reason=wire_text(job.reason),
+        created_at_ms=spec.created_at_ms,
+        finished_at_ms=job.finished_at_ms,
+        targets=spec.targets,
+        canaries=[_canary_to_wire(canary) for canary in job.canaries],
+        waves=[_wave_to_wire(wave) for wave in job.waves],
+        runs=[_run_to_wire(run) for run in job.runs.values()],
+        decisions=[_decision_to_wire(decision) for decision in job.decisions],
+        missing=[control.MissingHost(host=host, reason=wire_text(reason)) for host, reason in spec.missing.items()],
+    )
+
+
+def job_from_wire(message: control.Job) -> Job:
+    """Raises :class:`Malformed` for an empty id, an unknown state or verdict, NaN, and a run that comes twice."""
+    spec = JobSpec(
+        job_id=parse_id(message.job_id, "job id"),
+        tool=message.tool,
+        digest=message.digest,
+        params=dict(message.params),
+        selector=message.selector,
+        duration_ms=message.duration_ms,
+        team=message.team,
+        operator=message.operator,
+        promote=message.promote,
+        created_at_ms=parse_number(message.created_at_ms, "time of creation"),
+        targets=tuple(parse_host_name(host) for host in message.targets),
+        missing={parse_host_name(missing.host): missing.reason for missing in message.missing},
+    )
+    return Job(
+        spec=spec,
+        state=parse_choice(JobState, message.state, "state of a job"),
+        reason=message.reason,
+        finished_at_ms=parse_number(message.finished_at_ms, "time of the end"),
+        canaries=tuple(_canary_from_wire(canary) for canary in message.canaries),
+        waves=tuple(_wave_from_wire(wave) for wave in message.waves),
+        runs=_runs_from_wire(message),
+        decisions=tuple(_decision_from_wire(decision) for decision in message.decisions),
+    )
+
+
+def _canary_to_wire(canary: CanaryCheck) -> control.CanaryCheck:
+    return control.CanaryCheck(
+        host=canary.host,
+        host_class=wire_text(canary.host_class),
+        verdict=canary.verdict.value,
+        reason=wire_text(canary.reason),
+        window_s=canary.window_s,
+        events_per_s=canary.events_per_s,
+        events_per_s_per_cpu=canary.events_per_s_per_cpu,
+        hits_per_s=canary.hits_per_s,
+        predicted_cpu_pct=canary.predicted_cpu_pct,
+        budget_cpu_pct=canary.budget_cpu_pct,
+        budget_events_per_s=canary.budget_events_per_s,
+        overridden=canary.overridden,
+    )
+
+
+def _canary_from_wire(message: control.CanaryCheck) -> CanaryCheck:
+    return CanaryCheck(
+        host=parse_host_name(message.host),
+        host_class=message.host_class,
+        verdict=parse_choice(Verdict, message.verdict, "verdict on a canary"),
+        reason=message.reason,
+        window_s=parse_amount(message.window_s, "canary's window in s"),
+        events_per_s=parse_amount(message.events_per_s, "rate of events"),
+        events_per_s_per_cpu=tuple(parse_amount(rate, "rate of events") for rate in message.events_per_s_per_cpu),
+        hits_per_s=parse_amount(message.hits_per_s, "rate of hits"),
+        predicted_cpu_pct=parse_amount(message.predicted_cpu_pct, "predicted cost in percent"),
+        budget_cpu_pct=parse_amount(message.budget_cpu_pct, "budget in percent"),
+        budget_events_per_s=parse_amount(message.budget_events_per_s, "budget of events"),
+        overridden=message.overridden,
+    )
+
+
+def _wave_to_wire(wave: Wave) -> control.Wave:
+    return control.Wave(
+        hosts=wave.hosts,
+        started_at_ms=wave.started_at_ms,
+        verdict=wave.verdict.value,
+        reason=wire_text(wave.reason),
+    )
+
+
+def _wave_from_wire(message: control.Wave) -> Wave:
+    return Wave(
+        hosts=tuple(parse_host_name(host) for host in message.hosts),
+        started_at_ms=parse_number(message.started_at_ms, "wave's start"),
+        verdict=parse_choice(Verdict, message.verdict, "verdict on a wave"),
+        reason=message.reason,
+    )
+
+
+def _run_to_wire(run: Run) -> control.Run:
+    return control.Run(
+        run=run_key_to_wire(run.key),
+        kind=run_kind_to_wire(run.kind),
+        state=run.state.value,
+        reason=wire_text(run.reason),
+        elapsed_ms=run.elapsed_ms,
+        cost=run_cost_to_wire(run.cost),
+        sent_at_ms=run.sent_at_ms,
+        deadline_ms=run.deadline_ms,
+    )
+
+
+def _runs_from_wire(message: control.Job) -> Mapping[RunKey, Run]:
+    runs = {
+        key: Run(
+            key=key,
+            kind=run_kind_from_wire(run.kind),
+            state=parse_choice(RunState, run.state, "state of a run"),
+            sent_at_ms=parse_number(run.sent_at_ms, "time that the run was sent"),
+            deadline_ms=parse_number(run.deadline_ms, "run's deadline"),
+            reason=run.reason,
+            elapsed_ms=parse_number(run.elapsed_ms, "run's elapsed time"),
+            cost=run_cost_from_wire(run.cost),
+        )
+        for run in message.runs
+        for key in (run_key_from_wire(run.run),)
+    }
+    if len(runs) != len(message.runs):
+        raise Malformed(f"job {message.job_id} names a run twice")
+    return runs
+
+
+def _decision_to_wire(decision: Decision) -> control.Decision:
+    return control.Decision(
+        at_ms=decision.at_ms,
+        kind=decision.kind,
+        verdict=decision.verdict,
+        reason=wire_text(decision.reason),
+        rule=wire_text(decision.rule),
+    )
+
+
+def _decision_from_wire(message: control.Decision) -> Decision:
+    return Decision(
+        at_ms=parse_number(message.at_ms, "time of the decision"),
+        kind=message.kind,
+        verdict=message.verdict,
+        reason=message.reason,
+        rule=message.rule,
+    )

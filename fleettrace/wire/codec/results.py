@@ -1,0 +1,112 @@
+"""A job's results on the wire: coverage, hosts' parts, suspects."""
+
+from fleettrace.errors import Malformed
+from fleettrace.model.job import Coverage, HostPart, JobResult, Suspect
+from fleettrace.snapshot import MAX_MERGED_ENTRIES
+from fleettrace.wire.codec.fields import parse_finite, parse_host_name, parse_labels, wire_text
+from fleettrace.wire.codec.jobs import job_from_wire, job_to_wire
+from fleettrace.wire.codec.runs import part_from_wire, part_to_wire
+from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
+from fleettrace.wire.v1 import control_pb2 as control
+
+__all__ = [
+    "coverage_from_wire",
+    "coverage_to_wire",
+    "host_part_from_wire",
+    "host_part_to_wire",
+    "job_result_from_wire",
+    "job_result_to_wire",
+    "suspect_from_wire",
+    "suspect_to_wire",
+]
+
+SUSPECT_VERDICTS = ("suspect", "ranking")
+
+
+def coverage_to_wire(coverage: Coverage) -> control.Coverage:
+    """How much of the fleet the answer speaks for."""
+    return control.Coverage(
+        targeted=coverage.targeted,
+        answered=coverage.answered,
+        missing=[control.MissingHost(host=host, reason=wire_text(reason)) for host, reason in coverage.missing],
+        partial=[control.MissingHost(host=host, reason=wire_text(reason)) for host, reason in coverage.partial],
+        lost_events=coverage.lost_events,
+        truncated_stacks=coverage.truncated_stacks,
+        window_skew_ms=coverage.window_skew_ms,
+        replayed_hosts=coverage.replayed,
+    )
+
+
+def coverage_from_wire(message: control.Coverage) -> Coverage:
+    """Raises :class:`Malformed` for names that no host can have, and for more answers than targets."""
+    if message.answered > message.targeted:
+        raise Malformed(f"{message.answered} hosts cannot have answered where {message.targeted} were asked")
+    return Coverage(
+        targeted=message.targeted,
+        answered=message.answered,
+        missing=tuple((parse_host_name(missing.host), missing.reason) for missing in message.missing),
+        partial=tuple((parse_host_name(partial.host), partial.reason) for partial in message.partial),
+        lost_events=message.lost_events,
+        truncated_stacks=message.truncated_stacks,
+        window_skew_ms=message.window_skew_ms,
+        replayed=tuple(parse_host_name(host) for host in message.replayed_hosts),
+    )
+
+
+def host_part_to_wire(host_part: HostPart) -> control.HostPart:
+    """A part with what is known of its host."""
+    return control.HostPart(
+        part=part_to_wire(host_part.part),
+        labels=host_part.labels,
+        host_class=wire_text(host_part.host_class),
+    )
+
+
+def host_part_from_wire(message: control.HostPart) -> HostPart:
+    """Raises :class:`Malformed` for a bad part or bad labels."""
+    return HostPart(
+        part=part_from_wire(message.part), labels=parse_labels(message.labels), host_class=message.host_class
+    )
+
+
+def suspect_to_wire(suspect: Suspect) -> control.Suspect:
+    """A host that differs from the others."""
+    return control.Suspect(
+        host=suspect.host, score=suspect.score, verdict=suspect.verdict, evidence=wire_text(suspect.evidence)
+    )
+
+
+def suspect_from_wire(message: control.Suspect) -> Suspect:
+    """Raises :class:`Malformed` for a bad host name, a score that is no number, or an unknown verdict."""
+    if message.verdict not in SUSPECT_VERDICTS:
+        raise Malformed(f"{message.verdict!r} is no verdict on a host; it is one of {', '.join(SUSPECT_VERDICTS)}")
+    return Suspect(
+        host=parse_host_name(message.host),
+        score=parse_finite(message.score, "score of a suspect"),
+        verdict=message.verdict,
+        evidence=message.evidence,
+    )
+
+
+def job_result_to_wire(result: JobResult) -> control.JobResult:
+    """A job with everything that was measured."""
+    return control.JobResult(
+        job=job_to_wire(result.job),
+        coverage=coverage_to_wire(result.coverage),
+        merged=snapshot_to_wire(result.merged),
+        hosts=[host_part_to_wire(host_part) for host_part in result.hosts],
+        suspects=[suspect_to_wire(suspect) for suspect in result.suspects],
+        readings=[wire_text(reading) for reading in result.readings],
+    )
+
+
+def job_result_from_wire(message: control.JobResult) -> JobResult:
+    """Raises :class:`Malformed` when any part of it does."""
+    return JobResult(
+        job=job_from_wire(message.job),
+        coverage=coverage_from_wire(message.coverage),
+        merged=snapshot_from_wire(message.merged, MAX_MERGED_ENTRIES),
+        hosts=tuple(host_part_from_wire(host_part) for host_part in message.hosts),
+        suspects=tuple(suspect_from_wire(suspect) for suspect in message.suspects),
+        readings=tuple(message.readings),
+    )

@@ -1,0 +1,1 @@
+"""The agent on a host: runs bounded traces in short-lived children."""

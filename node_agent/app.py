@@ -1,0 +1,133 @@
+"""The agent's command: parse, prove fit, connect, run until told to end."""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from fleettrace import __version__
+from fleettrace.catalog import ToolDefinition
+from fleettrace.errors import BadInput, FleettraceError
+from fleettrace.model.names import check_host_name, parse_labels
+from fleettrace.model.run import RunLimits, StartRun
+from node_agent import guard, host_policy
+from node_agent.fitness import gather_facts, prepare_bcc
+from node_agent.kernel.cgroups import resolve_scope
+from node_agent.link import Identity, Link
+from node_agent.outbox import Outbox
+from node_agent.runner import ChildSettings, Runner
+
+__all__ = ["main"]
+
+
+DEFAULT_STATE_DIRECTORY = Path("/var/lib/fleettrace")
+"""Where compiled programs are kept; only the agent's user may write there."""
+FAREWELL_LIMIT_S = 3.0
+"""How long an agent that was told to end waits for its parts to be acknowledged."""
+
+_EPILOG = """exit codes: 0 ended by a signal; 2 bad option or host file; 3 the controller refused this agent;
+6 this machine cannot trace (the message says what is missing)"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of ``fleettrace-agent``."""
+    options = _parser().parse_args(arguments)
+    try:
+        asyncio.run(_serve(options))
+    except FleettraceError as error:
+        _say(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="fleettrace-agent",
+        description="Runs bounded traces on this host for a fleettrace controller; it listens on no port.",
+        epilog=_EPILOG,
+    )
+    add = parser.add_argument
+    add("--controller", default=os.environ.get("FLEETTRACE_CONTROLLER"), help="host:port or unix:PATH to dial")
+    add("--name", default=socket.gethostname(), help="this host's name in the fleet (default: the host name)")
+    add("--label", action="append", default=[], metavar="NAME=VALUE", help="a label to select by; repeatable")
+    add("--scope", default="", metavar="CGROUP", help="trace this cgroup v2 alone, children included")
+    add("--backend", choices=("bcc", "replay"), default="bcc", help="replay plays recordings and says so in results")
+    add(
+        "--config",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help=f"the host's own limits (default: {host_policy.DEFAULT_PATH})",
+    )
+    add("--state-directory", type=Path, default=DEFAULT_STATE_DIRECTORY, metavar="DIR", help="compiled programs")
+    add("--version", action="version", version=f"fleettrace-agent {__version__}")
+    return parser
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    if not options.controller:
+        raise BadInput("no controller: give --controller host:port (or unix:PATH), or set FLEETTRACE_CONTROLLER")
+    name = check_host_name(options.name)
+    labels = parse_labels(options.label)
+    policy = host_policy.load_host_policy(options.config)
+    scope = resolve_scope(options.scope).path if options.scope else ""
+    btf_sha256 = ""
+    if options.backend == "bcc":
+        btf_sha256 = (await prepare_bcc(options.state_directory)).btf_sha256
+    facts = gather_facts(options.backend, str(scope), btf_sha256)
+
+    def check(order: StartRun, tool: ToolDefinition, running: int) -> RunLimits:
+        return guard.check(
+            policy,
+            order,
+            tool,
+            now_ms=int(time.time() * 1000),
+            running=running,
+            own_name=name,
+            available_capabilities=frozenset(facts.capabilities),
+        )
+
+    outbox = Outbox()
+    settings = ChildSettings(options.backend, str(scope), options.state_directory)
+    runner = Runner(settings, check, outbox.part, outbox.progress)
+    link = Link(options.controller, Identity(name, labels, facts), runner, outbox, _say)
+    await _until_signalled(link, runner, outbox)
+
+
+async def _until_signalled(link: Link, runner: Runner, outbox: Outbox) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, ended.set)
+    running = loop.create_task(link.run())
+    waiting = loop.create_task(ended.wait())
+    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    runner.stop_all("the agent was told to end")
+    await runner.wait_all()
+    if not running.done():
+        try:
+            async with asyncio.timeout(FAREWELL_LIMIT_S):
+                await outbox.wait_acknowledged()
+        except TimeoutError:
+            _say(f"{len(outbox.unacknowledged)} results could not be handed in: the controller does not answer")
+        running.cancel()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    try:
+        await running
+    except asyncio.CancelledError:
+        return
+
+
+def _say(text: str) -> None:
+    print(f"fleettrace-agent: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""What traces: BCC on a real kernel, or recorded real samples. One port for both."""
+
+from fleettrace.errors import BadInput
+from node_agent.backends.port import ProbeStats, TracePlan, Tracer
+
+__all__ = ["BACKENDS", "ProbeStats", "TracePlan", "Tracer", "open_tracer"]
+
+BACKENDS = ("bcc", "replay")
+
+
+def open_tracer(backend: str, plan: TracePlan) -> Tracer:
+    """A tracer for a plan; nothing touches the kernel before :meth:`Tracer.attach`.
+
+    Args:
+        backend: one of :data:`BACKENDS`.
+        plan: what to run.
+
+    Raises:
+        BadInput: no such backend, or it has nothing to play for this tool.
+    """
+    # Imported where needed: a replay needs none of the kernel's parts, and a tracing child should stay small.
+    match backend:
+        case "bcc":
+            from node_agent.backends.bcc.tracer import BccTracer  # noqa: PLC0415
+
+            return BccTracer(plan)
+        case "replay":
+            from node_agent.backends.replay import ReplayTracer  # noqa: PLC0415
+
+            return ReplayTracer(plan)
+        case _:
+            raise BadInput(f"there is no backend {backend!r}; there are: {', '.join(BACKENDS)}")

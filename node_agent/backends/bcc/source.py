@@ -1,0 +1,49 @@
+"""What is compiled: a program's text with the common header before it, and the names of its parameters."""
+
+from dataclasses import dataclass
+from functools import cache
+
+from fleettrace.catalog import COMMON_HEADER, ToolDefinition
+
+__all__ = ["COUNT_ONLY", "FIRST_TOOL_PARAM", "SCOPE_CGROUP", "SCOPE_LEVEL", "ProgramSource", "tool_source"]
+
+# As in fleettrace/tools/common/fleettrace.bpf.h.
+COUNT_ONLY = 1
+SCOPE_LEVEL = 2
+SCOPE_CGROUP = 3
+FIRST_TOOL_PARAM = 16
+
+
+@cache
+def _common_header() -> str:
+    return COMMON_HEADER.read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramSource:
+    """One translation unit. ``params`` are the tool's own, in the order of its manifest."""
+
+    name: str
+    text: str
+    params: tuple[str, ...] = ()
+
+    @property
+    def full_text(self) -> str:
+        """The common header and the program. BCC rewrites map accesses in the main text only, so it is one text."""
+        return f'{_common_header()}\n#line 1 "{self.name}.bpf.c"\n{self.text}'
+
+    @property
+    def param_ids(self) -> dict[str, int]:
+        """The id that each parameter has in ``PARAM(PARAM_<NAME>)``."""
+        return {name: FIRST_TOOL_PARAM + index for index, name in enumerate(self.params)}
+
+    @property
+    def flags(self) -> dict[str, int]:
+        """The macros that give the program its parameters' ids."""
+        return {f"PARAM_{name.upper()}": param_id for name, param_id in self.param_ids.items()}
+
+
+def tool_source(tool: ToolDefinition) -> ProgramSource:
+    """A tool's program. A sampling rate is not a parameter of the program: it goes to the probe."""
+    rates = {attach.frequency_param for attach in tool.attach}
+    return ProgramSource(tool.name, tool.program_text, tuple(p.name for p in tool.params if p.name not in rates))

@@ -1,0 +1,134 @@
+"""Stacks: the maps of a tool whose result is stacks, with names for addresses."""
+
+import struct
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fleettrace.catalog import Decode
+from fleettrace.errors import Malformed
+from fleettrace.snapshot import KERNEL_SUFFIX, MAX_ENTRIES, Snapshot, Stack, merge
+from node_agent.backends.bcc.decode import text_of_comm, total
+from node_agent.kernel.address_space import ProcessLife
+from node_agent.kernel.maps import BpfMap
+from node_agent.kernel.symbols_kernel import KernelSymbols
+from node_agent.kernel.symbols_user import UNKNOWN_FRAME, UserSymbols
+
+__all__ = ["PROCESSES_MAP", "StackReader"]
+
+PROCESSES_MAP = "ft_processes"
+_OVERFLOW_SUFFIX = "_overflow"
+
+_PROCESS = struct.Struct("<QII")  # struct ft_process: start of the stack, tgid, padding
+_KEY = struct.Struct("<QIIii16s")  # struct ft_stack_key: the process, user and kernel stack id, name
+_MAX_FRAME_CHARS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    life: ProcessLife
+    user_stack: int
+    kernel_stack: int
+    comm: bytes
+
+
+class StackReader:
+    """Reads stacks of one trace. Processes must be noted while they live; see :meth:`note_new_processes`."""
+
+    def __init__(self, maps: Mapping[str, BpfMap], decode: Decode, unit: str) -> None:
+        """Read the maps that a manifest names.
+
+        Raises:
+            Malformed: the manifest names no map of stacks, or maps that the program does not have.
+        """
+        try:
+            self._samples = maps[decode.map]
+            self._stacks = maps[decode.stacks_map or ""]
+            self._processes = maps[PROCESSES_MAP]
+        except KeyError as error:
+            raise Malformed(f"a tool whose result is stacks needs a map {error}, which its program has not") from error
+        self._overflow = maps.get(f"{decode.stacks_map}{_OVERFLOW_SUFFIX}")
+        self._unit = unit
+        self._kernel = KernelSymbols()
+        self._user = UserSymbols()
+        self._addresses: dict[int, array[int]] = {}
+        self.truncated_stacks = 0
+        """Samples, of the last snapshot, with a stack that fills all the slots that the kernel has for one."""
+
+    def note_new_processes(self) -> None:
+        """Look at processes that were sampled for the first time since the last call."""
+        for key, _ in self._processes.entries():
+            start_stack, tgid, _ = _PROCESS.unpack(key)
+            self._user.note(ProcessLife(tgid, start_stack))
+
+    def snapshot(self) -> Snapshot:
+        """All samples so far as stacks, root first, with the process' name as the root."""
+        self.note_new_processes()
+        samples = self._read_samples()
+        kernel_names = self._kernel.resolve({a for sample in samples for a in self._stack(sample.kernel_stack)})
+        user_addresses: defaultdict[ProcessLife, set[int]] = defaultdict(set)
+        for sample in samples:
+            user_addresses[sample.life].update(self._stack(sample.user_stack))
+        user_names = {life: self._user.resolve(life, addresses) for life, addresses in user_addresses.items()}
+        self.truncated_stacks = sum(count for sample, count in samples.items() if self._is_truncated(sample))
+        return merge(
+            [
+                Snapshot(
+                    stacks=tuple(
+                        Stack(self._frames(sample, user_names[sample.life], kernel_names), count, self._unit)
+                        for sample, count in samples.items()
+                    )
+                )
+            ]
+        )
+
+    def _read_samples(self) -> Counter[_Sample]:
+        samples: Counter[_Sample] = Counter()
+        for key, values in self._samples.entries():
+            start_stack, tgid, _, user_stack, kernel_stack, comm = _KEY.unpack(key)
+            if count := total(values):
+                samples[_Sample(ProcessLife(tgid, start_stack), user_stack, kernel_stack, comm)] += count
+        if len(samples) > MAX_ENTRIES:
+            raise Malformed(f"the map holds {len(samples)} stacks; a snapshot holds at most {MAX_ENTRIES}")
+        return samples
+
+    def _stack(self, stack_id: int) -> Iterable[int]:
+        """The addresses of a stack, innermost first; none for a negative id."""
+        if stack_id < 0:
+            return ()
+        if stack_id not in self._addresses:
+            addresses = array("Q", self._stored_stack(stack_id))
+            while addresses and not addresses[-1]:
+                addresses.pop()
+            self._addresses[stack_id] = addresses
+        return self._addresses[stack_id]
+
+    def _stored_stack(self, stack_id: int) -> bytes:
+        stacks, places = self._stacks, self._stacks.definition.max_entries
+        if stack_id >= places and self._overflow is not None:
+            stacks, stack_id = self._overflow, stack_id - places
+        (stored,) = stacks.lookup(stack_id.to_bytes(4, "little")) or (b"",)
+        return stored
+
+    def _is_truncated(self, sample: _Sample) -> bool:
+        slots = self._stacks.definition.value_bytes // 8
+        return any(len(self._addresses.get(stack, ())) == slots for stack in (sample.user_stack, sample.kernel_stack))
+
+    def _frames(self, sample: _Sample, user: Mapping[int, str], kernel: Mapping[int, str]) -> tuple[str, ...]:
+        user_frames = _without_repeated_unknowns([_bounded(user[a]) for a in self._stack(sample.user_stack)])
+        kernel_frames = [_bounded(kernel[address]) + KERNEL_SUFFIX for address in self._stack(sample.kernel_stack)]
+        return (text_of_comm(sample.comm), *reversed(user_frames), *reversed(kernel_frames))
+
+    def close(self) -> None:
+        """Give up what was opened to read symbols; idempotent."""
+        self._user.close()
+
+
+def _bounded(frame: str) -> str:
+    return frame if len(frame) <= _MAX_FRAME_CHARS else frame[: _MAX_FRAME_CHARS - 1] + "…"
+
+
+def _without_repeated_unknowns(frames: list[str]) -> list[str]:
+    """One unknown frame for each run of them: code without frame pointers has many, and their number says nothing."""
+    return [frame for at, frame in enumerate(frames) if not (frame == UNKNOWN_FRAME and at and frames[at - 1] == frame)]

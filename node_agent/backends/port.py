@@ -1,0 +1,84 @@
+"""The tracer port: what a run needs of whatever does the tracing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from fleettrace.catalog import ToolDefinition
+from fleettrace.model.run import RunKind
+from fleettrace.snapshot import Snapshot
+from node_agent.kernel.cgroups import Scope
+
+__all__ = ["ProbeStats", "TracePlan", "Tracer"]
+
+
+@dataclass(frozen=True, slots=True)
+class TracePlan:
+    """What to run on this kernel; checked, so that a tracer has nothing left to refuse but what the kernel does.
+
+    ``params`` has a value for each of the tool's parameters. ``scope`` None stands for the whole machine.
+    ``max_map_bytes`` bounds the kernel memory of all maps together. Compiled objects are kept below
+    ``state_directory``.
+    """
+
+    tool: ToolDefinition
+    kind: RunKind
+    params: Mapping[str, int]
+    scope: Scope | None
+    max_map_bytes: int
+    state_directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStats:
+    """Counted since attaching. ``sum(events_per_cpu)`` = events in the snapshot + ``lost_events``, exactly.
+
+    ``hits``: probe firings before any filter; ``events_per_cpu``: those that passed, by possible CPU; ``lost_events``:
+    of the events, those that could not be recorded; ``truncated_stacks``: samples whose stack was deeper than the
+    kernel keeps, known once a snapshot was taken; ``bpf_run_time_ns``: the kernel's own count, 0 while its statistics
+    are off.
+    """
+
+    hits: int = 0
+    events_per_cpu: tuple[int, ...] = ()
+    lost_events: int = 0
+    truncated_stacks: int = 0
+    map_bytes: int = 0
+    bpf_run_time_ns: int = 0
+
+    @property
+    def events(self) -> int:
+        """Events on all CPUs."""
+        return sum(self.events_per_cpu)
+
+
+class Tracer(Protocol):
+    """One run's tracing. Order of use: ``attach``, any of the readers, ``detach``, the readers again, ``close``."""
+
+    @property
+    def backend(self) -> str:
+        """Its name, as results carry it."""
+
+    def attach(self) -> None:
+        """Load and attach; when it returns, every probe is live. It leaves nothing behind when it raises.
+
+        Raises:
+            Unfit: this machine cannot run the tool (AttachFailed: the kernel refused it).
+            Refused: it would take more than the plan allows.
+        """
+
+    def stats(self) -> ProbeStats:
+        """Cheap: called several times a second while attached; valid after ``detach`` too."""
+
+    def snapshot(self) -> Snapshot:
+        """Everything recorded since attaching, canonical; empty for a frequency check.
+
+        While attached the probes go on, and it may be a few events behind :meth:`stats`; after ``detach`` both are
+        final.
+        """
+
+    def detach(self) -> None:
+        """Stop; idempotent. Nothing is attached any more when it returns."""
+
+    def close(self) -> None:
+        """Give everything up; idempotent. Detaches first when that was not done."""

@@ -1,0 +1,73 @@
+"""The tracer that plays what was recorded on a real kernel, exactly; for machines whose kernel cannot be traced.
+
+Parameters and scope have no effect: a recording is what it is, and results say that they come from "replay".
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from fleettrace.errors import BadInput, Unfit
+from fleettrace.model.run import RunKind
+from fleettrace.snapshot import EMPTY, Snapshot
+from node_agent.backends.port import ProbeStats, TracePlan
+from node_agent.backends.sample import Recording, read_sample, sample_files
+
+__all__ = ["ReplayTracer"]
+
+
+class ReplayTracer:
+    """Implements :class:`node_agent.backends.port.Tracer`."""
+
+    backend = "replay"
+
+    def __init__(self, plan: TracePlan, *, clock_s: Callable[[], float] = time.monotonic) -> None:
+        """Choose the tool's first recording.
+
+        Raises:
+            BadInput: the tool has none.
+        """
+        files = sample_files(plan.tool)
+        if not files:
+            raise BadInput(
+                f"{plan.tool.name} has no recorded samples to replay; record one on a machine that can trace"
+            )
+        sample = read_sample(files[0])
+        self._is_trace = plan.kind is RunKind.TRACE
+        self._recording: Recording = sample.trace if self._is_trace else sample.frequency_check
+        self._clock_s = clock_s
+        self._attached_at_s: float | None = None
+        self._detached = False
+
+    def attach(self) -> None:
+        """See :meth:`Tracer.attach`."""
+        self._attached_at_s = self._clock_s()
+
+    def stats(self) -> ProbeStats:
+        """See :meth:`Tracer.stats`. While attached, the recorded numbers in proportion to the recorded time."""
+        recorded = self._recording.stats
+        if self._attached_at_s is None:
+            raise Unfit("nothing was attached, so that there is nothing to read")
+        if self._detached:
+            return recorded
+        share = min(1.0, (self._clock_s() - self._attached_at_s) / self._recording.window_s)
+        return replace(
+            recorded,
+            hits=int(recorded.hits * share),
+            events_per_cpu=tuple(int(events * share) for events in recorded.events_per_cpu),
+            lost_events=int(recorded.lost_events * share),
+            truncated_stacks=int(recorded.truncated_stacks * share),
+            bpf_run_time_ns=int(recorded.bpf_run_time_ns * share),
+        )
+
+    def snapshot(self) -> Snapshot:
+        """See :meth:`Tracer.snapshot`. Nothing before ``detach``: a part of a recording was never measured."""
+        return self._recording.snapshot if self._detached and self._is_trace else EMPTY
+
+    def detach(self) -> None:
+        """See :meth:`Tracer.detach`."""
+        self._detached = self._attached_at_s is not None
+
+    def close(self) -> None:
+        """See :meth:`Tracer.close`."""
+        self.detach()

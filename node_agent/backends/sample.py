@@ -1,0 +1,96 @@
+"""Recorded samples: what a tool measured once on a real kernel, kept as JSON in the tool's folder."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fleettrace.catalog import ToolDefinition
+from fleettrace.errors import BadInput
+from fleettrace.snapshot import Count, Event, Histogram, Snapshot, Stack, merge
+from node_agent.backends.port import ProbeStats
+
+__all__ = ["Recording", "Sample", "read_sample", "sample_files", "write_sample"]
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One run: how long its probes were attached, what they counted and what was recorded."""
+
+    window_s: float
+    stats: ProbeStats
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A trace and the frequency check before it, with where they were taken."""
+
+    tool: str
+    kernel_release: str
+    arch: str
+    params: Mapping[str, int]
+    workload: str
+    frequency_check: Recording
+    trace: Recording
+
+
+def sample_files(tool: ToolDefinition) -> list[Path]:
+    """The tool's samples, in order of their names."""
+    return sorted((tool.directory / "samples").glob("*.json"))
+
+
+def write_sample(path: Path, sample: Sample) -> None:
+    """Write a sample so that a reader, and a diff, can follow it: one entry of a snapshot a line."""
+    text = json.dumps({"schema": SCHEMA, **asdict(sample)}, indent=1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text + "\n")
+
+
+def read_sample(path: Path) -> Sample:
+    """Read a sample.
+
+    Raises:
+        BadInput: the file is not a sample of this schema.
+    """
+    try:
+        data = json.loads(path.read_text())
+        if data["schema"] != SCHEMA:
+            raise ValueError(f"schema {data['schema']}")
+        return Sample(
+            tool=data["tool"],
+            kernel_release=data["kernel_release"],
+            arch=data["arch"],
+            params=data["params"],
+            workload=data["workload"],
+            frequency_check=_recording(data["frequency_check"]),
+            trace=_recording(data["trace"]),
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise BadInput(f"{path} is not a recorded sample of schema {SCHEMA}: {error!r}") from error
+
+
+def _recording(data: Mapping[str, Any]) -> Recording:
+    stats = {**data["stats"], "events_per_cpu": tuple(data["stats"]["events_per_cpu"])}
+    return Recording(float(data["window_s"]), ProbeStats(**stats), _snapshot(data["snapshot"]))
+
+
+def _snapshot(data: Mapping[str, Any]) -> Snapshot:
+    snapshot = Snapshot(
+        histograms=tuple(
+            Histogram(_key(h["key"]), h["unit"], h["scheme"], tuple((int(i), int(n)) for i, n in h["counts"]))
+            for h in data["histograms"]
+        ),
+        stacks=tuple(Stack(tuple(s["frames"]), s["value"], s["unit"]) for s in data["stacks"]),
+        counts=tuple(Count(_key(c["key"]), c["count"]) for c in data["counts"]),
+        events=tuple(Event(e["at_ms"], _key(e["fields"])) for e in data["events"]),
+    )
+    snapshot.check_valid()
+    return merge([snapshot])
+
+
+def _key(pairs: list[list[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in pairs)

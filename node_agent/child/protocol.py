@@ -1,0 +1,155 @@
+"""What a tracing child is told and what it says: one JSON object a line, the same for every backend.
+
+The agent writes one :class:`ChildPlan` to the child's standard input; the child answers on its standard output
+with :class:`Attached`, any number of :class:`Sample` and interim :class:`Measured`, and at the end one
+:class:`Measured` that is final, or one :class:`Failed`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fleettrace.errors import Malformed
+from fleettrace.model.run import RunCost, RunKind
+from fleettrace.snapshot import Count, Event, Histogram, Snapshot, Stack
+
+__all__ = [
+    "MAX_LINE_BYTES",
+    "Attached",
+    "ChildMessage",
+    "ChildPlan",
+    "Failed",
+    "Measured",
+    "Sample",
+    "decode_message",
+    "decode_plan",
+    "encode",
+]
+
+MAX_LINE_BYTES = 32 * 1024 * 1024
+"""The longest line that the agent reads from a child; a longer one ends the run as failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildPlan:
+    """One run as its child must perform it.
+
+    ``scope``: cgroup v2 path, empty for the whole machine. ``hit_ns`` and ``event_ns`` turn measured rates into
+    CPU cost for the child's own breaker. ``capabilities``: all that the child keeps.
+    """
+
+    backend: str
+    tool: str
+    digest: str
+    kind: str
+    params: dict[str, int]
+    scope: str
+    duration_ms: int
+    max_events_per_s: int
+    max_cpu_pct: float
+    max_map_bytes: int
+    capabilities: tuple[str, ...]
+    state_directory: str
+    parent_pid: int
+
+    @property
+    def run_kind(self) -> RunKind:
+        """The kind as an enum."""
+        return RunKind(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """The last probe is attached; ``at_ms`` is the host's clock (Unix)."""
+
+    at_ms: int
+    backend: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the run has cost so far."""
+
+    elapsed_ms: int
+    cost: RunCost
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A snapshot so far, or the last one. ``stopped`` says why a final one came before its time."""
+
+    elapsed_ms: int
+    cost: RunCost
+    snapshot: Snapshot
+    final: bool
+    stopped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Nothing was measured; ``code`` is that of the error tree."""
+
+    code: str
+    reason: str
+
+
+ChildMessage = Attached | Sample | Measured | Failed
+
+_TYPES: Mapping[str, type[ChildMessage]] = {
+    "attached": Attached,
+    "sample": Sample,
+    "measured": Measured,
+    "failed": Failed,
+}
+_NAMES = {message: name for name, message in _TYPES.items()}
+
+
+def encode(message: ChildMessage | ChildPlan) -> bytes:
+    """One line, with its newline. JSON escapes newlines, so that no frame or process name can end it early."""
+    data = asdict(message)
+    if not isinstance(message, ChildPlan):
+        data["type"] = _NAMES[type(message)]
+    return json.dumps(data, separators=(",", ":")).encode() + b"\n"
+
+
+def decode_plan(line: bytes) -> ChildPlan:
+    """Parse the plan that the agent wrote."""
+    data = json.loads(line)
+    return ChildPlan(**{**data, "capabilities": tuple(data["capabilities"])})
+
+
+def decode_message(line: bytes) -> ChildMessage:
+    """Parse one line of a child.
+
+    Raises:
+        Malformed: not of the contract, or an invalid snapshot.
+    """
+    try:
+        data = json.loads(line)
+        kind = _TYPES[data.pop("type")]
+        if "cost" in data:
+            data["cost"] = RunCost(**{**data["cost"], "events_per_cpu": tuple(data["cost"]["events_per_cpu"])})
+        if "snapshot" in data:
+            data["snapshot"] = _snapshot(data["snapshot"])
+        return kind(**data)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Malformed(f"the tracing child said something outside its contract: {error!r}") from error
+
+
+def _snapshot(data: Mapping[str, Any]) -> Snapshot:
+    snapshot = Snapshot(
+        histograms=tuple(
+            Histogram(_key(item["key"]), item["unit"], item["scheme"], tuple((i, n) for i, n in item["counts"]))
+            for item in data["histograms"]
+        ),
+        stacks=tuple(Stack(tuple(item["frames"]), item["value"], item["unit"]) for item in data["stacks"]),
+        counts=tuple(Count(_key(item["key"]), item["count"]) for item in data["counts"]),
+        events=tuple(Event(item["at_ms"], _key(item["fields"])) for item in data["events"]),
+    )
+    snapshot.check_valid()
+    return snapshot
+
+
+def _key(labels: list[list[str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in labels)

@@ -1,0 +1,80 @@
+"""Whether this machine can trace, found out in a child so that the agent never holds the compiler."""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleettrace import __version__
+from fleettrace.catalog import builtin_tools
+from fleettrace.errors import Unfit
+from fleettrace.model.host import HostFacts
+from node_agent.kernel.capabilities import effective_capabilities
+from node_agent.kernel.cpus import possible_cpu_count
+
+__all__ = ["Fitness", "gather_facts", "prepare_bcc"]
+
+PREPARE_LIMIT_S = 120.0
+"""Self-test and compiling the whole catalogue, on a slow machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """A kernel that was proved to trace: its BTF's digest names the types that objects were compiled for."""
+
+    btf_sha256: str
+
+
+async def prepare_bcc(state_directory: Path) -> Fitness:
+    """Self-test the kernel's types and compile what is not compiled yet.
+
+    Raises:
+        Unfit: one sentence that says what is missing and how to get it.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-I",
+        "-m",
+        "node_agent.backends.bcc.prepare",
+        "--state-directory",
+        str(state_directory),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(PREPARE_LIMIT_S):
+            output, errors = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise Unfit(f"the self-test did not end within {PREPARE_LIMIT_S:.0f} s: is the machine overloaded?") from None
+    try:
+        result = json.loads(output)
+        fit, reason, btf_sha256 = bool(result["fit"]), str(result["reason"]), str(result["btf_sha256"])
+    except (ValueError, KeyError, TypeError):
+        tail = " ".join(errors.decode(errors="replace").split())[-300:]
+        raise Unfit(f"the self-test ended with status {process.returncode} and no verdict: {tail}") from None
+    if not fit:
+        raise Unfit(reason)
+    return Fitness(btf_sha256)
+
+
+def gather_facts(backend: str, scope: str, btf_sha256: str) -> HostFacts:
+    """What this agent tells the controller of its machine."""
+    system = os.uname()
+    return HostFacts(
+        kernel_release=system.release,
+        kernel_build=system.version,
+        arch=system.machine,
+        cpu_count=possible_cpu_count(),
+        btf_sha256=btf_sha256,
+        backend=backend,
+        agent_version=__version__,
+        capabilities=tuple(sorted(effective_capabilities())),
+        scope=scope,
+        tools={name: tool.digest for name, tool in builtin_tools().items()},
+        boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+    )

@@ -1,0 +1,98 @@
+"""The host's own policy: a local file that no controller can change. docs/policy.md describes the form."""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+from fleettrace.model.capability import check_capabilities
+from fleettrace.toml_tables import parse_toml, read_text
+
+__all__ = ["DEFAULT_PATH", "HostPolicy", "default_host_policy", "load_host_policy", "parse_host_policy"]
+
+DEFAULT_PATH = Path("/etc/fleettrace/agent.toml")
+BUILTIN_FILE = Path(__file__).parent / "agent.toml"
+
+MAX_DURATION_S = 86_400
+MIN_CPU_PCT = 0.001
+MAX_CPU_PCT = 100_000
+MAX_EVENTS_PER_S = 1_000_000_000
+MAX_MAP_MIB = 65_536
+MAX_RUNS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class HostPolicy:
+    """What this host allows. ``max_cpu_pct`` is in percent of one CPU, summed over all; teams and tools are globs."""
+
+    origin: str
+    max_duration_ms: int
+    max_cpu_pct: float
+    max_events_per_s: int
+    max_map_bytes: int
+    max_runs: int
+    teams: tuple[str, ...]
+    tools: tuple[str, ...]
+    capabilities: tuple[str, ...]
+
+    def allows_team(self, team: str) -> bool:
+        """Whether this team's jobs run here."""
+        return any(fnmatchcase(team, pattern) for pattern in self.teams)
+
+    def allows_tool(self, tool: str) -> bool:
+        """Whether this tool runs here."""
+        return any(fnmatchcase(tool, pattern) for pattern in self.tools)
+
+
+def load_host_policy(path: Path | None = None) -> HostPolicy:
+    """The policy in ``path``; None: in :data:`DEFAULT_PATH`, or the built-in one where that file is absent.
+
+    Raises:
+        BadInput: the file cannot be read or is not of the documented form. An agent must then not start:
+            the owner of the host meant to limit something, and what is not known.
+    """
+    if path is None:
+        path = DEFAULT_PATH
+        try:
+            # A dangling link and a forbidden directory are not "absent": they go on to be refused.
+            path.lstat()
+        except FileNotFoundError:
+            return default_host_policy()
+        except OSError:
+            pass
+    return parse_host_policy(read_text(path), str(path))
+
+
+@cache
+def default_host_policy() -> HostPolicy:
+    """The built-in host policy, ``node_agent/agent.toml``."""
+    return parse_host_policy(_builtin_text(), "the built-in host policy")
+
+
+def parse_host_policy(text: str, origin: str) -> HostPolicy:
+    """Parse a host policy; keys that it leaves out are the built-in policy's.
+
+    Raises:
+        BadInput: not TOML, an unknown key, a wrong type or value; ``origin`` is named.
+    """
+    top = parse_toml(text, origin, _builtin_text())
+    limits = top.table("limits")
+    policy = HostPolicy(
+        origin=origin,
+        max_duration_ms=round(limits.number("max_duration_s", minimum=0.001, maximum=MAX_DURATION_S) * 1000),
+        max_cpu_pct=limits.number("max_cpu_pct", minimum=MIN_CPU_PCT, maximum=MAX_CPU_PCT),
+        max_events_per_s=limits.integer("max_events_per_s", minimum=1, maximum=MAX_EVENTS_PER_S),
+        max_map_bytes=limits.integer("max_map_mib", minimum=1, maximum=MAX_MAP_MIB) << 20,
+        max_runs=limits.integer("max_runs", minimum=0, maximum=MAX_RUNS),
+        teams=top.texts("teams"),
+        tools=top.texts("tools"),
+        capabilities=check_capabilities(top.texts("capabilities"), top.place("capabilities")),
+    )
+    limits.finish()
+    top.finish()
+    return policy
+
+
+@cache
+def _builtin_text() -> str:
+    return read_text(BUILTIN_FILE)

@@ -1,0 +1,195 @@
+"""bpf(2): one thin function per command that fleettrace uses. Layouts: ``union bpf_attr`` in uapi/linux/bpf.h."""
+
+import ctypes
+import errno
+import struct
+from enum import IntEnum
+
+from node_agent.kernel.syscalls import Syscall, syscall
+
+__all__ = [
+    "Buffer",
+    "Command",
+    "MapType",
+    "ProgramType",
+    "bpf",
+    "enable_run_time_stats",
+    "map_create",
+    "map_lookup",
+    "map_lookup_batch",
+    "map_update",
+    "object_name",
+    "program_load",
+    "raw_tracepoint_open",
+]
+
+
+class MapType(IntEnum):
+    """``enum bpf_map_type``, as far as fleettrace reads such maps."""
+
+    HASH = 1
+    ARRAY = 2
+    PERCPU_HASH = 5
+    PERCPU_ARRAY = 6
+    STACK_TRACE = 7
+
+
+class ProgramType(IntEnum):
+    """``enum bpf_prog_type``, as far as fleettrace attaches such programs."""
+
+    TRACEPOINT = 5
+    PERF_EVENT = 7
+    RAW_TRACEPOINT = 17
+
+
+class Command(IntEnum):
+    """``enum bpf_cmd``, as far as fleettrace uses it."""
+
+    MAP_CREATE = 0
+    MAP_LOOKUP_ELEM = 1
+    MAP_UPDATE_ELEM = 2
+    PROG_LOAD = 5
+    PROG_GET_NEXT_ID = 11
+    PROG_GET_FD_BY_ID = 13
+    OBJ_GET_INFO_BY_FD = 15
+    RAW_TRACEPOINT_OPEN = 17
+    MAP_LOOKUP_BATCH = 24
+    ENABLE_STATS = 32
+
+
+_ATTR_BYTES = 152
+_LOG_BYTES = 1 << 18
+_NAME_BYTES = 15
+
+Buffer = ctypes.Array[ctypes.c_char]
+
+
+def bpf(command: Command, attributes: bytes) -> tuple[int, bytes]:
+    """Make the call; returns its result and the attributes as the kernel left them.
+
+    Raises:
+        OSError: the kernel refused; ``errno`` is set.
+    """
+    buffer = ctypes.create_string_buffer(attributes.ljust(_ATTR_BYTES, b"\0"), _ATTR_BYTES)
+    return syscall(Syscall.BPF, command, buffer, _ATTR_BYTES), buffer.raw
+
+
+def object_name(name: str) -> bytes:
+    """A name as the kernel keeps it: 15 bytes, letters, digits, ``_`` and ``.``."""
+    return name.encode("ascii", "replace")[:_NAME_BYTES]
+
+
+def map_create(map_type: int, name: str, *, key_bytes: int, value_bytes: int, max_entries: int, flags: int) -> int:
+    """Create a map; returns its descriptor.
+
+    Raises:
+        OSError: EPERM without CAP_BPF; E2BIG, EINVAL or ENOMEM for sizes that cannot be.
+    """
+    layout = "<IIIIIII16s"
+    attributes = struct.pack(layout, map_type, key_bytes, value_bytes, max_entries, flags, 0, 0, object_name(name))
+    return bpf(Command.MAP_CREATE, attributes)[0]
+
+
+def map_lookup(fd: int, key: bytes, value: Buffer) -> bool:
+    """Copy the value of a key into a buffer; False when the map has no such key.
+
+    Raises:
+        OSError: any other refusal.
+    """
+    key_buffer = ctypes.create_string_buffer(key, len(key))
+    attributes = struct.pack("<IIQQQ", fd, 0, ctypes.addressof(key_buffer), ctypes.addressof(value), 0)
+    try:
+        bpf(Command.MAP_LOOKUP_ELEM, attributes)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return False
+        raise
+    return True
+
+
+def map_update(fd: int, key: bytes, value: bytes) -> None:
+    """Set the value of a key (``BPF_ANY``).
+
+    Raises:
+        OSError: E2BIG when the map is full.
+    """
+    key_buffer = ctypes.create_string_buffer(key, len(key))
+    value_buffer = ctypes.create_string_buffer(value, len(value))
+    attributes = struct.pack("<IIQQQ", fd, 0, ctypes.addressof(key_buffer), ctypes.addressof(value_buffer), 0)
+    bpf(Command.MAP_UPDATE_ELEM, attributes)
+
+
+def map_lookup_batch(
+    fd: int, *, cursor_in: Buffer | None, cursor_out: Buffer, keys: Buffer, values: Buffer, count: int
+) -> tuple[int, bool]:
+    """Copy up to ``count`` entries; returns how many, and whether these were the last.
+
+    Raises:
+        OSError: ENOSPC when one hash bucket holds more entries than ``count``.
+    """
+    attributes = struct.pack(
+        "<QQQQIIQQ",
+        ctypes.addressof(cursor_in) if cursor_in is not None else 0,
+        ctypes.addressof(cursor_out),
+        ctypes.addressof(keys),
+        ctypes.addressof(values),
+        count,
+        fd,
+        0,
+        0,
+    )
+    buffer = ctypes.create_string_buffer(attributes, _ATTR_BYTES)
+    try:
+        syscall(Syscall.BPF, Command.MAP_LOOKUP_BATCH, buffer, _ATTR_BYTES)
+        last = False
+    except OSError as error:
+        if error.errno != errno.ENOENT:  # ENOENT says: that was the end; the count is valid all the same
+            raise
+        last = True
+    return struct.unpack_from("<I", buffer, 32)[0], last
+
+
+def program_load(program_type: ProgramType, instructions: bytes, name: str, *, want_log: bool) -> tuple[int, str]:
+    """Load a program; returns its descriptor and an empty text, or -errno and the verifier's log.
+
+    The log costs memory and time, so that a caller asks for it only after a refusal.
+    """
+    code = ctypes.create_string_buffer(instructions, len(instructions))
+    licence = ctypes.create_string_buffer(b"GPL")  # helpers that read kernel memory are for GPL programs only
+    log = ctypes.create_string_buffer(_LOG_BYTES if want_log else 1)
+    attributes = struct.pack(
+        "<IIQQIIQII16s",
+        program_type,
+        len(instructions) // 8,
+        ctypes.addressof(code),
+        ctypes.addressof(licence),
+        1 if want_log else 0,
+        _LOG_BYTES if want_log else 0,
+        ctypes.addressof(log) if want_log else 0,
+        0,
+        0,
+        object_name(name),
+    )
+    try:
+        return bpf(Command.PROG_LOAD, attributes)[0], ""
+    except OSError as error:
+        return -(error.errno or errno.EIO), log.value.decode(errors="replace")
+
+
+def raw_tracepoint_open(program_fd: int, name: str) -> int:
+    """Attach a program to a raw tracepoint; closing the descriptor that this returns detaches it.
+
+    Raises:
+        OSError: ENOENT when the kernel has no such tracepoint.
+    """
+    name_buffer = ctypes.create_string_buffer(name.encode())
+    return bpf(Command.RAW_TRACEPOINT_OPEN, struct.pack("<QI", ctypes.addressof(name_buffer), program_fd))[0]
+
+
+def enable_run_time_stats() -> int:
+    """Have the kernel count run time of all programs while the returned descriptor is open.
+
+    Raises:
+        OSError: EPERM without CAP_SYS_ADMIN.
+    """
+    return bpf(Command.ENABLE_STATS, struct.pack("<I", 0))[0]

@@ -1,0 +1,155 @@
+"""Loading an object: maps created, programs verified, probes attached, and all of it owned by one thing.
+
+Nothing is pinned: what the kernel holds lives as long as the descriptors here do, so that a process which
+is killed leaves nothing attached.
+"""
+
+import errno
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fleettrace.errors import AttachFailed, Refused
+from node_agent.kernel.bpf import ProgramType, program_load
+from node_agent.kernel.bpf_object import BpfObject, ProgramCode
+from node_agent.kernel.fdinfo import read_fdinfo
+from node_agent.kernel.maps import BpfMap, MapDefinition
+from node_agent.kernel.probes import Probe
+from node_agent.kernel.quiesce import wait_for_running_programs
+
+__all__ = ["LoadedObject", "ProgramRunStats"]
+
+_LOG_CHARS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramRunStats:
+    """What the kernel counted of programs: run time (0 while its statistics are off), and runs it skipped."""
+
+    run_time_ns: int
+    missed_runs: int
+
+
+class LoadedObject:
+    """An object in the kernel. Use: construct (loads), :meth:`attach`, :meth:`detach`, read maps, :meth:`close`."""
+
+    def __init__(
+        self,
+        compiled: BpfObject,
+        program_types: Mapping[str, ProgramType],
+        params: Mapping[int, int],
+        *,
+        max_map_bytes: int,
+        max_entries: Mapping[str, int] | None = None,
+    ) -> None:
+        """Create the maps and load the programs named in ``program_types``; nothing runs yet.
+
+        Args:
+            compiled: what to load.
+            program_types: the programs to load, by name.
+            params: a value for each parameter id that these programs read.
+            max_map_bytes: the most kernel memory that the maps may take.
+            max_entries: sizes of maps, by name, instead of the object's own.
+
+        Raises:
+            AttachFailed: the kernel refused a map or a program; the message has the end of the verifier's log.
+            Refused: the maps would take more than ``max_map_bytes``.
+        """
+        self.maps: dict[str, BpfMap] = {}
+        self._program_fds: dict[str, int] = {}
+        self._link_fds: list[int] = []
+        try:
+            self._create_maps(compiled.maps, max_entries or {}, max_map_bytes)
+            map_fds = {name: bpf_map.fd for name, bpf_map in self.maps.items()}
+            for name, program_type in program_types.items():
+                program = compiled.programs[name]
+                self._program_fds[name] = _load(program, program_type, program.specialise(map_fds, params))
+            self.map_bytes = self._measured_map_bytes()
+        except BaseException:
+            self.close()
+            raise
+
+    def _create_maps(
+        self, definitions: Sequence[MapDefinition], max_entries: Mapping[str, int], max_map_bytes: int
+    ) -> None:
+        sized = [
+            MapDefinition(m.name, m.type, m.key_bytes, m.value_bytes, max_entries.get(m.name, m.max_entries), m.flags)
+            for m in definitions
+        ]
+        # First by arithmetic, so that a refusal allocates nothing; then by what the kernel says it took.
+        _check_map_bytes(sum(definition.least_bytes for definition in sized), max_map_bytes)
+        for definition in sized:
+            try:
+                self.maps[definition.name] = BpfMap(definition)
+            except OSError as error:
+                raise AttachFailed(_refusal(f"map {definition.name}", error.errno or errno.EIO)) from error
+        _check_map_bytes(self._measured_map_bytes(), max_map_bytes)
+
+    def _measured_map_bytes(self) -> int:
+        return sum(bpf_map.memory_bytes for bpf_map in self.maps.values())
+
+    def attach(self, probes: Sequence[tuple[str, Probe]]) -> None:
+        """Attach (program, probe) pairs in order; all or none.
+
+        Raises:
+            AttachFailed: the kernel has no such probe or refuses.
+        """
+        try:
+            for program, probe in probes:
+                self._link_fds += probe.attach(self._program_fds[program])
+        except BaseException:
+            self.detach()
+            raise
+
+    def detach(self) -> None:
+        """Detach everything and wait until no program runs any more: maps are then final. Idempotent."""
+        if not self._link_fds:
+            return
+        while self._link_fds:
+            os.close(self._link_fds.pop())
+        wait_for_running_programs()
+
+    def run_stats(self) -> ProgramRunStats:
+        """The kernel's own counts, summed over the programs, since they were loaded."""
+        infos = [read_fdinfo(fd) for fd in self._program_fds.values()]
+        return ProgramRunStats(
+            run_time_ns=sum(int(info.get("run_time_ns", 0)) for info in infos),
+            missed_runs=sum(int(info.get("recursion_misses", 0)) for info in infos),
+        )
+
+    def close(self) -> None:
+        """Detach and give everything up; idempotent."""
+        while self._link_fds:
+            os.close(self._link_fds.pop())
+        while self._program_fds:
+            os.close(self._program_fds.popitem()[1])
+        for bpf_map in self.maps.values():
+            bpf_map.close()
+
+
+def _check_map_bytes(map_bytes: int, max_map_bytes: int) -> None:
+    if map_bytes > max_map_bytes:
+        raise Refused(
+            f"the maps would take {map_bytes} bytes of kernel memory, over the limit of {max_map_bytes}",
+            rule="max_map_bytes",
+        )
+
+
+def _load(program: ProgramCode, program_type: ProgramType, instructions: bytes) -> int:
+    fd, _ = program_load(program_type, instructions, program.name, want_log=False)
+    if fd >= 0:
+        return fd
+    fd, log = program_load(program_type, instructions, program.name, want_log=True)
+    if fd >= 0:
+        return fd  # refused for want of a moment's memory, and accepted now
+    message = _refusal(f"program {program.name}", -fd)
+    raise AttachFailed(f"{message}: {log.strip()[-_LOG_CHARS:]}" if log.strip() else message)
+
+
+def _refusal(what: str, error: int) -> str:
+    if error == errno.EPERM:
+        return (
+            f"the kernel refused {what}: not permitted; the agent needs CAP_BPF and CAP_PERFMON, "
+            "and on kernels before 5.11 a high enough limit of locked memory"
+        )
+    return f"the kernel refused {what}: {os.strerror(error)}"

@@ -1,0 +1,128 @@
+"""Names of functions in sampled processes, also in those that end before the trace does.
+
+When a process is first seen its mappings are noted and the mapped files opened; so files can be read when the
+process, or even the file's name, is gone. Everything is bounded: processes, open files, remembered names.
+"""
+
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path, PurePath
+
+from node_agent.kernel.address_space import ANONYMOUS, AddressSpace, Mapping, ProcessLife, read_address_space
+from node_agent.kernel.perf_map import resolve_in_perf_map
+from node_agent.kernel.symbols_elf import resolve_offsets
+
+__all__ = ["UNKNOWN_FRAME", "UserSymbols"]
+
+UNKNOWN_FRAME = "[unknown]"
+"""Stands for an address of a process that could not be looked at, or outside everything that it had mapped."""
+
+_MAX_PROCESSES = 2048
+_MAX_OPEN_FILES = 256
+_MAX_CACHED = 131_072
+_DELETED = " (deleted)"
+
+
+class UserSymbols:
+    """Resolves addresses of processes; owns the files that it has opened."""
+
+    def __init__(self, proc: Path = Path("/proc")) -> None:
+        self._proc = proc
+        self._spaces: dict[ProcessLife, AddressSpace | None] = {}
+        self._files: dict[str, int] = {}
+        self._names: dict[tuple[str, int], str] = {}
+
+    def note(self, life: ProcessLife) -> None:
+        """Look at a process while it lives; to be called soon after it was first sampled. Cheap when known."""
+        if life not in self._spaces and len(self._spaces) < _MAX_PROCESSES:
+            self._look_at(life)
+
+    def _look_at(self, life: ProcessLife) -> None:
+        space = read_address_space(life, self._proc) if life.start_stack else None
+        self._spaces[life] = space
+        for mapping in space.mappings if space is not None else ():
+            if mapping.path.startswith("/") and mapping.file_id not in self._files:
+                self._open(life, mapping)
+
+    def _open(self, life: ProcessLife, mapping: Mapping) -> None:
+        if len(self._files) >= _MAX_OPEN_FILES:
+            return
+        process = self._proc / str(life.tgid)
+        # As the process sees it, which may be in a container. A deleted program is still there as exe.
+        path = process / "exe" if mapping.path.endswith(_DELETED) else process / "root" / mapping.path.lstrip("/")
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except OSError:
+            return
+        status = os.fstat(fd)
+        # The exe of a process whose deleted file is a library is another file. Inodes tell; device numbers do not on
+        # file systems (btrfs, overlayfs) that show others than /proc does.
+        same = not mapping.path.endswith(_DELETED) or mapping.file_id.endswith(f":{status.st_ino}")
+        if stat.S_ISREG(status.st_mode) and same:
+            self._files[mapping.file_id] = fd
+        else:
+            os.close(fd)
+
+    def resolve(self, life: ProcessLife, addresses: Collection[int]) -> dict[int, str]:
+        """A frame for every address: a function, ``[file+0xoffset]`` or :data:`UNKNOWN_FRAME`."""
+        space = self._spaces.get(life)
+        if space is not None and any(space.find(address) is None for address in addresses):
+            space = self._with_later_mappings(life, space)  # something was loaded after the first look
+        if space is None:
+            return dict.fromkeys(addresses, UNKNOWN_FRAME)
+        by_file: defaultdict[Mapping, list[int]] = defaultdict(list)
+        frames: dict[int, str] = {}
+        for address in addresses:
+            if (mapping := space.find(address)) is None:
+                frames[address] = UNKNOWN_FRAME
+            else:
+                by_file[mapping].append(address)
+        for mapping, inside in by_file.items():
+            frames |= self._in_mapping(life, mapping, inside)
+        return frames
+
+    def _with_later_mappings(self, life: ProcessLife, space: AddressSpace) -> AddressSpace:
+        later = read_address_space(life, self._proc)
+        if later is None:
+            return space
+        # What was seen first stays: a sample is older than this look.
+        added = [mapping for mapping in later.mappings if space.find(mapping.start) is None]
+        merged = AddressSpace([*space.mappings, *added])
+        self._spaces[life] = merged
+        for mapping in added:
+            if mapping.path.startswith("/") and mapping.file_id not in self._files:
+                self._open(life, mapping)
+        return merged
+
+    def _in_mapping(self, life: ProcessLife, mapping: Mapping, addresses: list[int]) -> dict[int, str]:
+        frames: dict[int, str] = {}
+        if mapping.may_be_generated:
+            frames = resolve_in_perf_map(life.tgid, addresses, self._proc)
+        left = [address for address in addresses if address not in frames]
+        if mapping.path == ANONYMOUS:
+            return frames | dict.fromkeys(left, UNKNOWN_FRAME)
+        offsets = {address: address - mapping.start + mapping.file_offset for address in left}
+        names = self._in_file(mapping, set(offsets.values()))
+        return frames | {address: names[offset] for address, offset in offsets.items()}
+
+    def _in_file(self, mapping: Mapping, offsets: Collection[int]) -> dict[int, str]:
+        identity = mapping.file_id if mapping.path.startswith("/") else mapping.path
+        unknown = [offset for offset in offsets if (identity, offset) not in self._names]
+        if len(self._names) + len(unknown) > _MAX_CACHED:
+            self._names.clear()
+            unknown = list(offsets)
+        if unknown:
+            fd = self._files.get(identity)
+            found = resolve_offsets(partial(os.pread, fd), unknown) if fd is not None else {}
+            name = PurePath(mapping.path.removesuffix(_DELETED)).name
+            for offset in unknown:
+                self._names[identity, offset] = found.get(offset) or f"[{name.strip('[]')}+{offset:#x}]"
+        return {offset: self._names[identity, offset] for offset in offsets}
+
+    def close(self) -> None:
+        """Close the files; idempotent."""
+        while self._files:
+            os.close(self._files.popitem()[1])

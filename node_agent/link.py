@@ -1,0 +1,155 @@
+"""The agent's stream to the controller: dial, greet, listen, and dial again when it breaks."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import grpc
+
+from fleettrace.errors import FleettraceError, Refused
+from fleettrace.model.host import HostFacts
+from fleettrace.wire.codec import host_facts_to_wire, run_key_from_wire, start_run_from_wire
+from fleettrace.wire.limits import CHANNEL_OPTIONS, HEARTBEAT_MS, LEASE_MS, PROTOCOL_VERSION, SILENCE_MS
+from fleettrace.wire.v1 import agent_link_pb2 as link_pb
+from fleettrace.wire.v1.agent_link_pb2_grpc import AgentLinkStub
+from node_agent.outbox import Outbox
+from node_agent.runner import Runner
+
+__all__ = ["Identity", "Link", "backoff_s"]
+
+FIRST_BACKOFF_S = 0.2
+MAX_BACKOFF_S = 15.0
+LEASE_CHECK_S = 0.5
+FATAL_STATUS = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION})
+"""The controller will not take this agent as it is; trying again changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who this agent says it is."""
+
+    host: str
+    labels: dict[str, str]
+    facts: HostFacts
+
+
+def backoff_s(failures: int, jitter: float) -> float:
+    """How long to wait before dialling again, after this many failures in a row.
+
+    Exponential with full jitter, so that a fleet that lost its controller does not come back as one:
+    ``jitter`` in [0, 1) picks a point between the first backoff and the bound.
+    """
+    bound_s: float = min(MAX_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(failures, 16))
+    return FIRST_BACKOFF_S + (bound_s - FIRST_BACKOFF_S) * jitter
+
+
+class Link:
+    """Keeps one stream alive until ``run`` is cancelled; ``say`` gets one line per change of the connection."""
+
+    def __init__(
+        self, address: str, identity: Identity, runner: Runner, outbox: Outbox, say: Callable[[str], None]
+    ) -> None:
+        self._address = address
+        self._identity = identity
+        self._runner = runner
+        self._outbox = outbox
+        self._say = say
+        self._heard_s = time.monotonic()
+        self._connected = False
+
+    async def run(self) -> None:
+        """Connect, and connect again.
+
+        Raises:
+            Refused: the controller will never take this agent as it is.
+        """
+        lease = asyncio.create_task(self._hold_lease())
+        failures = 0
+        try:
+            while True:
+                self._connected = False
+                reason = await self._connect_once()
+                failures = 0 if self._connected else failures + 1
+                wait_s = backoff_s(failures, random.random())  # noqa: S311  jitter needs no secrecy
+                if self._connected or failures == 1:
+                    self._say(f"no connection to the controller at {self._address}: {reason}; trying again")
+                await asyncio.sleep(wait_s)
+        finally:
+            lease.cancel()
+
+    async def _connect_once(self) -> str:
+        """One connection from dial to end; returns why it ended."""
+        queue = self._outbox.open()
+        async with grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS) as channel:
+            call = AgentLinkStub(channel).Connect(self._outgoing(queue))
+            heart = asyncio.create_task(self._beat(call))
+            try:
+                async for message in call:
+                    self._heard_s = time.monotonic()
+                    self._take(message)
+                return "the controller ended the stream"
+            except grpc.aio.AioRpcError as error:
+                if error.code() in FATAL_STATUS:
+                    raise Refused(f"the controller refused this agent: {error.details()}") from error
+                return error.details() or error.code().name
+            except asyncio.CancelledError:
+                if call.cancelled() and not _cancelling():
+                    return "the controller was silent for too long"
+                raise
+            finally:
+                heart.cancel()
+                self._outbox.close()
+
+    async def _outgoing(self, queue: asyncio.Queue[link_pb.AgentMessage]) -> AsyncIterator[link_pb.AgentMessage]:
+        hello = link_pb.Hello(
+            protocol=PROTOCOL_VERSION,
+            host=self._identity.host,
+            labels=self._identity.labels,
+            facts=host_facts_to_wire(self._identity.facts),
+            running=self._outbox.keys_to_wire(self._runner.running),
+        )
+        yield link_pb.AgentMessage(hello=hello)
+        while True:
+            yield await queue.get()
+
+    async def _beat(self, call: grpc.aio.StreamStreamCall[link_pb.AgentMessage, link_pb.ControllerMessage]) -> None:
+        """Send heartbeats; cut a stream on which the controller has gone silent."""
+        dialled_s = time.monotonic()
+        while True:
+            await asyncio.sleep(HEARTBEAT_MS / 1000)
+            if time.monotonic() - max(self._heard_s, dialled_s) > SILENCE_MS / 1000:
+                call.cancel()
+            self._outbox.heartbeat(int(time.time() * 1000))
+
+    async def _hold_lease(self) -> None:
+        """A host that cannot be told to stop stops by itself."""
+        while True:
+            await self._runner.busy.wait()
+            silent_s = time.monotonic() - self._heard_s
+            if silent_s > LEASE_MS / 1000:
+                self._runner.stop_all(f"the lease is over: nothing was heard from the controller for {silent_s:.0f} s")
+            await asyncio.sleep(LEASE_CHECK_S)
+
+    def _take(self, message: link_pb.ControllerMessage) -> None:
+        match message.WhichOneof("message"):
+            case "welcome":
+                self._connected = True
+                self._say(f"connected to the controller at {self._address} as {self._identity.host}")
+            case "start":
+                try:
+                    self._runner.start(start_run_from_wire(message.start))
+                except FleettraceError as error:
+                    self._say(f"an order was refused: {error}")
+            case "stop":
+                self._runner.stop(run_key_from_wire(message.stop.run), message.stop.reason)
+            case "ack":
+                self._outbox.acknowledged(run_key_from_wire(message.ack.run))
+            case _:
+                return
+
+
+def _cancelling() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

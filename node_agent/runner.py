@@ -1,0 +1,246 @@
+"""Performs runs: one child process each, driven by the session's state machine."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fleettrace.catalog import ToolDefinition, find_tool
+from fleettrace.errors import FleettraceError, Malformed
+from fleettrace.model.run import Part, RunCost, RunKey, RunLimits, RunOutcome, StartRun
+from node_agent.child.protocol import MAX_LINE_BYTES, ChildPlan, decode_message, encode
+from node_agent.session import (
+    ChildExited,
+    Emit,
+    EndChild,
+    Instruction,
+    KillChild,
+    Overdue,
+    Phase,
+    Report,
+    Session,
+    SessionEvent,
+    StopAsked,
+    apply,
+)
+
+__all__ = ["ChildSettings", "Runner"]
+
+START_LIMIT_S = 40.0
+"""How long a child may take to attach; it bounds itself earlier, this is for one that is frozen."""
+FINISH_LIMIT_S = 25.0
+"""Beyond the duration: detaching, reading maps, resolving symbols, handing in."""
+END_LIMIT_S = 2.0
+"""From asking a child to end to killing it."""
+MAX_KNOWN_RUNS = 1_024
+"""How many past runs are remembered, so that a repeated order starts nothing twice."""
+STDERR_TAIL_BYTES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSettings:
+    """What every child of this agent is given; ``scope`` is a cgroup path, empty for the whole machine."""
+
+    backend: str
+    scope: str
+    state_directory: Path
+
+
+class Runner:
+    """Starts, stops and follows the runs of this host.
+
+    ``check`` decides by the host's own policy and returns the lowered limits (or raises); ``on_part`` and
+    ``on_progress`` get what comes out. A key is run at most once while it is remembered.
+    """
+
+    def __init__(
+        self,
+        settings: ChildSettings,
+        check: Callable[[StartRun, ToolDefinition, int], RunLimits],
+        on_part: Callable[[Part], None],
+        on_progress: Callable[[RunKey, int, RunCost], None],
+    ) -> None:
+        self._settings = settings
+        self._check = check
+        self._on_part = on_part
+        self._on_progress = on_progress
+        self._live: dict[RunKey, _LiveRun] = {}
+        self.busy = asyncio.Event()
+        """Set while a run is alive."""
+        self._known: OrderedDict[RunKey, None] = OrderedDict()
+
+    @property
+    def running(self) -> tuple[RunKey, ...]:
+        """Keys of the runs that are alive."""
+        return tuple(self._live)
+
+    def start(self, order: StartRun) -> None:
+        """Begin a run, unless it was begun before; a refusal comes out as a failed part."""
+        if order.run in self._known:
+            return
+        self._known[order.run] = None
+        while len(self._known) > MAX_KNOWN_RUNS:
+            self._known.popitem(last=False)
+        try:
+            tool = find_tool(order.tool)
+            limits = self._check(order, tool, len(self._live))
+        except FleettraceError as error:
+            self._on_part(_refused(order, self._settings.backend, str(error)))
+            return
+        live = _LiveRun(order, self._plan(order, limits), self._perform_outcome)
+        self._live[order.run] = live
+        self.busy.set()
+        live.task = asyncio.get_running_loop().create_task(live.follow(), name=f"run {order.run}")
+        live.task.add_done_callback(lambda _: self._over(order.run))
+
+    def stop(self, key: RunKey, reason: str) -> None:
+        """Ask a run to end; one that is not alive has ended already."""
+        if live := self._live.get(key):
+            live.push(StopAsked(reason))
+
+    def _over(self, key: RunKey) -> None:
+        del self._live[key]
+        if not self._live:
+            self.busy.clear()
+
+    def stop_all(self, reason: str) -> None:
+        """Ask every run to end."""
+        for key in self.running:
+            self.stop(key, reason)
+
+    async def wait_all(self) -> None:
+        """Wait until no run is alive; each is bounded."""
+        await asyncio.gather(*(live.task for live in self._live.values() if live.task), return_exceptions=True)
+
+    def _plan(self, order: StartRun, limits: RunLimits) -> ChildPlan:
+        return ChildPlan(
+            backend=self._settings.backend,
+            tool=order.tool,
+            digest=order.digest,
+            kind=order.kind,
+            params=order.params,
+            scope=self._settings.scope,
+            duration_ms=limits.duration_ms,
+            max_events_per_s=limits.max_events_per_s,
+            max_cpu_pct=limits.max_cpu_pct,
+            max_map_bytes=limits.max_map_bytes,
+            capabilities=limits.capabilities,
+            state_directory=str(self._settings.state_directory),
+            parent_pid=os.getpid(),
+        )
+
+    def _perform_outcome(self, instruction: Report | Emit, key: RunKey) -> None:
+        match instruction:
+            case Report(elapsed_ms, cost):
+                self._on_progress(key, elapsed_ms, cost)
+            case Emit(part):
+                self._on_part(part)
+
+
+class _LiveRun:
+    """One child and the session that follows it."""
+
+    def __init__(self, order: StartRun, plan: ChildPlan, outcome: Callable[[Report | Emit, RunKey], None]) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self._plan = plan
+        self._outcome = outcome
+        self._session = Session(order=order, backend=plan.backend)
+        self._events: asyncio.Queue[SessionEvent] = asyncio.Queue()
+        self._process: asyncio.subprocess.Process | None = None
+
+    def push(self, event: SessionEvent) -> None:
+        """Hand an event to the session."""
+        self._events.put_nowait(event)
+
+    async def follow(self) -> None:
+        """Start the child and drive the session to its end."""
+        loop = asyncio.get_running_loop()
+        reader: asyncio.Task[None] | None = None
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",
+                "-m",
+                "node_agent.child.main",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                limit=MAX_LINE_BYTES,
+                # A group of its own: Ctrl-C on the agent's terminal is the agent's to handle.
+                start_new_session=True,
+            )
+            reader = loop.create_task(self._read(self._process))
+            deadline_s = loop.time() + START_LIMIT_S
+            while self._session.phase is not Phase.ENDED:
+                before = self._session.phase
+                try:
+                    async with asyncio.timeout_at(deadline_s):
+                        event = await self._events.get()
+                except TimeoutError:
+                    event = Overdue()
+                self._session, instructions = apply(self._session, event)
+                if self._session.phase is not before:
+                    deadline_s = loop.time() + self._phase_limit_s()
+                for instruction in instructions:
+                    self._perform(instruction)
+        except OSError as error:
+            reason = f"no tracing child could be started: {error}"
+            self._outcome(Emit(_refused(self._session.order, self._plan.backend, reason)), self._session.order.run)
+        finally:
+            self._signal(signal.SIGKILL)
+            if reader is not None:
+                await reader
+
+    def _phase_limit_s(self) -> float:
+        return self._plan.duration_ms / 1000 + FINISH_LIMIT_S if self._session.phase is Phase.TRACING else END_LIMIT_S
+
+    def _perform(self, instruction: Instruction) -> None:
+        match instruction:
+            case EndChild():
+                self._signal(signal.SIGTERM)
+            case KillChild():
+                self._signal(signal.SIGKILL)
+            case Report() | Emit():
+                self._outcome(instruction, self._session.order.run)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.returncode is None:
+            try:
+                # The group: a compiler that the child started ends with it.
+                os.killpg(self._process.pid, number)
+            except ProcessLookupError:
+                return
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        """Feed the plan, turn lines into events, and end with the exit."""
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(encode(self._plan))
+        process.stdin.close()
+        try:
+            while line := await process.stdout.readline():
+                self.push(decode_message(line))
+        except (Malformed, ValueError) as error:
+            # ValueError: a line beyond the limit. Either way the child is not to be believed further.
+            self.push(StopAsked(f"the tracing child broke its contract: {error}"))
+            self._signal(signal.SIGKILL)
+        stderr = (await process.stderr.read(1 << 16)).decode(errors="replace")[-STDERR_TAIL_BYTES:]
+        status = await process.wait()
+        self.push(ChildExited(status, " ".join(stderr.split())))
+
+
+def _refused(order: StartRun, backend: str, reason: str) -> Part:
+    return Part(
+        run=order.run,
+        kind=order.kind,
+        outcome=RunOutcome.FAILED,
+        reason=reason,
+        backend=backend,
+        started_at_ms=0,
+        duration_ms=0,
+    )

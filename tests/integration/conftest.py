@@ -1,0 +1,50 @@
+"""Fleets of real processes: on this kernel, or with recorded samples."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from node_agent.kernel.inventory import program_ids
+from tests.fakes.waiting import wait_for
+from tests.integration.fleet import LiveFleet
+
+
+@pytest.fixture(scope="session")
+def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled programs, shared by all agents of the session."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture
+def fleet(state_directory: Path) -> Iterator[LiveFleet]:
+    # A socket's path has at most 107 bytes; pytest's own folders can be longer.
+    with tempfile.TemporaryDirectory(prefix="ft-") as folder, LiveFleet(Path(folder), state_directory) as live:
+        live.start_controller()
+        yield live
+
+
+class AttachedPrograms:
+    """The BPF programs that tracing children held when they were noted, wherever they may be held later."""
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+
+    def note(self, *children: int) -> None:
+        """Remember the programs that these processes hold."""
+        for child in children:
+            for info in Path(f"/proc/{child}/fdinfo").iterdir():
+                fields = dict(line.split(":", 1) for line in info.read_text().splitlines() if ":" in line)
+                if "prog_id" in fields:
+                    self._ids.add(int(fields["prog_id"]))
+        assert self._ids
+
+    def wait_gone(self, limit_s: float) -> None:
+        """Wait until the kernel has none of them any more."""
+        wait_for("the end of all programs", lambda: not self._ids & set(program_ids()), limit_s)
+
+
+@pytest.fixture
+def attached() -> AttachedPrograms:
+    return AttachedPrograms()

@@ -1,0 +1,151 @@
+"""A fleet of real processes on this machine: one controller, agents, and the commands that people type."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from controller.client import Client
+from fleettrace.errors import Unreachable
+from fleettrace.model.job import Job
+from tests.fakes.waiting import wait_for
+
+BIN = Path(sys.executable).parent
+
+
+class LiveFleet:
+    """Starts what it is told to and ends all of it, by process id."""
+
+    def __init__(self, folder: Path, state_directory: Path) -> None:
+        self.folder = folder
+        self.state_directory = state_directory
+        self.address = f"unix:{folder}/c.sock"
+        self.controller: subprocess.Popen[str] | None = None
+        self.agents: dict[str, subprocess.Popen[str]] = {}
+        self.log: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        for process in [*self.agents.values(), *([self.controller] if self.controller else [])]:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+        for process in [*self.agents.values(), *([self.controller] if self.controller else [])]:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        if error is not None:
+            print("\n".join(self.log))
+
+    def start_controller(self, *, policy: str | None = None) -> None:
+        arguments = ["serve", "--db", str(self.folder / "fleet.db"), "--listen", self.address]
+        if policy is not None:
+            (self.folder / "policy.toml").write_text(policy)
+            arguments += ["--policy", str(self.folder / "policy.toml")]
+        self.controller = self._spawn("controller", [str(BIN / "fleettrace"), *arguments])
+        wait_for("the controller", lambda: self._answers() or self._died(self.controller))
+
+    def start_agent(self, name: str, *arguments: str, wait: bool = True) -> subprocess.Popen[str]:
+        command = [str(BIN / "fleettrace-agent"), "--controller", self.address, "--name", name]
+        command += ["--state-directory", str(self.state_directory), *arguments]
+        self.agents[name] = self._spawn(name, command)
+        if wait:
+            self.wait_connected(name)
+        return self.agents[name]
+
+    def wait_connected(self, *names: str) -> None:
+        for name in names:
+            wait_for(f"agent {name}", lambda name=name: self.connected(name) or self._died(self.agents[name]), 60)
+
+    def connected(self, name: str) -> bool:
+        with Client(self.address) as client:
+            return any(host.connected and host.name == name for host in client.hosts())
+
+    def command(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a ``fleettrace`` command."""
+        return subprocess.Popen(
+            [str(BIN / "fleettrace"), *arguments],
+            env={**os.environ, "FLEETTRACE_CONTROLLER": self.address},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def fleettrace(self, *arguments: str) -> tuple[int, str, str]:
+        """Run a command to its end: exit code, stdout, stderr."""
+        process = self.command(*arguments)
+        out, err = process.communicate(timeout=50)
+        return process.returncode, out, err
+
+    def json(self, *arguments: str, code: int = 0) -> dict[str, Any]:
+        """What a command prints with ``--json``."""
+        status, out, err = self.fleettrace(*arguments, "--json")
+        assert status == code, f"exit {status}: {err}"
+        data: dict[str, Any] = json.loads(out)
+        return data
+
+    def newest_job(self) -> Job | None:
+        with Client(self.address) as client:
+            jobs = client.jobs(1)
+        return jobs[0] if jobs else None
+
+    def wait_tracing(self, *hosts: str, elapsed_ms: int = 1) -> Job:
+        """Wait until trace runs of these hosts are attached, for so long."""
+
+        def attached() -> Job | None:
+            job = self.newest_job()
+            if job is None:
+                return None
+            assert not job.state.ended, f"the job ended as {job.state}: {job.reason}"
+            ready = {
+                key.host
+                for key, run in job.runs.items()
+                if run.kind == "trace" and run.state == "running" and run.elapsed_ms >= elapsed_ms
+            }
+            return job if set(hosts) <= ready else None
+
+        return wait_for(f"traces on {', '.join(hosts)}", attached)
+
+    def child_of(self, name: str) -> int:
+        """The process id of an agent's tracing child."""
+        pid = self.agents[name].pid
+        return wait_for(
+            f"a child of {name}",
+            lambda: next(iter(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())), None),
+        )
+
+    def _spawn(self, name: str, command: Sequence[str]) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stderr is not None
+        threading.Thread(target=self._collect, args=(name, process.stderr), daemon=True).start()
+        return process
+
+    def _collect(self, name: str, stream: Any) -> None:
+        with stream:
+            for line in stream:
+                self.log.append(f"[{name}] {line.rstrip()}")
+
+    def _answers(self) -> bool | None:
+        try:
+            with Client(self.address) as client:
+                client.hosts()
+        except Unreachable:
+            return None
+        return True
+
+    def _died(self, process: subprocess.Popen[str] | None) -> None:
+        if process is not None and process.poll() is not None:
+            raise AssertionError(f"it ended with {process.returncode}: {self.log}")

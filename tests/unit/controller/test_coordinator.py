@@ -1,0 +1,326 @@
+"""The coordinator: durable first, then sent; parts kept once; every job ends."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from controller.coordinator import Coordinator
+from controller.fleet import Connection, Fleet
+from controller.policy.parse import default_policy, parse_policy
+from controller.store.memory import MemoryStore
+from controller.store.worker import StoreWorker
+from controller.submission import Asked
+from fleettrace.catalog import builtin_tools, find_tool
+from fleettrace.errors import NoHostMatches, NotFound, Refused, UnknownTool
+from fleettrace.model.host import Host, HostFacts
+from fleettrace.model.job import HostPart, Job, JobState
+from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome, StartRun
+from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
+from fleettrace.wire.codec import start_run_from_wire
+
+TEN = Snapshot(histograms=(Histogram((), "us", LOG2, ((3, 10),)),))
+BUSY = RunCost(hits=2_000, events=1_000, events_per_cpu=(600, 400))
+
+
+def host(name: str, **labels: str) -> Host:
+    tools = {tool.name: tool.digest for tool in builtin_tools().values()}
+    facts = HostFacts("6.1", "#1", "x86_64", 2, capabilities=("CAP_BPF", "CAP_PERFMON"), tools=tools)
+    return Host(name, labels, facts, connected=True, last_seen_ms=0)
+
+
+ASKED = Asked("runqlat", "all", 1_000, "", False, {}, "team", "ann", "")
+
+
+@dataclass
+class House:
+    """A coordinator over a memory store, with hosts whose orders can be read."""
+
+    store: MemoryStore
+    worker: StoreWorker
+    fleet: Fleet
+    coordinator: Coordinator
+    clock: "Clock"
+    connections: dict[str, Connection] = field(default_factory=dict)
+
+    async def join(self, *hosts: Host) -> None:
+        for one in hosts:
+            self.connections[one.name] = self.fleet.connect(one)
+            await self.coordinator.host_connected(one, frozenset())
+
+    def orders(self, name: str) -> list[StartRun]:
+        queue = self.connections[name].queue
+        messages = [queue.get_nowait() for _ in range(queue.qsize())]
+        return [start_run_from_wire(m.start) for m in messages if m.WhichOneof("message") == "start"]
+
+    def stops(self, name: str) -> list[str]:
+        queue = self.connections[name].queue
+        messages = [queue.get_nowait() for _ in range(queue.qsize())]
+        return [m.stop.reason for m in messages if m.WhichOneof("message") == "stop"]
+
+    async def answer(
+        self,
+        order: StartRun,
+        snapshot: Snapshot = TEN,
+        outcome: RunOutcome = RunOutcome.COMPLETE,
+        *,
+        final: bool = True,
+    ) -> bool:
+        shown = snapshot if order.kind is RunKind.TRACE else Snapshot()
+        part = Part(order.run, order.kind, outcome, "", "bcc", self.clock.now_ms, 1_000, BUSY, shown, final)
+        return await self.coordinator.part_arrived(HostPart(part, {}, "c"))
+
+    async def run_to_end(self, job_id: str) -> Job:
+        """Answer every order until there is none."""
+        for _ in range(10):
+            for name in list(self.connections):
+                for order in self.orders(name):
+                    await self.answer(order)
+        return await self.coordinator.job(job_id)
+
+
+@dataclass
+class Clock:
+    now_ms: int = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    store, clock = MemoryStore(), Clock()
+    worker = StoreWorker(lambda: store)
+    await worker.open()
+    fleet = Fleet([], clock)
+    built = House(store, worker, fleet, Coordinator(fleet, worker, default_policy(), clock), clock)
+    yield built
+    await built.coordinator.close()
+    await worker.close()
+
+
+async def test_a_job_goes_from_canary_to_merged_result(house: House) -> None:
+    await house.join(host("a"), host("b"), host("c"))
+    job_id = await house.coordinator.submit(ASKED)
+    job = await house.run_to_end(job_id)
+    assert job.state is JobState.DONE
+    parts = house.store.parts(job_id)
+    assert [part.part.run.host for part in parts] == ["a", "b", "c"]
+    assert house.store.merged(job_id) == merge([TEN, TEN, TEN])
+
+
+async def test_nothing_is_ordered_before_the_job_is_durable(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    await house.join(host("a"))
+    saved_before: list[JobState | None] = []
+    send = house.fleet.send
+
+    def watching_send(name: str, message: object) -> bool:
+        jobs = house.store.jobs(10)
+        saved_before.append(jobs[0].state if jobs else None)
+        return send(name, message)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(house.fleet, "send", watching_send)
+    await house.run_to_end(await house.coordinator.submit(ASKED))
+    # THEN the check was ordered by a job on record as checking, and the trace by one on record as tracing
+    assert saved_before == [JobState.CHECKING, JobState.TRACING]
+
+
+async def test_a_repeated_request_is_the_same_job(house: House) -> None:
+    await house.join(host("a"))
+    asked = replace(ASKED, request_id="r1")
+    first, second = await asyncio.gather(house.coordinator.submit(asked), house.coordinator.submit(asked))
+    assert first == second == await house.coordinator.submit(asked)
+    assert len(house.store.jobs(10)) == 1
+
+
+async def test_a_refusal_names_its_rule_and_is_kept(house: House) -> None:
+    await house.join(host("a"))
+    with pytest.raises(Refused) as refused:
+        await house.coordinator.submit(replace(ASKED, duration_ms=3_600_000))
+    assert "max_duration_s" in refused.value.rule
+    (job,) = house.store.jobs(10)
+    assert job.state is JobState.REFUSED
+    assert job.decisions[0].rule == refused.value.rule
+    assert house.orders("a") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"tool": "nope"}, UnknownTool),
+        ({"selector": "role=db"}, NoHostMatches),
+    ],
+)
+async def test_bad_requests_make_no_job(house: House, changes: dict[str, str], error: type[Exception]) -> None:
+    await house.join(host("a"))
+    with pytest.raises(error):
+        await house.coordinator.submit(replace(ASKED, **changes))  # type: ignore[arg-type]
+    assert house.store.jobs(10) == []
+
+
+async def test_hosts_that_cannot_take_part_are_missing_with_the_reason(house: House) -> None:
+    old = host("old")
+    stale = replace(old, facts=replace(old.facts, tools={"runqlat": "0" * 64}))
+    weak = host("weak")
+    bare = replace(weak, facts=replace(weak.facts, capabilities=("CAP_BPF",)))
+    await house.join(host("a"), stale, bare)
+    job = await house.run_to_end(await house.coordinator.submit(ASKED))
+    assert "another version" in job.spec.missing["old"]
+    assert "CAP_PERFMON" in job.spec.missing["weak"]
+    assert {key.host for key in job.runs} == {"a"}
+
+
+async def test_a_part_sent_twice_counts_once_and_is_acknowledged_twice(house: House) -> None:
+    await house.join(host("a"))
+    job_id = await house.coordinator.submit(ASKED)
+    (check,) = house.orders("a")
+    await house.answer(check)
+    (trace,) = house.orders("a")
+    assert await house.answer(trace)
+    assert await house.answer(trace, merge([TEN, TEN]))
+    assert house.store.merged(job_id) == TEN
+
+
+async def test_an_interim_result_is_what_remains_of_a_host_that_is_lost(house: House) -> None:
+    await house.join(host("a"))
+    job_id = await house.coordinator.submit(ASKED)
+    (check,) = house.orders("a")
+    await house.answer(check)
+    (trace,) = house.orders("a")
+    assert not await house.answer(trace, final=False)
+    # WHEN its stream ends and it comes back without the run
+    gone = house.fleet.disconnect(house.connections["a"], "the agent's connection ended")
+    await house.coordinator.host_gone(gone)
+    await house.join(host("a"))
+    job = await house.coordinator.job(job_id)
+    # THEN
+    assert job.state.ended
+    (kept,) = house.store.parts(job_id)
+    assert (kept.part.outcome, kept.part.snapshot) == (RunOutcome.PARTIAL, TEN)
+    assert house.store.merged(job_id) == TEN
+    # AND its true last part still replaces it when it comes after all
+    assert await house.answer(trace, merge([TEN, TEN]), RunOutcome.PARTIAL)
+    assert house.store.merged(job_id) == merge([TEN, TEN])
+
+
+async def test_parts_of_runs_that_were_never_ordered_are_dropped_and_acknowledged(house: House) -> None:
+    await house.join(host("a"))
+    job_id = await house.coordinator.submit(ASKED)
+    for key in (RunKey("nojob", "a", 1), RunKey(job_id, "a", 9)):
+        part = Part(key, RunKind.TRACE, RunOutcome.COMPLETE, "", "bcc", 0, 1, BUSY, TEN)
+        assert await house.coordinator.part_arrived(HostPart(part, {}, "c"))
+    assert house.store.parts(job_id) == []
+
+
+async def test_cancel_tells_the_hosts_before_it_returns(house: House) -> None:
+    await house.join(host("a"))
+    job_id = await house.coordinator.submit(ASKED)
+    (check,) = house.orders("a")
+    job = await house.coordinator.cancel(job_id, "bob")
+    assert job.state is JobState.STOPPING
+    assert house.stops("a") == ["cancelled by bob"]
+    await house.answer(check, outcome=RunOutcome.PARTIAL)
+    assert (await house.coordinator.job(job_id)).state is JobState.CANCELLED
+    assert (await house.coordinator.cancel(job_id, "bob")).state is JobState.CANCELLED
+    with pytest.raises(NotFound):
+        await house.coordinator.cancel("j0", "bob")
+
+
+async def test_a_watcher_sees_the_job_now_and_its_end(house: House) -> None:
+    await house.join(host("a"))
+    job_id = await house.coordinator.submit(ASKED)
+    seen: list[JobState] = []
+    begun = asyncio.Event()
+
+    async def watch() -> None:
+        async for job in house.coordinator.watch(job_id):
+            seen.append(job.state)
+            begun.set()
+
+    watching = asyncio.create_task(watch())
+    await begun.wait()
+    await house.run_to_end(job_id)
+    await watching
+    assert seen[0] is JobState.CHECKING
+    assert seen[-1] is JobState.DONE
+
+
+async def test_jobs_of_an_earlier_controller_are_interrupted_and_their_runs_stopped_on_return(house: House) -> None:
+    # GIVEN a store with a job that another controller left unfinished
+    await house.join(host("a"))
+    job_id = await house.coordinator.submit(ASKED)
+    (check,) = house.orders("a")
+    fleet = Fleet(house.store.hosts(), house.clock)
+    heir = Coordinator(fleet, house.worker, default_policy(), house.clock)
+    # WHEN
+    assert await heir.recover() == 1
+    # THEN
+    job = await heir.job(job_id)
+    assert job.state is JobState.INTERRUPTED
+    connection = fleet.connect(host("a"))
+    await heir.host_connected(host("a"), frozenset({check.run}))
+    assert connection.queue.get_nowait().stop.reason == "its job has ended"
+
+
+async def test_time_alone_ends_a_job_whose_hosts_never_answer(house: House) -> None:
+    await house.join(host("a"))
+    ended: list[Callable[[], None]] = []
+    loop = asyncio.get_running_loop()
+
+    def call_later(delay_s: float, call: Callable[[str], None], job_id: str) -> asyncio.TimerHandle:
+        # The wait itself is the event loop's; the test lets it pass by moving the clock.
+        ended.append(lambda: call(job_id))
+        return asyncio.TimerHandle(loop.time() + delay_s, call, (job_id,), loop)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "call_later", call_later)
+        job_id = await house.coordinator.submit(ASKED)
+    house.clock.now_ms += 60_000
+    ended[-1]()
+    job = await anext(one async for one in house.coordinator.watch(job_id) if one.state.ended)
+    assert job.state is JobState.FAILED
+    assert "did not start in time" in job.reason
+
+
+async def test_over_budget_no_other_host_is_ever_ordered() -> None:
+    store, clock = MemoryStore(), Clock()
+    worker = StoreWorker(lambda: store)
+    await worker.open()
+    fleet = Fleet([], clock)
+    policy = parse_policy(_tight(default_policy().limits.max_hosts), "test")
+    built = House(store, worker, fleet, Coordinator(fleet, worker, policy, clock), clock)
+    await built.join(*map(host, names(5)))
+    job_id = await built.coordinator.submit(ASKED)
+    (check,) = built.orders("h0")
+    await built.answer(check)
+    job = await built.coordinator.job(job_id)
+    assert job.state is JobState.ABORTED
+    assert "100 events/s" in job.reason
+    assert all(not built.orders(name) for name in names(5))
+    await worker.close()
+
+
+def names(count: int) -> Iterable[str]:
+    return [f"h{i}" for i in range(count)]
+
+
+def _tight(max_hosts: int) -> str:
+    return f"""
+[limits]
+max_duration_s = 60
+max_cpu_pct = 5.0
+max_events_per_s = 100
+max_map_mib = 64
+max_hosts = {max_hosts}
+[[grant]]
+name = "all"
+teams = ["*"]
+tools = ["*"]
+hosts = "all"
+capabilities = ["CAP_BPF", "CAP_PERFMON"]
+"""
+
+
+def test_the_catalogue_has_the_tool_that_these_tests_ask_for() -> None:
+    assert find_tool("runqlat").result == "histogram"
