@@ -48,3 +48,12 @@ class AttachedPrograms:
 @pytest.fixture
 def attached() -> AttachedPrograms:
     return AttachedPrograms()
+
+
+@pytest.fixture(scope="module")
+def replaying(state_directory: Path) -> Iterator[LiveFleet]:
+    """A fleet of one host that plays recordings, shared by tests that change nothing."""
+    with tempfile.TemporaryDirectory(prefix="ft-") as folder, LiveFleet(Path(folder), state_directory) as live:
+        live.start_controller()
+        live.start_agent("recorded", "--backend", "replay")
+        yield live

@@ -28,17 +28,18 @@ class LiveFleet:
         self.address = f"unix:{folder}/c.sock"
         self.controller: subprocess.Popen[str] | None = None
         self.agents: dict[str, subprocess.Popen[str]] = {}
+        self._started: list[subprocess.Popen[str]] = []
         self.log: list[str] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        for process in [*self.agents.values(), *([self.controller] if self.controller else [])]:
+        for process in reversed(self._started):
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.terminate()
-        for process in [*self.agents.values(), *([self.controller] if self.controller else [])]:
+        for process in self._started:
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:
@@ -129,6 +130,7 @@ class LiveFleet:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
+        self._started.append(process)
         assert process.stderr is not None
         threading.Thread(target=self._collect, args=(name, process.stderr), daemon=True).start()
         return process
