@@ -5,7 +5,7 @@ A category is a histogram's (key, bucket), a count's key, or a frame (of a stack
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from fleettrace.model.job import HostPart
@@ -42,8 +42,8 @@ class Trait:
 class Sample:
     """One host. ``total`` is the sum that ``weights`` are shares of; ``events`` how many independent ones it rests on.
 
-    ``buckets`` (histograms only) are the counts by bucket index over all keys; ``depths`` (stacks only) how deep
-    each frame was seen at most.
+    ``buckets`` (histograms only) are the counts by bucket index over all keys, ``tails`` those from each bucket on and
+    those before it; ``depths`` (stacks only) is how deep each frame was seen at most.
     """
 
     host: str
@@ -51,6 +51,7 @@ class Sample:
     events: float
     weights: Mapping[Category, int]
     buckets: Mapping[int, int] = field(default_factory=dict)
+    tails: Mapping[Category, int] = field(default_factory=dict)
     depths: Mapping[Category, int] = field(default_factory=dict)
 
     def share(self, category: Category) -> float:
@@ -79,7 +80,9 @@ def group_samples(parts: Iterable[HostPart]) -> dict[Trait, list[Sample]]:
         for trait, group in groups.items():
             if trait.host_class == host_class:
                 group.append(Sample(host, 0, 0.0, {}))
-    return groups
+    return {
+        trait: _with_tails(group) if trait.kind is SampleKind.HISTOGRAM else group for trait, group in groups.items()
+    }
 
 
 def _samples(host_class: str, host: str, snapshot: Snapshot) -> list[tuple[Trait, Sample]]:
@@ -109,6 +112,21 @@ def _of_histograms(host: str, histograms: Sequence[Histogram]) -> Sample:
             buckets[index] += count
     total = buckets.total()
     return Sample(host, total, total, weights, buckets=buckets)
+
+
+def _with_tails(group: Sequence[Sample]) -> list[Sample]:
+    """Slowness spreads over many buckets, each of which tells little; what they have in common is their side."""
+    indexes = {index for sample in group for index in sample.buckets}
+    bounds = range(min(indexes, default=0) + 1, max(indexes, default=0) + 1)
+    filled = []
+    for sample in group:
+        tails: dict[Category, int] = {}
+        before = sample.buckets.get(bounds.start - 1, 0)
+        for index in bounds:
+            tails["before", index], tails["from", index] = before, sample.total - before
+            before += sample.buckets.get(index, 0)
+        filled.append(replace(sample, tails=tails))
+    return filled
 
 
 def _of_stacks(host: str, stacks: Sequence[Stack]) -> Sample:

@@ -8,6 +8,7 @@ median absolute deviation, which a minority of odd hosts cannot move.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 from typing import TypeVar
 
@@ -47,7 +48,12 @@ def score_hosts(samples: Sequence[Sample]) -> list[Score]:
         category: MAD_TO_SIGMA * median([abs(own.get(category, 0.0) - centre) for own in roots])
         for category, centre in centres.items()
     }
-    filled = [spreads[name] for name, centre in centres.items() if centre**2 * typical_events >= WELL_FILLED_EVENTS]
+    own_categories = {category for sample in samples for category in sample.weights}
+    filled = [
+        spreads[category]
+        for category in own_categories & centres.keys()
+        if centres[category] ** 2 * typical_events >= WELL_FILLED_EVENTS
+    ]
     floor = max(median(filled) ** 2 if filled else 0.0, 1 / (4 * typical_events))
     variances = {category: max(spread**2, floor) for category, spread in spreads.items()}
     return [_largest(own, centres, variances, floor, sample.events) for own, sample in zip(roots, samples, strict=True)]
@@ -70,7 +76,8 @@ def score_few_hosts(samples: Sequence[Sample]) -> list[Score]:
 
 
 def _roots(sample: Sample) -> dict[Category, float]:
-    return {category: math.sqrt(weight / sample.total) for category, weight in sample.weights.items()}
+    weights = chain(sample.weights.items(), sample.tails.items())
+    return {category: math.sqrt(weight / sample.total) for category, weight in weights}
 
 
 def _centres(roots: Sequence[Roots]) -> dict[Category, float]:

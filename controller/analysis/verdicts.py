@@ -15,7 +15,7 @@ MIN_HOSTS = 8
 TOO_FEW_TO_TELL = 2
 """Of two hosts that differ, nothing says which one is odd."""
 
-MANY_Z = 5.5
+MANY_Z = 6.5
 MANY_SEPARATION = 2.0
 """The odd host is also so many times as far from the others as hosts usually are: with many events the smallest
 difference is a certain one, and yet nothing to wake anybody for."""
@@ -23,7 +23,7 @@ MANY_PART = 1 / 3
 """Where more of the hosts are odd, none of them is: they are of several kinds."""
 
 FEW_Z = 6.5
-FEW_GAP = {SampleKind.HISTOGRAM: 1.0, SampleKind.STACKS: 0.2, SampleKind.COUNTS: 0.2}
+FEW_GAP = {SampleKind.HISTOGRAM: 1.5, SampleKind.STACKS: 0.2, SampleKind.COUNTS: 0.2}
 """Among a few hosts the odd one is at least so far from the others, in octaves or parts of the whole, ..."""
 FEW_SEPARATION = 3.0
 """... and so many times as far as any of the others is from the rest of them."""

@@ -45,12 +45,10 @@ class ReplayTracer:
 
     def stats(self) -> ProbeStats:
         """See :meth:`Tracer.stats`. While attached, the recorded numbers in proportion to the recorded time."""
-        recorded = self._recording.stats
-        if self._attached_at_s is None:
-            raise Unfit("nothing was attached, so that there is nothing to read")
+        recorded, attached_at_s = self._recording.stats, self._check_attached()
         if self._detached:
             return recorded
-        share = min(1.0, (self._clock_s() - self._attached_at_s) / self._recording.window_s)
+        share = min(1.0, (self._clock_s() - attached_at_s) / self._recording.window_s)
         return replace(
             recorded,
             hits=int(recorded.hits * share),
@@ -62,6 +60,7 @@ class ReplayTracer:
 
     def snapshot(self) -> Snapshot:
         """See :meth:`Tracer.snapshot`. Nothing before ``detach``: a part of a recording was never measured."""
+        self._check_attached()
         return self._recording.snapshot if self._detached and self._is_trace else EMPTY
 
     def detach(self) -> None:
@@ -71,3 +70,8 @@ class ReplayTracer:
     def close(self) -> None:
         """See :meth:`Tracer.close`."""
         self.detach()
+
+    def _check_attached(self) -> float:
+        if self._attached_at_s is None:
+            raise Unfit("nothing was attached, so that there is nothing to read")
+        return self._attached_at_s

@@ -28,7 +28,7 @@ OVERRUN_LIMIT_S = 1.0
 """Beyond the duration with probes attached, before the kernel kills the process."""
 FINISH_LIMIT_S = 20.0
 """From detaching to the handed-in result; reading maps and resolving symbols."""
-SAMPLE_INTERVAL_S = 0.2
+SAMPLE_INTERVAL_S = 0.25
 INTERIM_INTERVAL_S = 1.0
 INTERIM_DUTY = 10
 """Interim snapshots take at most one part in so many of the child's time."""

@@ -33,8 +33,11 @@ def effective_capabilities(status: str | None = None) -> frozenset[str]:
     Args:
         status: the text of /proc/self/status; read from there when None.
     """
-    text = status if status is not None else _STATUS.read_text()
-    mask = next(int(line.split()[1], 16) for line in text.splitlines() if line.startswith("CapEff:"))
+    return _read_set("CapEff", status if status is not None else _STATUS.read_text())
+
+
+def _read_set(name: str, status: str) -> frozenset[str]:
+    mask = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith(f"{name}:"))
     return frozenset(name for number, name in enumerate(CAPABILITIES) if mask >> number & 1)
 
 
@@ -52,11 +55,11 @@ def confine(keep: frozenset[str]) -> None:
     if unknown := keep - set(CAPABILITIES):
         raise ValueError(f"no such capability: {', '.join(sorted(unknown))}")
     numbers = {CAPABILITIES.index(name) for name in keep}
-    have = effective_capabilities()
-    if missing := sorted(keep - have):
+    status = _STATUS.read_text()
+    if missing := sorted(keep - _read_set("CapPrm", status)):
         raise Unfit(f"this process lacks {', '.join(missing)}; start the agent as root or grant it these capabilities")
     prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    if "CAP_SETPCAP" in have:
+    if "CAP_SETPCAP" in _read_set("CapEff", status):
         _cut_bounding_set(numbers)
     mask = sum(1 << number for number in numbers)
     halves = (mask & 0xFFFF_FFFF, mask >> 32)

@@ -58,6 +58,7 @@ class LoadedObject:
         self.maps: dict[str, BpfMap] = {}
         self._program_fds: dict[str, int] = {}
         self._link_fds: list[int] = []
+        self._last_stats: ProgramRunStats | None = None
         try:
             self._create_maps(compiled.maps, max_entries or {}, max_map_bytes)
             map_fds = {name: bpf_map.fd for name, bpf_map in self.maps.items()}
@@ -102,15 +103,23 @@ class LoadedObject:
             raise
 
     def detach(self) -> None:
-        """Detach everything and wait until no program runs any more: maps are then final. Idempotent."""
-        if not self._link_fds:
+        """Detach everything and wait until no program runs any more: maps are then final. Idempotent.
+
+        The programs are given back to the kernel with it, and only what they have counted is kept.
+        """
+        if not self._program_fds:
             return
         while self._link_fds:
             os.close(self._link_fds.pop())
         wait_for_running_programs()
+        self._last_stats = self.run_stats()
+        while self._program_fds:
+            os.close(self._program_fds.popitem()[1])
 
     def run_stats(self) -> ProgramRunStats:
         """The kernel's own counts, summed over the programs, since they were loaded."""
+        if self._last_stats is not None:
+            return self._last_stats
         infos = [read_fdinfo(fd) for fd in self._program_fds.values()]
         return ProgramRunStats(
             run_time_ns=sum(int(info.get("run_time_ns", 0)) for info in infos),

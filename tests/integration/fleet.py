@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -54,7 +55,7 @@ class LiveFleet:
             (self.folder / "policy.toml").write_text(policy)
             arguments += ["--policy", str(self.folder / "policy.toml")]
         self.controller = self._spawn("controller", [str(BIN / "fleettrace"), *arguments])
-        wait_for("the controller", lambda: self._answers() or self._died(self.controller))
+        wait_for("the controller", self._answers)
 
     def start_agent(self, name: str, *arguments: str, wait: bool = True) -> subprocess.Popen[str]:
         command = [str(BIN / "fleettrace-agent"), "--controller", self.address, "--name", name]
@@ -66,7 +67,7 @@ class LiveFleet:
 
     def wait_connected(self, *names: str) -> None:
         for name in names:
-            wait_for(f"agent {name}", lambda name=name: self.connected(name) or self._died(self.agents[name]), 60)
+            wait_for(f"agent {name}", partial(self._is_up, name), 60)
 
     def connected(self, name: str) -> bool:
         with Client(self.address) as client:
@@ -140,14 +141,19 @@ class LiveFleet:
             for line in stream:
                 self.log.append(f"[{name}] {line.rstrip()}")
 
-    def _answers(self) -> bool | None:
+    def _is_up(self, name: str) -> bool:
+        self._check_alive(self.agents[name])
+        return self.connected(name)
+
+    def _answers(self) -> bool:
+        self._check_alive(self.controller)
         try:
             with Client(self.address) as client:
                 client.hosts()
         except Unreachable:
-            return None
+            return False
         return True
 
-    def _died(self, process: subprocess.Popen[str] | None) -> None:
-        if process is not None and process.poll() is not None:
-            raise AssertionError(f"it ended with {process.returncode}: {self.log}")
+    def _check_alive(self, process: subprocess.Popen[str] | None) -> None:
+        assert process is not None
+        assert process.poll() is None, f"it ended with {process.returncode}: {self.log}"

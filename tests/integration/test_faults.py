@@ -3,10 +3,11 @@
 import os
 import signal
 import time
+from typing import Any
 
 import pytest
 
-from fleettrace.model.job import JobState, RunState
+from fleettrace.model.job import Job, JobState, RunState
 from tests.fakes.waiting import wait_for
 from tests.integration.conftest import AttachedPrograms
 from tests.integration.fleet import LiveFleet
@@ -30,7 +31,12 @@ def tracing(fleet: LiveFleet, attached: AttachedPrograms) -> LiveFleet:
     return fleet
 
 
-def ended_job(fleet: LiveFleet, limit_s: float = 40) -> dict[str, object]:
+def _ended(fleet: LiveFleet) -> Job | None:
+    job = fleet.newest_job()
+    return job if job is not None and job.state.ended else None
+
+
+def ended_job(fleet: LiveFleet, limit_s: float = 40) -> dict[str, Any]:
     job = wait_for("the end of the job", lambda: ((j := fleet.newest_job()) and j.state.ended and j) or None, limit_s)
     return fleet.json("show", job.spec.job_id)
 
@@ -94,7 +100,7 @@ def test_a_killed_controller_leaves_nothing_attached_and_its_job_is_interrupted_
     assert RunState.LOST in {run.state for run in job.runs.values()}
 
     # THEN the results that were waiting on the hosts are in it
-    def parts() -> dict[str, object] | None:
+    def parts() -> dict[str, Any] | None:
         data = tracing.json("show", job.spec.job_id)
         return data if len(data["hosts"]) == 2 else None
 

@@ -113,8 +113,9 @@ struct ft_process {
     u32 unused;
 };
 
-// The key of a map of stacks. Stack ids index the BPF_STACK_TRACE map that the manifest names; from its size on, the map
-// <name>_overflow, if there is one. Negative: no such stack.
+// The key of a map of stacks. Stack ids index the BPF_STACK_TRACE map that the manifest names, or, marked with
+// FT_OVERFLOW_STACK, the map <name>_overflow. Negative: no such stack.
+#define FT_OVERFLOW_STACK (1 << 30)
 struct ft_stack_key {
     struct ft_process process;
     s32 user_stack;

@@ -24,7 +24,7 @@ static __always_inline int stack_id(struct bpf_perf_event_data *ctx, u64 flags)
     if (id != -FT_EEXIST)
         return id;
     id = stacks_overflow.get_stackid(ctx, flags);
-    return id < 0 ? id : id + MAX_STACKS;
+    return id < 0 ? id : id | FT_OVERFLOW_STACK;
 }
 
 int on_sample(struct bpf_perf_event_data *ctx)

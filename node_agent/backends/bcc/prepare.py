@@ -37,13 +37,15 @@ class Preparation:
 
 
 def check_capabilities(have: frozenset[str]) -> None:
-    """Check for what every program needs; CAP_SYS_ADMIN stands for both, as in the kernel.
+    """Check for what every program needs.
+
+    The kernel takes CAP_SYS_ADMIN for both, but a tracing child keeps what its tool names, and no tool names that.
 
     Raises:
         Unfit: one of them is missing.
     """
     missing = _NEEDED - have
-    if missing and "CAP_SYS_ADMIN" not in have:
+    if missing:
         raise Unfit(
             f"this process lacks {' and '.join(sorted(missing))}; start the agent as root, or grant both "
             "(AmbientCapabilities=CAP_BPF CAP_PERFMON in its unit)"

@@ -19,6 +19,7 @@ __all__ = ["PROCESSES_MAP", "StackReader"]
 
 PROCESSES_MAP = "ft_processes"
 _OVERFLOW_SUFFIX = "_overflow"
+_OVERFLOW_MARK = 1 << 30  # FT_OVERFLOW_STACK of the common header
 
 _PROCESS = struct.Struct("<QII")  # struct ft_process: start of the stack, tgid, padding
 _KEY = struct.Struct("<QIIii16s")  # struct ft_stack_key: the process, user and kernel stack id, name
@@ -105,9 +106,9 @@ class StackReader:
         return self._addresses[stack_id]
 
     def _stored_stack(self, stack_id: int) -> bytes:
-        stacks, places = self._stacks, self._stacks.definition.max_entries
-        if stack_id >= places and self._overflow is not None:
-            stacks, stack_id = self._overflow, stack_id - places
+        stacks = self._stacks
+        if stack_id & _OVERFLOW_MARK and self._overflow is not None:
+            stacks, stack_id = self._overflow, stack_id & ~_OVERFLOW_MARK
         (stored,) = stacks.lookup(stack_id.to_bytes(4, "little")) or (b"",)
         return stored
 

@@ -58,7 +58,6 @@ class Story:
         key = run_of(self.now, host, TRACE).key
         self.tell(RunProgressed(self.at_ms, key, elapsed_ms, measured or cost(elapsed_ms)))
 
-    @property
     def state(self) -> JobState:
         return self.now.execution.job.state
 
@@ -79,7 +78,7 @@ def test_only_the_canary_runs_until_the_gate_has_promoted() -> None:
     assert story.started(TRACE) == []
     story.ended("a", CHECK)
     assert story.started(TRACE) == ["a"]
-    assert story.state is JobState.TRACING
+    assert story.state() is JobState.TRACING
 
 
 def test_waves_follow_each_other_once_settled_and_the_job_is_done_when_all_have_answered() -> None:
@@ -94,17 +93,17 @@ def test_waves_follow_each_other_once_settled_and_the_job_is_done_when_all_have_
     story.progressed("b", 600)
     assert story.started() == ["a", "b", "c", "d"]
     for host in "abcd":
-        assert story.state is JobState.TRACING
+        assert story.state() is JobState.TRACING
         story.ended(host, ms=5_000)
     # THEN
-    assert story.state is JobState.DONE
+    assert story.state() is JobState.DONE
     assert [wave.verdict for wave in story.now.execution.job.waves] == [Verdict.PROMOTE] * 3
 
 
 def test_over_budget_no_other_host_ever_starts() -> None:
     story = Story(opened(FOUR, promote=True))
     story.ended("a", CHECK, measured=cost(1_000_000))
-    assert story.state is JobState.ABORTED
+    assert story.state() is JobState.ABORTED
     assert story.started() == []
     assert "sched_switch" in story.reason
     assert "5%" in story.reason
@@ -114,7 +113,7 @@ def test_over_budget_no_other_host_ever_starts() -> None:
 def test_a_quiet_canary_is_held_unless_promoted_and_the_override_is_recorded(promote: bool, state: JobState) -> None:
     story = Story(opened(FOUR, promote=promote))
     story.ended("a", CHECK, measured=cost(3))
-    assert story.state is state
+    assert story.state() is state
     assert story.now.execution.job.canaries[0].overridden is promote
     assert any("promoted by the operator" in d.reason for d in story.now.execution.job.decisions) is promote
 
@@ -122,7 +121,7 @@ def test_a_quiet_canary_is_held_unless_promoted_and_the_override_is_recorded(pro
 def test_a_canary_that_cannot_be_measured_fails_the_job() -> None:
     story = Story(opened(FOUR))
     story.ended("a", CHECK, RunOutcome.FAILED, "no BTF", cost(0), 0)
-    assert story.state is JobState.FAILED
+    assert story.state() is JobState.FAILED
     assert "no BTF" in story.reason
 
 
@@ -132,17 +131,17 @@ def test_a_class_without_a_judged_canary_takes_no_part() -> None:
     story.ended("x", CHECK, RunOutcome.FAILED, "no BTF", cost(0), 0)
     hosts = [host for wave in story.now.execution.job.waves for host in wave.hosts]
     assert sorted(hosts) == ["a", "b"]
-    assert story.state is JobState.TRACING
+    assert story.state() is JobState.TRACING
 
 
 def test_an_abort_stops_what_runs_and_ends_when_the_parts_are_in() -> None:
     story = Story(opened(FOUR))
     story.ended("a", CHECK)
     story.progressed("a", 500, cost(900_000))
-    assert story.state is JobState.STOPPING
+    assert story.state() is JobState.STOPPING
     assert story.stopped() == ["a"]
     story.ended("a", outcome=RunOutcome.PARTIAL, reason="told to stop")
-    assert story.state is JobState.ABORTED
+    assert story.state() is JobState.ABORTED
     assert story.started() == ["a"]
 
 
@@ -153,9 +152,9 @@ def test_cancel_stops_every_live_run_and_waits_a_bounded_time() -> None:
     story.tell(CancelAsked(story.at_ms, "ann"))
     assert sorted(story.stopped()) == ["a", "b"]
     story.ended("a", outcome=RunOutcome.PARTIAL)
-    assert story.state is JobState.STOPPING
+    assert story.state() is JobState.STOPPING
     story.later(3_000)
-    assert story.state is JobState.CANCELLED
+    assert story.state() is JobState.CANCELLED
     assert run_of(story.now, "b", TRACE).state is RunState.LOST
     assert "ann" in story.reason
 
@@ -165,9 +164,9 @@ def test_a_run_whose_deadline_passes_is_lost_with_the_reason_why_its_host_is_gon
     story.ended("a", CHECK)
     story.progressed("a", 400)
     story.tell(HostGone(story.at_ms, "a", "the agent's connection ended"))
-    assert story.state is JobState.TRACING
+    assert story.state() is JobState.TRACING
     story.later(5_000 + 5_000)
-    assert story.state is JobState.FAILED
+    assert story.state() is JobState.FAILED
     assert "the agent's connection ended" in run_of(story.now, "a", TRACE).reason
 
 
@@ -188,7 +187,7 @@ def test_a_wave_that_loses_its_hosts_is_the_last_one() -> None:
     story.tell(HostReturned(story.at_ms, "b", frozenset()))
     assert story.stopped() == ["a"]
     story.ended("a", outcome=RunOutcome.PARTIAL)
-    assert story.state is JobState.ABORTED
+    assert story.state() is JobState.ABORTED
     assert story.started() == ["a", "b"]
 
 
@@ -197,7 +196,7 @@ def test_next_wake_is_the_earliest_deadline() -> None:
     # 15 s to start, 1 s of counting, 5 s to hand in
     assert next_wake_ms(story.now.execution) == START_MS + 21_000
     story.later(21_000)
-    assert story.state is JobState.FAILED
+    assert story.state() is JobState.FAILED
     assert next_wake_ms(story.now.execution) is None
 
 
@@ -269,4 +268,4 @@ def test_every_event_is_defined_in_every_state_and_the_laws_hold(steps: list[tup
             break
         story.at_ms = max(wake_ms, story.at_ms)
         story.tell(TimePassed(story.at_ms))
-    assert story.state.ended
+    assert story.state().ended

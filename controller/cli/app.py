@@ -1,0 +1,55 @@
+"""The command line: its subcommands and what holds for all of them."""
+
+from typing import Annotated
+
+import typer
+
+from controller.cli.cancel import cancel
+from controller.cli.exit_codes import ExitCode
+from controller.cli.hosts import hosts
+from controller.cli.jobs import jobs
+from controller.cli.run import run
+from controller.cli.serve import serve
+from controller.cli.show import show
+from controller.cli.tools import tools
+from fleettrace import __version__
+
+__all__ = ["PROGRAM", "app"]
+
+PROGRAM = "fleettrace"
+
+_EXIT_CODES = "Exit codes:\n\n" + "\n".join(f"- `{code.value}` {code.meaning}" for code in ExitCode)
+
+app = typer.Typer(
+    name=PROGRAM,
+    help="Trace a whole fleet with bounded eBPF jobs: canary first, one merged answer, the outlier named.",
+    epilog="Every command but `serve` finds the controller by `--controller` or FLEETTRACE_CONTROLLER.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(serve)
+app.command()(hosts)
+app.command()(tools)
+app.command(epilog=_EXIT_CODES)(run)
+app.command()(jobs)
+app.command()(show)
+app.command()(cancel)

@@ -1,0 +1,104 @@
+"""Options that several commands share, and what is parsed from them."""
+
+import os
+import pwd
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from controller.client import Client
+from fleettrace.catalog import builtin_tools
+from fleettrace.errors import BadInput, BadParameter, FleettraceError
+
+__all__ = ["Controller", "Json", "Selector", "Team", "complete_tool", "connect", "local_user", "parse_params"]
+
+MAX_SOCKET_PATH_BYTES = 107
+"""``sun_path`` of unix(7), less its NUL."""
+
+Controller = Annotated[
+    str,
+    typer.Option(
+        "--controller",
+        envvar="FLEETTRACE_CONTROLLER",
+        metavar="ADDR",
+        help="The controller: `host:port` or `unix:PATH`.",
+        show_default=False,
+    ),
+]
+Team = Annotated[
+    str, typer.Option("--team", envvar="FLEETTRACE_TEAM", metavar="TEAM", help="The team that policy grants this to.")
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document (docs/json.md) on stdout, and nothing else there.")
+]
+Selector = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        metavar="SELECTOR",
+        help="Which hosts: `all`, label terms such as `role=api,zone!=b`, host names or globs such as `api-*`.",
+        show_default=False,
+    ),
+]
+
+
+def connect(address: str) -> Client:
+    """A client of the controller.
+
+    Raises:
+        BadInput: no address, or none that could be one.
+    """
+    if not address:
+        raise BadInput("no controller is named: give --controller ADDR, or set FLEETTRACE_CONTROLLER")
+    if not (_is_socket(address) or _is_host_and_port(address)):
+        raise BadInput(
+            f"{address!r} cannot be the address of a controller: use host:port, or unix:PATH with a path of at most "
+            f"{MAX_SOCKET_PATH_BYTES} bytes"
+        )
+    return Client(address)
+
+
+def _is_socket(address: str) -> bool:
+    path = address.removeprefix("unix:")
+    return path != address and 1 <= len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES
+
+
+def _is_host_and_port(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    return bool(host) and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535
+
+
+def local_user() -> str:
+    """Who is asking, by the local machine's account; not an authentication."""
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container often runs under a number alone
+        return f"uid-{uid}"
+
+
+def parse_params(items: Iterable[str]) -> dict[str, str]:
+    """Parse ``["pid=7"]``; the controller knows the names and types.
+
+    Raises:
+        BadParameter: not of the form name=value, or a name that comes twice.
+    """
+    params: dict[str, str] = {}
+    for item in items:
+        name, separator, value = item.partition("=")
+        if not separator or not name or not value:
+            raise BadParameter(f"-p {item} is not of the form name=value: write for example -p pid=1234")
+        if name in params:
+            raise BadParameter(f"-p {name} is given twice: keep one of them")
+        params[name] = value
+    return params
+
+
+def complete_tool(incomplete: str) -> list[tuple[str, str]]:
+    """Tools of the local catalogue with their questions, for the shell."""
+    try:
+        tools = builtin_tools()
+    except FleettraceError:
+        return []  # a shell that completes has no place for an error
+    return [(name, tool.question) for name, tool in tools.items() if name.startswith(incomplete)]

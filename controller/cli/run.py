@@ -1,0 +1,110 @@
+"""``fleettrace run``."""
+
+import secrets
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from controller.cli.exit_codes import ExitCode, exit_code_of
+from controller.cli.follow import follow
+from controller.cli.options import Controller, Json, Selector, Team, complete_tool, connect, local_user, parse_params
+from controller.cli.retry import FIRST_WAITS_S, WAITS_S, retrying
+from controller.cli.terminal import Terminal
+from controller.cli.tools import unknown_tool
+from controller.client import Client, JobRequest
+from controller.report.json import job_document, submitted_document
+from controller.report.text import render_job
+from fleettrace.errors import BadDuration, UnknownTool
+from fleettrace.model.names import parse_duration_ms
+from fleettrace.model.selector import parse_selector
+
+__all__ = ["run"]
+
+MAX_DURATION_MS = (1 << 32) - 1
+"""What the wire can carry; policy allows far less."""
+
+
+def run(
+    tool: Annotated[
+        str, typer.Argument(metavar="TOOL", help="What to run; see `fleettrace tools`.", autocompletion=complete_tool)
+    ],
+    on: Selector,
+    *,
+    duration: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            metavar="DURATION",
+            help="How long each host traces: `500ms`, `5s`, `2m`. Default: the policy's, which also sets the ceiling.",
+            show_default=False,
+        ),
+    ] = "",
+    canary: Annotated[
+        str,
+        typer.Option("--canary", metavar="HOST", help="Try it on this host of its class first.", show_default=False),
+    ] = "",
+    param: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--param", metavar="NAME=VALUE", help="A parameter of the tool. May be repeated."),
+    ] = None,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Go on when the canary is too quiet to judge; recorded with the job.")
+    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Print the id of the job and do not wait for it.")] = False,
+    as_json: Json = False,
+    team: Team = "default",
+    controller: Controller = "",
+) -> int:
+    """Run a tool on many hosts, canary first.
+
+    A frequency check on the canary of each kind of host decides whether the job goes on, in waves. The answer is one
+    merged result and the host that stands out.
+
+    What goes on is told on stderr as it happens, the result comes on stdout. Ctrl-C asks whether to cancel the job, to
+    leave it running or to go on.
+    """
+    selector = parse_selector(on)
+    params = parse_params(param or ())
+    duration_ms = _duration_ms(duration)
+    terminal = Terminal(as_json=as_json)
+    with connect(controller) as client:
+        request = JobRequest(
+            tool=tool,
+            selector=selector.text,
+            request_id=secrets.token_hex(16),
+            duration_ms=duration_ms,
+            canary=canary,
+            promote=promote,
+            params=params,
+            team=team,
+            operator=local_user(),
+        )
+        job_id = _submit(client, request)
+        if detach:
+            terminal.show(Text(job_id), submitted_document(job_id))
+            return ExitCode.OK
+        follow(client, job_id, terminal)
+        result = retrying(lambda: client.job(job_id), WAITS_S)
+    terminal.separate()
+    terminal.show(render_job(result), job_document(result))
+    return exit_code_of(result)
+
+
+def _duration_ms(text: str) -> int:
+    """0: the policy's default."""
+    if not text:
+        return 0
+    duration_ms = parse_duration_ms(text)
+    if duration_ms > MAX_DURATION_MS:
+        raise BadDuration(f"{text} is longer than any job may take: ask for minutes at most")
+    return duration_ms
+
+
+def _submit(client: Client, request: JobRequest) -> str:
+    try:
+        # The same request twice is one job, so that a lost answer costs nothing.
+        return retrying(lambda: client.submit(request), FIRST_WAITS_S)
+    except UnknownTool:
+        known = [offered.name for offered in client.tools()]
+        raise unknown_tool(request.tool, known) from None

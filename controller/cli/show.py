@@ -1,0 +1,33 @@
+"""``fleettrace show``."""
+
+from typing import Annotated
+
+import typer
+
+from controller.cli.exit_codes import ExitCode
+from controller.cli.options import Controller, Json, connect
+from controller.cli.terminal import Terminal
+from controller.report.json import job_document
+from controller.report.text import render_host, render_job
+
+__all__ = ["show"]
+
+
+def show(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="The id of the job, as `fleettrace jobs` lists it.")],
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", help="The part of this host alone.", show_default=False)
+    ] = "",
+    as_json: Json = False,
+    controller: Controller = "",
+) -> int:
+    """Show a job's report, or its progress.
+
+    Exits with 0 whatever became of the job.
+    """
+    with connect(controller) as client:
+        result = client.job(job, host)
+    # Rendered first in either form, so that a host without a part is an error in both.
+    text = render_host(result, host) if host else render_job(result)
+    Terminal(as_json=as_json).show(text, job_document(result))
+    return ExitCode.OK

@@ -1,0 +1,67 @@
+"""Where a command writes: data on stdout, everything else on stderr."""
+
+import json
+import os
+import sys
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from controller.cli.exit_codes import ExitCode
+from controller.report.text import Safe, clean
+from controller.report.text.lines import LABEL_CELLS, labelled
+
+__all__ = ["Terminal", "say_error"]
+
+
+class _PipeConsole(Console):
+    """A console that ends the command quietly when its reader is gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Called by rich."""
+        _end_on_closed_pipe()
+
+
+class Terminal:
+    """The two streams of one command. ``as_json``: stdout is for one JSON document alone."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._out = _PipeConsole(highlight=False, markup=False)
+        self.err = _PipeConsole(stderr=True, highlight=False, markup=False)
+
+    def show(self, text: RenderableType, document: dict[str, Any]) -> None:
+        """Write the result in the form that was asked for."""
+        if not self.as_json:
+            self._out.print(Safe(text))
+            return
+        try:
+            sys.stdout.write(json.dumps(document) + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _end_on_closed_pipe()
+
+    def note(self, label: str, text: str | Text) -> None:
+        """Write a line about what goes on: wrapped for a person, in one piece for a log."""
+        if self.err.is_terminal:
+            self.err.print(Safe(labelled([(label, text)])))
+        else:
+            self.err.print(Safe(Text(f"{label:<{LABEL_CELLS}} ").append(text)), soft_wrap=True)
+
+    def separate(self) -> None:
+        """An empty line between what went on and the result, where one person sees both."""
+        if self.err.is_terminal and not self.as_json:
+            self.err.print()
+
+
+def say_error(sentence: str) -> None:
+    """Write ``fleettrace: <sentence>``, in one line, whatever the width."""
+    sys.stderr.write(f"fleettrace: {clean(sentence.replace(chr(10), ' '))}\n")
+
+
+def _end_on_closed_pipe() -> NoReturn:
+    # The interpreter flushes stdout once more when it ends, and must not fail then.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(ExitCode.PIPE_CLOSED)

@@ -1,0 +1,10 @@
+"""JSON documents. docs/json.md describes every field.
+
+A ``schema`` changes when a field goes away or changes its meaning; new fields may come without. Times are ISO 8601 in
+UTC, durations seconds; what is not known is null.
+"""
+
+from controller.report.json.job import job_document
+from controller.report.json.lists import hosts_document, jobs_document, submitted_document, tools_document
+
+__all__ = ["hosts_document", "job_document", "jobs_document", "submitted_document", "tools_document"]

@@ -1,0 +1,38 @@
+"""Fields that several documents share."""
+
+from typing import Any
+
+from controller.report.times import utc
+from fleettrace.model.job import Job
+
+__all__ = ["Document", "job_fields", "time_text"]
+
+Document = dict[str, Any]
+"""Plain dicts, lists and scalars, ready for :func:`json.dumps`."""
+
+
+def time_text(at_ms: int) -> str | None:
+    """ISO 8601 with milliseconds; None when it has not happened."""
+    at = utc(at_ms)
+    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def job_fields(job: Job) -> Document:
+    """A job without its evidence and results."""
+    spec = job.spec
+    return {
+        "id": spec.job_id,
+        "tool": spec.tool,
+        "digest": spec.digest,
+        "state": job.state.value,
+        "reason": job.reason,
+        "requested_s": spec.duration_ms / 1000,
+        "selector": spec.selector,
+        "targets": list(spec.targets),
+        "params": dict(spec.params),
+        "promote": spec.promote,
+        "team": spec.team,
+        "operator": spec.operator,
+        "created_at": time_text(spec.created_at_ms),
+        "finished_at": time_text(job.finished_at_ms),
+    }

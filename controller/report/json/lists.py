@@ -1,0 +1,77 @@
+"""Lists: hosts, tools, jobs; and the answer to a job that is not waited for."""
+
+from collections.abc import Iterable
+
+from controller.report.json.fields import Document, job_fields, time_text
+from fleettrace.model.host import Host
+from fleettrace.model.job import Job
+from fleettrace.model.tool import ToolListing
+
+__all__ = ["hosts_document", "jobs_document", "submitted_document", "tools_document"]
+
+
+def jobs_document(jobs: Iterable[Job]) -> Document:
+    """``fleettrace.jobs/1``: jobs without their results."""
+    return {"schema": "fleettrace.jobs/1", "jobs": [job_fields(job) for job in jobs]}
+
+
+def submitted_document(job_id: str) -> Document:
+    """``fleettrace.submitted/1``: the job that was started and is not waited for."""
+    return {"schema": "fleettrace.submitted/1", "job": {"id": job_id}}
+
+
+def hosts_document(hosts: Iterable[Host]) -> Document:
+    """``fleettrace.hosts/1``: hosts with what their agents know of them."""
+    return {
+        "schema": "fleettrace.hosts/1",
+        "hosts": [
+            {
+                "host": host.name,
+                "labels": dict(host.labels),
+                "class": host.host_class,
+                "connected": host.connected,
+                "missing_reason": host.missing_reason,
+                "unfit_reason": host.facts.unfit_reason,
+                "last_seen": time_text(host.last_seen_ms),
+                "kernel_release": host.facts.kernel_release,
+                "kernel_build": host.facts.kernel_build,
+                "arch": host.facts.arch,
+                "cpu_count": host.facts.cpu_count,
+                "backend": host.facts.backend,
+                "agent_version": host.facts.agent_version,
+                "capabilities": list(host.facts.capabilities),
+                "scope": host.facts.scope,
+                "tools": dict(host.facts.tools),
+            }
+            for host in hosts
+        ],
+    }
+
+
+def tools_document(tools: Iterable[ToolListing]) -> Document:
+    """``fleettrace.tools/1``: the tools that the controller offers."""
+    return {
+        "schema": "fleettrace.tools/1",
+        "tools": [
+            {
+                "tool": tool.name,
+                "digest": tool.digest,
+                "question": tool.question,
+                "result": tool.result.value,
+                "params": [
+                    {
+                        "name": param.name,
+                        "default": param.default,
+                        "minimum": param.minimum,
+                        "maximum": param.maximum,
+                        "help": param.help,
+                    }
+                    for param in tool.params
+                ],
+                "capabilities": list(tool.capabilities),
+                "probes": list(tool.probes),
+                "readme": tool.readme,
+            }
+            for tool in tools
+        ],
+    }

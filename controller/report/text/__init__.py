@@ -1,0 +1,22 @@
+"""Text for a terminal of any width, with or without colours. What does not fit is counted, never dropped silently."""
+
+from controller.report.text.coverage import reason_lines
+from controller.report.text.evidence import evidence_lines
+from controller.report.text.job import render_host, render_job
+from controller.report.text.lists import render_host_list, render_jobs, render_tool, render_tools
+from controller.report.text.progress import Progress
+from controller.report.text.safe import Safe, clean
+
+__all__ = [
+    "Progress",
+    "Safe",
+    "clean",
+    "evidence_lines",
+    "reason_lines",
+    "render_host",
+    "render_host_list",
+    "render_job",
+    "render_jobs",
+    "render_tool",
+    "render_tools",
+]

@@ -1,0 +1,59 @@
+"""How much of the fleet an answer speaks for, and everything that was not seen."""
+
+from collections.abc import Iterable
+
+from rich.text import Text
+
+from controller.report.text.numbers import count_text, plural, share_text
+from fleettrace.model.job import Coverage
+from fleettrace.model.names import duration_text
+
+__all__ = ["MAX_NAMED_HOSTS", "coverage_lines", "reason_lines"]
+
+MAX_NAMED_HOSTS = 12
+"""Hosts that share a reason are named up to here and then counted."""
+
+
+def coverage_lines(coverage: Coverage, recorded: int) -> list[tuple[str, Text]]:
+    """Labelled lines; ``recorded`` is how many events the merged result holds."""
+    whole = coverage.answered == coverage.targeted
+    lines = [
+        (
+            "coverage",
+            Text(
+                f"{coverage.answered:,} of {plural(coverage.targeted, 'host')} answered", "" if whole else "bold yellow"
+            ),
+        )
+    ]
+    if coverage.replayed:
+        replayed = f"{_named(coverage.replayed)} played a recording: these numbers are not of that kernel"
+        lines.append(("REPLAYED", Text(replayed, "bold red")))
+    lines += [("missing", text) for text in reason_lines(coverage.missing)]
+    lines += [("ended early", text) for text in reason_lines(coverage.partial)]
+    if coverage.lost_events:
+        share = share_text(coverage.lost_events, coverage.lost_events + recorded)
+        lines.append(
+            ("lost", Text(f"{count_text(coverage.lost_events)} events ({share}) are not in the result", "yellow"))
+        )
+    if coverage.truncated_stacks:
+        cut = (
+            f"{count_text(coverage.truncated_stacks)} stacks were deeper than the kernel keeps: their roots are cut off"
+        )
+        lines.append(("truncated", Text(cut, "yellow")))
+    if coverage.window_skew_ms:
+        lines.append(("skew", Text(f"{duration_text(coverage.window_skew_ms)} between the first and the last start")))
+    return lines
+
+
+def reason_lines(hosts: Iterable[tuple[str, str]]) -> list[Text]:
+    """A line for each reason with the hosts that it holds for."""
+    names: dict[str, list[str]] = {}
+    for host, reason in hosts:
+        names.setdefault(reason, []).append(host)
+    return [Text(f"{_named(named)}: {reason}", "yellow", overflow="fold") for reason, named in names.items()]
+
+
+def _named(hosts: Iterable[str]) -> str:
+    names = list(hosts)
+    more = f", +{len(names) - MAX_NAMED_HOSTS} more (--json names all)" if len(names) > MAX_NAMED_HOSTS else ""
+    return ", ".join(names[:MAX_NAMED_HOSTS]) + more

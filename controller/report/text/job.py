@@ -1,0 +1,144 @@
+"""A job from the headline to the evidence, for a person who is tired."""
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from controller.report.text.counts import render_counts, render_events
+from controller.report.text.coverage import coverage_lines
+from controller.report.text.evidence import evidence_lines, state_style
+from controller.report.text.histogram import render_histograms
+from controller.report.text.hosts import labels_text, render_hosts
+from controller.report.text.lines import labelled
+from controller.report.text.numbers import bytes_text, plural, time_text
+from controller.report.text.progress import Progress
+from controller.report.text.stacks import render_stacks
+from fleettrace.errors import NotFound
+from fleettrace.model.job import Job, JobResult, JobState, Suspect
+from fleettrace.model.names import duration_text
+from fleettrace.snapshot import Snapshot
+
+__all__ = ["render_host", "render_job"]
+
+MAX_RANKED = 3
+"""Of hosts that do not stand out, so many are told of."""
+
+
+def render_job(result: JobResult) -> RenderableType:
+    """Headline, readings, suspects, the merged result, hosts, coverage and decisions.
+
+    Of a job that still runs: headline, decisions so far and progress.
+    """
+    job = result.job
+    targets = plural(len(job.spec.targets), "host")
+    if not job.state.ended:
+        return _spaced(_headline(job, targets), labelled(evidence_lines(job)), Progress(job))
+    coverage = result.coverage
+    blocks: list[RenderableType] = [
+        _headline(job, f"{coverage.answered:,} of {plural(coverage.targeted, 'host')} answered")
+    ]
+    findings = [("reading", Text(reading)) for reading in result.readings] + _suspects(result)
+    if findings:
+        blocks.append(labelled(findings))
+    if result.hosts:
+        whose = "All hosts" if len(result.hosts) > 1 else result.hosts[0].part.run.host
+        blocks += _snapshot(result.merged, whose)
+        blocks.append(render_hosts(result.hosts, result.suspects))
+    blocks += [
+        labelled(coverage_lines(coverage, result.merged.total)),
+        Group(Text("How it was decided", "bold"), labelled(evidence_lines(job))),
+    ]
+    return _spaced(*blocks)
+
+
+def render_host(result: JobResult, host: str) -> RenderableType:
+    """One host's part alone.
+
+    Raises:
+        NotFound: the host has no part in the job; says why.
+    """
+    found = [item for item in result.hosts if item.part.run.host == host]
+    job = result.job
+    if not found:
+        raise NotFound(_no_part(result, host))
+    part = found[-1].part
+    cost = part.cost
+    lines = [
+        ("labels", labels_text(found[-1].labels) or "none"),
+        ("class", found[-1].host_class),
+        ("window", f"{duration_text(part.duration_ms)} from {time_text(part.started_at_ms)}: {part.outcome.value}"),
+        (
+            "cost",
+            f"{duration_text(cost.child_cpu_us / 1000)} of CPU and {bytes_text(cost.child_peak_rss_bytes)} at most in "
+            f"the tracing process, {bytes_text(cost.map_bytes)} of kernel maps, {plural(cost.hits, 'probe hit')}",
+        ),
+        ("lost", f"{plural(cost.lost_events, 'event')}, {plural(cost.truncated_stacks, 'truncated stack')}"),
+    ]
+    findings = [("suspect", suspect.evidence) for suspect in result.suspects if suspect.host == host]
+    return _spaced(_headline(job, f"{host} alone"), labelled(lines + findings), *_snapshot(part.snapshot, host))
+
+
+def _spaced(*blocks: RenderableType) -> RenderableType:
+    """Blocks with an empty line between them."""
+    return Group(*(item for block in blocks for item in (block, Text())))
+
+
+def _headline(job: Job, who: str) -> RenderableType:
+    spec = job.spec
+    first = Text(overflow="fold").append(spec.tool, "bold")
+    first.append(f" on {spec.selector} for {duration_text(spec.duration_ms)}: ")
+    first.append(job.state.value, state_style(job.state.value)).append(f", {who}")
+    given = "".join(f", {name}={value}" for name, value in spec.params.items())
+    second = f"job {spec.job_id}, {time_text(spec.created_at_ms)}, by {spec.operator} of team {spec.team}{given}"
+    lines = [first, Text(second, "dim", overflow="fold")]
+    if job.reason:
+        lines.append(Text(job.reason, state_style(job.state.value), overflow="fold"))
+    if job.state is JobState.HELD:
+        lines.append(
+            Text("run it with --promote to go on all the same, or with --canary on a busier host", overflow="fold")
+        )
+    return Group(*lines)
+
+
+def _suspects(result: JobResult) -> list[tuple[str, Text]]:
+    """Who stands out; where nobody does, who comes nearest to it."""
+    suspects = [suspect for suspect in result.suspects if suspect.verdict == "suspect"]
+    ranking = [suspect for suspect in result.suspects if suspect.verdict != "suspect"]
+    lines = [("suspect", _judged(suspect, "bold red")) for suspect in suspects]
+    if suspects and ranking:
+        lines.append(("", Text(f"{plural(len(ranking), 'host')} less apart (--json ranks them)", "dim")))
+    if not suspects and len(result.hosts) > 1 and result.merged.total:
+        lines.append(("suspect", Text("none: no host stands clearly out from the others")))
+        lines += [("ranking", _judged(suspect, "bold")) for suspect in ranking[:MAX_RANKED]]
+        if len(ranking) > MAX_RANKED:
+            lines.append(("", Text(f"+{plural(len(ranking) - MAX_RANKED, 'more host')} (--json ranks them)", "dim")))
+    return lines
+
+
+def _judged(suspect: Suspect, style: str) -> Text:
+    text = Text(overflow="fold").append(suspect.host, style)
+    return text.append(f" (score {suspect.score:.3g})", "dim").append(f": {suspect.evidence}")
+
+
+def _snapshot(snapshot: Snapshot, whose: str) -> list[RenderableType]:
+    """Each kind of result that there is, the drawn ones first."""
+    blocks: list[RenderableType] = []
+    if snapshot.histograms:
+        blocks.append(render_histograms(snapshot.histograms, whose))
+    if snapshot.stacks:
+        blocks.append(render_stacks(snapshot.stacks, whose))
+    if snapshot.counts:
+        blocks.append(render_counts(snapshot.counts, whose))
+    if snapshot.events:
+        blocks.append(render_events(snapshot.events, whose))
+    return blocks or [Text(f"{whose}: nothing was recorded", "bold")]
+
+
+def _no_part(result: JobResult, host: str) -> str:
+    spec = result.job.spec
+    reasons = dict(result.coverage.missing) | dict(spec.missing)
+    if host in reasons:
+        return f"{host} has no part in job {spec.job_id}: {reasons[host]}"
+    if host in spec.targets:
+        return f"{host} has no part in job {spec.job_id} yet, which is {result.job.state.value}: look again later"
+    names = ", ".join(spec.targets[:5]) + (f" and {len(spec.targets) - 5} more" if len(spec.targets) > 5 else "")
+    return f"{host} is not among the hosts of job {spec.job_id}: {names}"

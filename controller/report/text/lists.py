@@ -1,0 +1,116 @@
+"""Lists for people: hosts, tools, jobs, and the page of one tool."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.markdown import Markdown
+from rich.text import Text
+
+from controller.report.text.columns import Column, FittingTable
+from controller.report.text.evidence import state_style
+from controller.report.text.hosts import labels_text
+from controller.report.text.lines import labelled
+from controller.report.text.numbers import plural, time_text
+from fleettrace.model.host import Host
+from fleettrace.model.job import Job
+from fleettrace.model.names import duration_text
+from fleettrace.model.tool import ToolListing
+
+__all__ = ["render_host_list", "render_jobs", "render_tool", "render_tools"]
+
+
+def render_host_list(hosts: Sequence[Host]) -> RenderableType:
+    """A row for each host; beneath, what keeps hosts from taking part."""
+    if not hosts:
+        return Text("no host: start fleettrace-agent on one, with --controller and --label, or widen --on")
+    states = [_state(host) for host in hosts]
+    facts = [host.facts for host in hosts]
+    table = FittingTable(
+        [
+            Column("host", [host.name for host in hosts], words=True),
+            Column("state", states, words=True),
+            Column("labels", [labels_text(host.labels) for host in hosts], words=True),
+            Column("kernel", [f"{fact.kernel_release} {fact.arch}" for fact in facts], words=True),
+            Column("cpus", [str(fact.cpu_count) for fact in facts]),
+            Column("backend", [fact.backend for fact in facts], words=True),
+        ],
+        ["" if state == "ready" else "yellow" for state in states],
+    )
+    notes = sorted(
+        (state, f"{host.name}: {_why(host)}") for host, state in zip(hosts, states, strict=True) if _why(host)
+    )
+    summary = Text(f"{states.count('ready'):,} of {plural(len(hosts), 'host')} ready", "bold")
+    return Group(table, Text(), summary, *([labelled(notes)] if notes else []))
+
+
+def render_tools(tools: Sequence[ToolListing]) -> RenderableType:
+    """A row for each tool: the question that it answers, its kind of result and its parameters."""
+    table = FittingTable(
+        [
+            Column("tool", [tool.name for tool in tools], words=True),
+            Column("answers", [tool.question for tool in tools], words=True),
+            Column("with", [tool.result.value for tool in tools], words=True),
+            Column("parameters", [_defaults(tool) for tool in tools], words=True),
+        ],
+        [""] * len(tools),
+    )
+    return Group(table, Text(), Text("'fleettrace tools NAME' explains one of them", "dim"))
+
+
+def render_tool(tool: ToolListing) -> RenderableType:
+    """What one tool is for, its parameters and needs, and its README."""
+    facts = [
+        ("result", Text(tool.result.value)),
+        ("probes", Text(", ".join(tool.probes), overflow="fold")),
+        ("needs", Text(", ".join(tool.capabilities) or "no capability", overflow="fold")),
+        ("digest", Text(tool.digest[:16], "dim")),
+    ]
+    blocks: list[RenderableType] = [Text(f"{tool.name}: {tool.question}", "bold"), Text(), labelled(facts), Text()]
+    if tool.params:
+        params = tool.params
+        table = FittingTable(
+            [
+                Column("parameter", [f"-p {param.name}=" for param in params], words=True),
+                Column("default", [str(param.default) for param in params]),
+                Column("range", [f"{param.minimum}..{param.maximum}" for param in params]),
+                Column("meaning", [param.help for param in params], words=True),
+            ],
+            [""] * len(params),
+        )
+        blocks += [table, Text()]
+    title, _, rest = tool.readme.partition("\n")
+    return Group(*blocks, Markdown(rest if title.startswith("# ") else tool.readme))
+
+
+def render_jobs(jobs: Sequence[Job]) -> RenderableType:
+    """A row for each job, newest first; beneath, why those that did not finish did not."""
+    if not jobs:
+        return Text("no job has run yet: 'fleettrace run TOOL --on all' starts one")
+    specs = [job.spec for job in jobs]
+    table = FittingTable(
+        [
+            Column("job", [spec.job_id for spec in specs], words=True),
+            Column("state", [job.state.value for job in jobs], words=True),
+            Column("tool", [spec.tool for spec in specs], words=True),
+            Column("on", [spec.selector for spec in specs], words=True),
+            Column("hosts", [f"{len(spec.targets):,}" for spec in specs]),
+            Column("for", [duration_text(spec.duration_ms) for spec in specs]),
+            Column("by", [spec.operator for spec in specs], words=True),
+            Column("created (UTC)", [time_text(spec.created_at_ms).removesuffix(" UTC") for spec in specs]),
+        ],
+        [state_style(job.state.value) for job in jobs],
+    )
+    reasons = [(job.spec.job_id, job.reason) for job in jobs if job.reason]
+    return Group(table, Text(), labelled(reasons)) if reasons else table
+
+
+def _state(host: Host) -> str:
+    return "missing" if not host.connected else "unfit" if host.facts.unfit_reason else "ready"
+
+
+def _why(host: Host) -> str:
+    return host.facts.unfit_reason if host.connected else host.missing_reason or "not connected"
+
+
+def _defaults(tool: ToolListing) -> str:
+    return " ".join(f"{param.name}={param.default}" for param in tool.params) or "-"

@@ -1,0 +1,121 @@
+"""A real gRPC server whose Control service gives canned answers, and remembers what it was asked."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import grpc
+
+from controller.client import CODE_METADATA, RULE_METADATA
+from fleettrace.errors import FleettraceError
+from fleettrace.model.host import Host
+from fleettrace.model.job import Job, JobResult
+from fleettrace.model.tool import ToolListing
+from fleettrace.wire.codec import host_to_wire, job_result_to_wire, job_to_wire, tool_to_wire
+from fleettrace.wire.v1 import control_pb2 as pb
+from fleettrace.wire.v1.control_pb2_grpc import ControlServicer, add_ControlServicer_to_server
+
+Context = Any
+LIMIT_S = 20
+
+BREAK = grpc.StatusCode.UNAVAILABLE
+"""In a script of a watch: the stream breaks here."""
+
+Step = Job | grpc.StatusCode | Callable[[], None]
+"""One step of a watch: a message, a status to break with, or something to do or wait for."""
+
+
+@dataclass
+class FakeControl(ControlServicer):
+    """``errors`` maps a method's name to what it raises; ``watches`` has a script for each stream; the last repeats."""
+
+    host_list: Sequence[Host] = ()
+    tool_list: Sequence[ToolListing] = ()
+    job_list: Sequence[Job] = ()
+    foreign_jobs: Sequence[pb.Job] = ()
+    result: JobResult | None = None
+    cancelled: Job | None = None
+    watches: list[Sequence[Step]] = field(default_factory=list)
+    errors: dict[str, FleettraceError | grpc.StatusCode] = field(default_factory=dict)
+    asked: list[Any] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def ListHosts(self, request: pb.ListHostsRequest, context: Context) -> pb.ListHostsResponse:
+        self._note("ListHosts", request, context)
+        return pb.ListHostsResponse(hosts=[host_to_wire(host) for host in self.host_list])
+
+    def ListTools(self, request: pb.ListToolsRequest, context: Context) -> pb.ListToolsResponse:
+        self._note("ListTools", request, context)
+        return pb.ListToolsResponse(tools=[tool_to_wire(tool) for tool in self.tool_list])
+
+    def SubmitJob(self, request: pb.SubmitJobRequest, context: Context) -> pb.SubmitJobResponse:
+        self._note("SubmitJob", request, context)
+        return pb.SubmitJobResponse(job_id="k3f9q2")
+
+    def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> Iterator[pb.Job]:
+        self._note("WatchJob", request, context)
+        script = self.watches.pop(0) if len(self.watches) > 1 else self.watches[0]
+        for step in script:
+            if isinstance(step, Job):
+                yield job_to_wire(step)
+            elif isinstance(step, grpc.StatusCode):
+                context.abort(step, "the connection broke")
+            else:
+                step()
+
+    def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.JobResult:
+        self._note("GetJob", request, context)
+        assert self.result is not None
+        return job_result_to_wire(self.result)
+
+    def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
+        self._note("ListJobs", request, context)
+        return pb.ListJobsResponse(jobs=[*map(job_to_wire, self.job_list), *self.foreign_jobs])
+
+    def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
+        self._note("CancelJob", request, context)
+        assert self.cancelled is not None
+        return job_to_wire(self.cancelled)
+
+    def hold(self) -> None:
+        """A step of a watch that keeps the stream open until the server stops."""
+        self.over.wait(LIMIT_S)
+
+    def requests(self, kind: type[Any]) -> list[Any]:
+        """What was asked, of one kind of message."""
+        return [request for request in self.asked if isinstance(request, kind)]
+
+    def _note(self, method: str, request: object, context: Context) -> None:
+        self.asked.append(request)
+        error = self.errors.get(method)
+        if error is not None:
+            _abort(error, context)
+
+
+def _abort(error: FleettraceError | grpc.StatusCode, context: Context) -> NoReturn:
+    if isinstance(error, grpc.StatusCode):
+        context.abort(error, "canned")
+    else:
+        rule = getattr(error, "rule", "")
+        context.set_trailing_metadata(((CODE_METADATA, error.code), (RULE_METADATA, rule)))
+        context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+    raise AssertionError("abort raises")
+
+
+@contextmanager
+def serving(control: FakeControl, socket: Path) -> Iterator[str]:
+    """Serve at a socket; gives the address."""
+    server = grpc.server(ThreadPoolExecutor(max_workers=4))
+    add_ControlServicer_to_server(control, server)
+    address = f"unix:{socket}"
+    server.add_insecure_port(address)
+    server.start()
+    try:
+        yield address
+    finally:
+        control.over.set()
+        server.stop(0).wait()

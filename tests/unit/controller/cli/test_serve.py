@@ -1,0 +1,62 @@
+"""serve: hands its options on, and says where it listens."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.cli.exit_codes import ExitCode
+from fleettrace.errors import AddressInUse, StoreFailed
+from tests.unit.controller.cli.conftest import Command
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What the application was started with."""
+    calls: list[tuple[Any, ...]] = []
+
+    def serve(
+        db: Path,
+        listen: Sequence[str],
+        policy: Path | None = None,
+        *,
+        allow_plaintext: bool = False,
+        on_ready: Callable[[list[str]], None],
+    ) -> None:
+        calls.append((db, list(listen), policy, allow_plaintext))
+        on_ready(["127.0.0.1:7070", "unix:/run/fleettrace.sock"])
+
+    monkeypatch.setattr("controller.app.serve", serve)
+    return calls
+
+
+def test_hands_everything_on_and_says_where_it_listens(command: Command, served: list[tuple[Any, ...]]) -> None:
+    outcome = command(
+        *("serve", "--db", "f.db", "--listen", "127.0.0.1:0", "--listen", "unix:/run/fleettrace.sock"),
+        *("--policy", "p.toml", "--allow-plaintext", "--log-level", "error"),
+    )
+    assert outcome.code == ExitCode.OK
+    assert served == [(Path("f.db"), ["127.0.0.1:0", "unix:/run/fleettrace.sock"], Path("p.toml"), True)]
+    assert outcome.stdout == ""
+    assert outcome.stderr == "listening on 127.0.0.1:7070\nlistening on unix:/run/fleettrace.sock\n"
+
+
+def test_defaults(command: Command, served: list[tuple[Any, ...]]) -> None:
+    command("serve", "--db", "f.db", "--listen", "127.0.0.1:0")
+    assert served == [(Path("f.db"), ["127.0.0.1:0"], None, False)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [StoreFailed("f.db is not a database of fleettrace: name another file"), AddressInUse("127.0.0.1:80 is in use")],
+)
+def test_what_keeps_it_from_starting_is_one_sentence(
+    error: StoreFailed, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr("controller.app.serve", fail)
+    outcome = command("serve", "--db", "f.db", "--listen", "127.0.0.1:0")
+    assert (outcome.code, outcome.stderr) == (error.exit_code, f"fleettrace: {error}\n")

@@ -1,0 +1,179 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from controller.policy import CanaryPolicy, Grant, SiteLimits, WavePolicy, default_policy, load_policy, parse_policy
+from controller.policy.parse import DEFAULT_POLICY_FILE
+from fleettrace.errors import BadInput
+from fleettrace.model.selector import parse_selector
+
+EXAMPLES = Path(__file__).parents[4] / "deploy" / "policies"
+
+FULL = """
+[limits]
+max_duration_s = 120
+max_cpu_pct = 2.5
+max_events_per_s = 1000
+max_map_mib = 16
+max_hosts = 30
+[defaults]
+duration_s = 1.5
+[canary]
+check_s = 0.25
+min_events = 9
+[waves]
+fractions = [0.5, 1]
+settle_s = 0
+[[grant]]
+name = "db-team"
+teams = ["db"]
+tools = ["runq*"]
+hosts = "role=db,zone!=b"
+max_duration_s = 30
+max_cpu_pct = 2
+max_events_per_s = 500
+capabilities = ["CAP_PERFMON", "CAP_BPF", "CAP_SYSLOG"]
+"""
+
+GRANT = '[[grant]]\nname = "g"\nteams = ["*"]\ntools = ["*"]\nhosts = "all"\n'
+
+
+def test_every_key_is_read_in_its_unit() -> None:
+    policy = parse_policy(FULL, "p.toml")
+    assert policy.limits == SiteLimits(
+        max_duration_ms=120_000, max_cpu_pct=2.5, max_events_per_s=1000, max_map_bytes=16_777_216, max_hosts=30
+    )
+    assert policy.default_duration_ms == 1500
+    assert policy.canary == CanaryPolicy(check_ms=250, min_events=9)
+    assert policy.waves == WavePolicy(fractions=(0.5, 1.0), settle_ms=0)
+    assert policy.grants == (
+        Grant(
+            name="db-team",
+            teams=("db",),
+            tools=("runq*",),
+            hosts=parse_selector("role=db,zone!=b"),
+            capabilities=("CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG"),
+            max_duration_ms=30_000,
+            max_cpu_pct=2.0,
+            max_events_per_s=500,
+        ),
+    )
+    assert policy.origin == "p.toml"
+
+
+def test_the_version_is_that_of_the_text_alone() -> None:
+    assert parse_policy(FULL, "p.toml").version == hashlib.sha256(FULL.encode()).hexdigest()[:12]
+    assert parse_policy(FULL, "q.toml").version == parse_policy(FULL, "p.toml").version
+    assert parse_policy(FULL + "\n", "p.toml").version != parse_policy(FULL, "p.toml").version
+
+
+def test_the_builtin_policy_is_modest_and_open_to_all() -> None:
+    policy = default_policy()
+    assert policy.limits == SiteLimits(
+        max_duration_ms=60_000, max_cpu_pct=5.0, max_events_per_s=200_000, max_map_bytes=64 << 20, max_hosts=10_000
+    )
+    assert policy.default_duration_ms == 10_000
+    assert policy.canary == CanaryPolicy(check_ms=1000, min_events=50)
+    assert policy.waves == WavePolicy(fractions=(0.05, 0.25, 1.0), settle_ms=500)
+    (grant,) = policy.grants
+    assert (grant.teams, grant.tools, grant.hosts.text) == (("*",), ("*",), "all")
+    assert grant.capabilities == ("CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE")
+
+
+def test_the_builtin_file_gives_every_limit_itself() -> None:
+    # Without this, a key dropped from the file would be looked up in the file that it was dropped from.
+    assert load_policy(DEFAULT_POLICY_FILE).limits == default_policy().limits
+
+
+def test_limits_that_are_left_out_are_the_builtin_ones_but_grants_never() -> None:
+    # GIVEN a file with a single limit
+    policy = parse_policy("[limits]\nmax_hosts = 3", "p.toml")
+    # THEN the other limits are there and nobody was granted anything
+    assert policy.limits.max_hosts == 3
+    assert policy.limits.max_duration_ms == 60_000
+    assert policy.canary == default_policy().canary
+    assert policy.grants == ()
+
+
+def test_builtin_durations_give_way_to_a_lower_ceiling() -> None:
+    policy = parse_policy("[limits]\nmax_duration_s = 0.5", "p.toml")
+    assert policy.default_duration_ms == 500
+    assert policy.canary.check_ms == 500
+
+
+def test_a_grant_without_capabilities_has_the_two_that_any_trace_needs_and_no_limits_of_its_own() -> None:
+    (grant,) = parse_policy(GRANT, "p.toml").grants
+    assert grant.capabilities == ("CAP_BPF", "CAP_PERFMON")
+    assert (grant.max_duration_ms, grant.max_cpu_pct, grant.max_events_per_s) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[limit]", "p.toml: limit is not known; did you mean limits?"),
+        ("[limits]\nmax_duraton_s = 1", "p.toml: limits.max_duraton_s is not known; did you mean max_duration_s?"),
+        (
+            "[limits]\nmax_duration_s = 0",
+            "p.toml: limits.max_duration_s must be a number from 0.001 to 86400, not 0",
+        ),
+        (
+            '[limits]\nmax_duration_s = "60s"',
+            "p.toml: limits.max_duration_s must be a number from 0.001 to 86400, not '60s'",
+        ),
+        ("[limits]\nmax_cpu_pct = nan", "p.toml: limits.max_cpu_pct must be a number from 0.001 to 100000, not nan"),
+        ("[limits]\nmax_cpu_pct = -1", "p.toml: limits.max_cpu_pct must be a number from 0.001 to 100000, not -1"),
+        ("[limits]\nmax_hosts = true", "p.toml: limits.max_hosts must be a whole number from 1 to 1000000, not true"),
+        (
+            "[defaults]\nduration_s = 90",
+            "p.toml: defaults.duration_s (90) is above limits.max_duration_s (60): lower the one or raise the other",
+        ),
+        (
+            "[limits]\nmax_duration_s = 2\n[canary]\ncheck_s = 3",
+            "p.toml: canary.check_s (3) is above limits.max_duration_s (2): lower the one or raise the other",
+        ),
+        ("[canary]\nchecks = 3", "p.toml: canary.checks is not known; did you mean check_s?"),
+        ("[waves]\nfractions = [0.5]", "p.toml: waves.fractions must ascend and end with 1.0, not [0.5]"),
+        (
+            "[waves]\nfractions = [0.5, 0.2, 1]",
+            "p.toml: waves.fractions must ascend and end with 1.0, not [0.5, 0.2, 1]",
+        ),
+        (
+            "[waves]\nfractions = [0.5, 0.5, 1]",
+            "p.toml: waves.fractions must ascend and end with 1.0, not [0.5, 0.5, 1]",
+        ),
+        ("[waves]\nfractions = [0, 1]", "p.toml: waves.fractions must be a number from 1e-06 to 1, not 0"),
+        ('[[grant]]\nname = "g"', 'p.toml: grant "g".teams is missing: add it'),
+        ('[[grant]]\nteams = ["a"]', "p.toml: grant 1.name is missing: add it"),
+        (GRANT + "teams_ = 1", 'p.toml: grant "g".teams_ is not known; did you mean teams?'),
+        (GRANT + "max_duraton_s = 1", 'p.toml: grant "g".max_duraton_s is not known; did you mean max_duration_s?'),
+        (
+            GRANT + 'capabilities = ["CAP_BFP"]',
+            "p.toml: grant \"g\".capabilities has 'CAP_BFP', which is no capability; write CAP_BPF",
+        ),
+        (
+            GRANT.replace('["*"]', "[]", 1),
+            'p.toml: grant "g".teams must be a list of one or more texts, not []',
+        ),
+        (GRANT + GRANT, 'p.toml: grant "g" comes twice: give each grant a name of its own'),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_policy(text, "p.toml")
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("selector", ["role=", "all,role=db", "", "a b"])
+def test_a_bad_selector_is_refused_with_its_place(selector: str) -> None:
+    with pytest.raises(BadInput, match=r'^p\.toml: grant "g"\.hosts'):
+        parse_policy(GRANT.replace('"all"', f'"{selector}"'), "p.toml")
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
+def test_the_example_policies_parse(path: Path) -> None:
+    assert load_policy(path).origin == str(path)
+
+
+def test_there_are_example_policies() -> None:
+    assert {path.name for path in EXAMPLES.glob("*.toml")} >= {"teams.toml", "frozen.toml"}

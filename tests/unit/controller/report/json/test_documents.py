@@ -1,0 +1,151 @@
+"""JSON documents: what they hold, and that docs/json.md says so."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.report.json import hosts_document, job_document, jobs_document, submitted_document, tools_document
+from fleettrace.model.job import Verdict
+from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
+from tests.unit.controller.report import samples
+
+PAGE = Path(__file__).parents[5] / "docs" / "json.md"
+DATA_KEYED = re.compile(r"(params|labels|tools|key|fields)$")
+
+SNAPSHOT_LISTS = ("histograms", "stacks", "counts", "events")
+
+
+def full_job() -> dict[str, Any]:
+    """A document in which every list holds something."""
+    everything = merge(
+        result.merged
+        for result in (
+            samples.histogram_result(),
+            samples.stacks_result(),
+            samples.counts_result(),
+            samples.events_result(),
+            samples.keyed_result(),
+        )
+    )
+    result = samples.histogram_result()
+    return job_document(replace(result, merged=everything, hosts=(samples.part("api-1", everything),)))
+
+
+DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "fleettrace.job/1": full_job,
+    "fleettrace.submitted/1": lambda: submitted_document("k3f9q2"),
+    "fleettrace.jobs/1": lambda: jobs_document(samples.jobs()),
+    "fleettrace.hosts/1": lambda: hosts_document(samples.hosts()),
+    "fleettrace.tools/1": lambda: tools_document(samples.tools()),
+}
+
+
+def paths(value: object, path: str = "") -> Iterator[str]:
+    """Every field of a document, as docs/json.md writes it."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            shown = "*" if DATA_KEYED.search(path) else name
+            yield from paths(inner, f"{path}.{shown}" if path else shown)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from paths(inner, f"{path}[]")
+    else:
+        yield path
+
+
+def documented() -> dict[str, set[str]]:
+    """Schema -> the fields of its section."""
+    sections = re.split(r"^## ", PAGE.read_text(), flags=re.MULTILINE)[1:]
+    return {section.split()[0]: set(re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)) for section in sections}
+
+
+def as_documented(schema: str, path: str) -> str:
+    """Where the page says a field once for several places."""
+    if schema == "fleettrace.jobs/1":
+        return re.sub(r"^jobs\[\]\..*", "jobs[]", path)
+    path = re.sub(r"^canaries\[\]", "canary", path)
+    return re.sub(rf"^(merged|hosts\[\])\.({'|'.join(SNAPSHOT_LISTS)})\b", r"\2", path)
+
+
+@pytest.mark.parametrize("schema", DOCUMENTS)
+def test_every_field_is_documented_and_every_documented_field_exists(schema: str) -> None:
+    # GIVEN a document in which nothing is empty
+    document = DOCUMENTS[schema]()
+    # WHEN its fields are compared with the page's
+    emitted = {as_documented(schema, path) for path in paths(document)}
+    # THEN they are the same, apart from the rows about whole objects
+    whole_objects = {"canary", "canaries[]", "merged", "hosts[]"}
+    assert document["schema"] == schema
+    assert emitted == documented()[schema] - (whole_objects if schema == "fleettrace.job/1" else set())
+
+
+def test_every_schema_has_its_section() -> None:
+    assert set(documented()) == set(DOCUMENTS)
+
+
+@pytest.mark.parametrize("name", ["histogram", "stacks", "counts", "aborted", "held", "live"])
+def test_job_document_is_as_approved(name: str, same_as_golden: Callable[[str, str], None]) -> None:
+    document = job_document(getattr(samples, f"{name}_result")())
+    same_as_golden(f"{name}.json", json.dumps(document, indent=1) + "\n")
+
+
+def test_lists_are_as_approved(same_as_golden: Callable[[str, str], None]) -> None:
+    for name in ("hosts", "tools", "jobs"):
+        document = DOCUMENTS[f"fleettrace.{name}/1"]()
+        same_as_golden(f"{name}.json", json.dumps(document, indent=1) + "\n")
+
+
+def test_merged_is_the_sum_of_the_hosts() -> None:
+    document = job_document(samples.histogram_result())
+    sums: dict[tuple[int, int], int] = {}
+    for host in document["hosts"]:
+        for bucket in host["histograms"][0]["buckets"]:
+            bounds = (bucket["low"], bucket["high"])
+            sums[bounds] = sums.get(bounds, 0) + bucket["count"]
+    (merged,) = document["merged"]["histograms"]
+    assert sums == {(bucket["low"], bucket["high"]): bucket["count"] for bucket in merged["buckets"]}
+
+
+def test_the_deciding_canary_has_the_worst_verdict() -> None:
+    # GIVEN canaries of three classes
+    checks = (
+        samples.canary(host="api-1", verdict=Verdict.PROMOTE, predicted_cpu_pct=4.0),
+        samples.canary(host="api-2", verdict=Verdict.ABORT, predicted_cpu_pct=9.0),
+        samples.canary(host="api-3", verdict=Verdict.HOLD, predicted_cpu_pct=0.0),
+    )
+    result = samples.histogram_result()
+    # WHEN the document is made
+    document = job_document(replace(result, job=replace(result.job, canaries=checks)))
+    # THEN the one that aborted is the canary, and all are listed
+    assert document["canary"]["host"] == "api-2"
+    assert [check["host"] for check in document["canaries"]] == ["api-1", "api-2", "api-3"]
+
+
+def test_equal_verdicts_are_decided_by_cost() -> None:
+    checks = (samples.canary(host="api-1", predicted_cpu_pct=1.0), samples.canary(host="api-2", predicted_cpu_pct=2.0))
+    result = samples.histogram_result()
+    document = job_document(replace(result, job=replace(result.job, canaries=checks)))
+    assert document["canary"]["host"] == "api-2"
+
+
+def test_no_canary_is_null() -> None:
+    result = samples.histogram_result()
+    assert job_document(replace(result, job=replace(result.job, canaries=())))["canary"] is None
+
+
+def test_the_last_bucket_is_exact() -> None:
+    snapshot = Snapshot(histograms=(Histogram((), "us", LOG2, ((63, 1),)),))
+    document = job_document(replace(samples.histogram_result(), merged=snapshot))
+    (bucket,) = json.loads(json.dumps(document))["merged"]["histograms"][0]["buckets"]
+    assert bucket == {"low": 2**63, "high": 2**64 - 1, "count": 1}
+
+
+def test_a_clock_that_no_calendar_has_is_null() -> None:
+    host = samples.part("api-1", samples.latencies(1), started_at_ms=(1 << 53) - 1)
+    document = job_document(replace(samples.histogram_result(), hosts=(host,)))
+    assert document["hosts"][0]["started_at"] is None

@@ -1,0 +1,183 @@
+"""Hypothesis strategies for the models, each valid by construction; small, so that laws are tried quickly."""
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from fleettrace.model.host import Host, HostFacts
+from fleettrace.model.job import (
+    CanaryCheck,
+    Coverage,
+    Decision,
+    HostPart,
+    Job,
+    JobResult,
+    JobSpec,
+    JobState,
+    Run,
+    RunState,
+    Suspect,
+    Verdict,
+    Wave,
+)
+from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
+from fleettrace.model.tool import Param, ResultKind, ToolListing
+from fleettrace.snapshot import LOG2, Count, Event, Histogram, Snapshot, Stack
+
+numbers = st.integers(0, 1 << 40)
+amounts = st.floats(0, 1e9)
+texts = st.text(max_size=12)
+names = st.text("abcxyz_", min_size=1, max_size=6).map(lambda name: "n" + name)
+host_names = st.from_regex(r"[a-z]([a-z.-]{0,4}[0-9])?", fullmatch=True)
+digests = st.text("0123456789abcdef", min_size=1, max_size=64)
+labels = st.dictionaries(names, st.from_regex(r"[a-zA-Z0-9]{1,5}", fullmatch=True), max_size=3)
+
+keys = st.dictionaries(names, texts, max_size=3).map(lambda pairs: tuple(pairs.items()))
+buckets = st.dictionaries(st.integers(0, 63), st.integers(1, 1 << 30), max_size=6).map(
+    lambda counts: tuple(sorted(counts.items()))
+)
+# One unit for all, so that any two snapshots can be merged.
+histograms = st.builds(Histogram, keys, st.just("us"), st.just(LOG2), buckets)
+frames = st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=4).map(tuple)
+stacks = st.builds(Stack, frames, st.integers(1, 1 << 30), st.just("samples"))
+counts = st.builds(Count, keys, st.integers(1, 1 << 30))
+events = st.builds(Event, numbers, keys)
+snapshots = st.builds(
+    Snapshot,
+    *(st.lists(entries, max_size=3).map(tuple) for entries in (histograms, stacks, counts, events)),
+)
+
+run_keys = st.builds(RunKey, names, host_names, st.integers(1, 9))
+costs = st.builds(
+    RunCost, numbers, numbers, st.lists(numbers, max_size=4).map(tuple), numbers, numbers, numbers, numbers
+)
+capabilities = st.lists(names, max_size=3).map(tuple)
+limits = st.builds(RunLimits, st.integers(1, 1 << 31), numbers, numbers, amounts, capabilities)
+params = st.dictionaries(names, st.integers(-(1 << 62), 1 << 62), max_size=3)
+starts = st.builds(StartRun, run_keys, st.sampled_from(RunKind), names, digests, params, limits, numbers, texts, texts)
+parts = st.builds(
+    Part,
+    run_keys,
+    st.sampled_from(RunKind),
+    st.sampled_from(RunOutcome),
+    texts,
+    names,
+    numbers,
+    numbers,
+    costs,
+    snapshots,
+    st.booleans(),
+)
+host_parts = st.builds(HostPart, parts, labels, texts)
+
+facts = st.builds(
+    HostFacts,
+    texts,
+    texts,
+    texts,
+    st.integers(1, 4096),
+    digests,
+    names,
+    names,
+    capabilities,
+    texts,
+    st.dictionaries(names, digests, max_size=3),
+    names,
+    texts,
+)
+hosts = st.builds(Host, host_names, labels, facts, st.booleans(), numbers, texts)
+
+specs = st.builds(
+    JobSpec,
+    names,
+    names,
+    digests,
+    params,
+    texts,
+    st.integers(1, 1 << 31),
+    texts,
+    texts,
+    st.booleans(),
+    numbers,
+    st.lists(host_names, max_size=3).map(tuple),
+    st.dictionaries(host_names, texts, max_size=2),
+)
+verdicts = st.sampled_from(Verdict)
+canaries = st.builds(
+    CanaryCheck,
+    host_names,
+    texts,
+    verdicts,
+    texts,
+    amounts,
+    amounts,
+    st.lists(amounts, max_size=3).map(tuple),
+    amounts,
+    amounts,
+    amounts,
+    amounts,
+    st.booleans(),
+)
+waves = st.builds(Wave, st.lists(host_names, max_size=3).map(tuple), numbers, verdicts, texts)
+runs = st.builds(
+    Run, run_keys, st.sampled_from(RunKind), st.sampled_from(RunState), numbers, numbers, texts, numbers, costs
+)
+decisions = st.builds(Decision, numbers, names, names, texts, texts)
+
+
+def _job_with_runs(job: Job, some: list[Run]) -> Job:
+    own = [replace(run, key=replace(run.key, job_id=job.spec.job_id)) for run in some]
+    return replace(job, runs={run.key: run for run in own})
+
+
+jobs = st.builds(
+    _job_with_runs,
+    st.builds(
+        Job,
+        specs,
+        st.sampled_from(JobState),
+        texts,
+        numbers,
+        st.lists(canaries, max_size=2).map(tuple),
+        st.lists(waves, max_size=2).map(tuple),
+        st.just({}),
+        st.lists(decisions, max_size=3).map(tuple),
+    ),
+    st.lists(runs, max_size=3),
+)
+
+reasons = st.lists(st.tuples(host_names, texts), max_size=3).map(tuple)
+coverages = st.builds(
+    Coverage,
+    st.integers(10, 20),
+    st.integers(0, 10),
+    reasons,
+    reasons,
+    numbers,
+    numbers,
+    numbers,
+    st.lists(host_names, max_size=2).map(tuple),
+)
+suspects = st.builds(Suspect, host_names, st.floats(-1e6, 1e6), st.sampled_from(["suspect", "ranking"]), texts)
+results = st.builds(
+    JobResult,
+    jobs,
+    coverages,
+    snapshots,
+    st.lists(host_parts, max_size=2).map(tuple),
+    st.lists(suspects, max_size=2).map(tuple),
+    st.lists(texts, max_size=2).map(tuple),
+)
+
+int64 = st.integers(-(1 << 63), (1 << 63) - 1)
+tools = st.builds(
+    ToolListing,
+    names,
+    digests,
+    texts,
+    st.sampled_from(ResultKind),
+    st.lists(st.builds(Param, names, int64, int64, int64, texts), max_size=2).map(tuple),
+    capabilities,
+    st.lists(names, max_size=2).map(tuple),
+    texts,
+)

@@ -1,0 +1,149 @@
+"""Manifests: what is parsed, and one clear sentence for whatever is not of the documented form."""
+
+from pathlib import Path
+
+import pytest
+
+from fleettrace.errors import BadInput
+from fleettrace.manifest import parse_manifest
+from fleettrace.model.tool import Attach, Cost, Decode, KeyField, Param, ResultKind
+
+COUNTS = """\
+name = "opens"
+question = "Which files are opened?"
+result = "counts"
+unit = "calls"
+capabilities = ["CAP_PERFMON", "CAP_BPF"]
+
+[optional_capabilities]
+CAP_SYSLOG = "names of kernel functions"
+
+[cost]
+hit_ns = 70
+event_ns = 140.5
+
+[params.pid]
+default = 0
+minimum = 0
+maximum = 4194304
+help = "Only this process."
+
+[params.rate_hz]
+default = 99
+minimum = 1
+maximum = 999
+help = "Samples per second."
+
+[[attach]]
+program = "on_enter"
+probe = "raw_tracepoint:sys_enter"
+
+[[attach]]
+program = "on_sample"
+probe = "perf_event:cpu-clock"
+frequency_param = "rate_hz"
+
+[decode]
+map = "calls"
+key = [{ name = "process", type = "comm" }, { name = "syscall", type = "syscall" }]
+"""
+ORIGIN = Path("tools/opens/tool.toml")
+HISTOGRAM = COUNTS.replace('result = "counts"', 'result = "histogram"').split("key = [")[0]
+
+
+def test_a_manifest() -> None:
+    manifest = parse_manifest(COUNTS, ORIGIN)
+    assert (manifest.name, manifest.question, manifest.unit) == ("opens", "Which files are opened?", "calls")
+    assert manifest.result is ResultKind.COUNTS
+    assert manifest.capabilities == ("CAP_BPF", "CAP_PERFMON")
+    assert manifest.optional_capabilities == {"CAP_SYSLOG": "names of kernel functions"}
+    assert manifest.cost == Cost(70, 140.5)
+    assert manifest.params == (
+        Param("pid", 0, 0, 4194304, "Only this process."),
+        Param("rate_hz", 99, 1, 999, "Samples per second."),
+    )
+    assert manifest.attach == (
+        Attach("on_enter", "raw_tracepoint:sys_enter"),
+        Attach("on_sample", "perf_event:cpu-clock", "rate_hz"),
+    )
+    assert manifest.decode == Decode("calls", None, (KeyField("process", "comm"), KeyField("syscall", "syscall")))
+
+
+def test_what_may_be_left_out() -> None:
+    start, end = HISTOGRAM.index("[optional_"), HISTOGRAM.index("[cost]")
+    manifest = parse_manifest(HISTOGRAM[:start] + HISTOGRAM[end:], ORIGIN)
+    assert manifest.optional_capabilities == {}
+    assert manifest.decode == Decode("calls")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('name = "opens"', "", "name is missing"),
+        ('name = "opens"', 'name = "closes"', "must be the folder's, 'opens'"),
+        ('name = "opens"', 'name = "Opens"', "a-z, 0-9"),
+        ('name = "opens"', "name = 5", "name must be a text"),
+        ('name = "opens"', 'name = "opens"\nname = "opens"', "is not TOML"),
+        ('name = "opens"', 'nmae = "opens"\nname = "opens"', "nmae is not known; did you mean name"),
+        ('result = "counts"', 'result = "pie"', "one of histogram, stacks, counts, not 'pie'"),
+        ('unit = "calls"', 'unit = ""', "unit must be a text"),
+        ('["CAP_PERFMON", "CAP_BPF"]', '"CAP_BPF"', "capabilities must be a list"),
+        ('["CAP_PERFMON", "CAP_BPF"]', '["CAP_PERFMOM"]', "CAP_PERFMON"),
+        ("CAP_SYSLOG =", "CAP_SYSLOGS =", "CAP_SYSLOG"),
+        ("hit_ns = 70", "", "cost.hit_ns is missing"),
+        ("hit_ns = 70", "hit_ns = -1", "cost.hit_ns must be a number from 0"),
+        ("hit_ns = 70", "hit_ns = nan", "cost.hit_ns must be a number"),
+        ("hit_ns = 70", 'hit_ns = "70"', "cost.hit_ns must be a number"),
+        ("hit_ns = 70", 'hit_ns = 70\nbounded_hits_per_cpu_param = "hz"', "must be a parameter of the tool, and 'hz'"),
+        ("hit_ns = 70", "hit_ns = 70\nhits = 1", "cost.hits is not known"),
+        ("default = 99", "default = 1000", "params.rate_hz.default must be a whole number from 1 to 999"),
+        ("default = 99", "default = true", "params.rate_hz.default must be a whole number"),
+        ("default = 99", "default = 99.5", "params.rate_hz.default must be a whole number"),
+        ("maximum = 999", "maximum = 0", "params.rate_hz.default"),
+        ("maximum = 999", "maximum = 99999999999999999999", "params.rate_hz.maximum"),
+        ("maximum = 999", "", "params.rate_hz.maximum is missing"),
+        ("[params.pid]", '[params."pid -DX"]', "a parameter's name is of a-z"),
+        ('probe = "raw_tracepoint:sys_enter"', "", "probe is missing"),
+        ('program = "on_enter"', 'program = "on enter"', "a-z, 0-9"),
+        ('frequency_param = "rate_hz"', 'frequency_param = "pids"', "'pids' is none"),
+        (
+            '[[attach]]\nprogram = "on_sample"',
+            '[[attach]]\nprogram = "on_enter"\nprobe = "raw_tracepoint:sys_enter"\n[[attach]]\nprogram = "on_sample"',
+            "on_enter on raw_tracepoint:sys_enter twice",
+        ),
+        ('map = "calls"', "", "decode.map is missing"),
+        ('map = "calls"', 'map = "calls"\nstacks_map = "stacks"', "belongs to a tool whose result is stacks"),
+        ('result = "counts"', 'result = "stacks"', "belongs to a tool whose result is stacks"),
+        ('type = "comm"', 'type = "char[16]"', "one of comm, syscall, u32, u64, not 'char[16]'"),
+        ('name = "syscall"', 'name = "process"', "unique names"),
+        ('name = "syscall"', 'name = "Sys Call"', "name is a-z"),
+        ('{ name = "syscall", type = "syscall" }', "5", "decode.key must be a list of tables"),
+    ],
+)
+def test_what_is_not_of_the_form_is_said_in_one_sentence(old: str, new: str, words: str) -> None:
+    # GIVEN a manifest with one thing wrong
+    assert COUNTS.count(old) == 1
+    # WHEN it is parsed THEN the sentence names the file and what is wrong
+    with pytest.raises(BadInput) as refusal:
+        parse_manifest(COUNTS.replace(old, new), ORIGIN)
+    assert words in str(refusal.value)
+    assert str(refusal.value).startswith("tools/opens/tool.toml")
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["", "[", "name", "\0", "a = [" * 2000])
+def test_text_that_is_no_manifest(text: str) -> None:
+    with pytest.raises(BadInput):
+        parse_manifest(text, ORIGIN)
+
+
+def test_a_tool_attaches_somewhere() -> None:
+    start, end = COUNTS.index("[[attach]]"), COUNTS.index("[decode]")
+    with pytest.raises(BadInput, match="attach is missing"):
+        parse_manifest(COUNTS[:start] + COUNTS[end:], ORIGIN)
+
+
+def test_parameters_are_bounded_in_number() -> None:
+    many = "".join(f'[params.p{n}]\ndefault = 0\nminimum = 0\nmaximum = 1\nhelp = "x"\n' for n in range(31))
+    with pytest.raises(BadInput, match="params has 33 parameters"):
+        parse_manifest(COUNTS + many, ORIGIN)
