@@ -3,11 +3,11 @@
 Every call has a deadline, and nothing is retried here: a caller knows best what a repeat would mean.
 """
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, cast
+from typing import Any, Self, cast
 
 import grpc
 
@@ -21,7 +21,7 @@ from fleettrace.wire.limits import CHANNEL_OPTIONS, MAX_MESSAGE_BYTES
 from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1.control_pb2_grpc import ControlStub
 
-__all__ = ["CODE_METADATA", "RULE_METADATA", "Client", "JobRequest"]
+__all__ = ["CODE_METADATA", "RULE_METADATA", "Client", "JobRequest", "JobStream"]
 
 CODE_METADATA = "fleettrace-code"
 """Trailing metadata of a failed call: the ``code`` of the error's class."""
@@ -83,13 +83,13 @@ class Client:
 
     def hosts(self, selector: str = "") -> list[Host]:
         """The hosts that a selector means, or all."""
-        with self._speaking():
+        with _speaking(self.address):
             answer = self._stub.ListHosts(control.ListHostsRequest(selector=wire_text(selector)), timeout=CALL_S)
             return [host_from_wire(host) for host in answer.hosts]
 
     def tools(self) -> list[ToolListing]:
         """The tools that the controller offers."""
-        with self._speaking():
+        with _speaking(self.address):
             answer = self._stub.ListTools(control.ListToolsRequest(), timeout=CALL_S)
             return [tool_from_wire(tool) for tool in answer.tools]
 
@@ -100,7 +100,7 @@ class Client:
             Refused: policy said no.
             BadInput: an unknown tool or parameter, a selector that matches nothing, a duration that cannot be.
         """
-        with self._speaking():
+        with _speaking(self.address):
             message = control.SubmitJobRequest(
                 tool=wire_text(request.tool),
                 selector=wire_text(request.selector),
@@ -114,28 +114,10 @@ class Client:
             )
             return self._stub.SubmitJob(message, timeout=CALL_S).job_id
 
-    def watch(self, job_id: str) -> Generator[Job, None, None]:
-        """The job now and after each change, for at most :data:`WATCH_WINDOW_S` seconds or until it has ended.
-
-        Raises:
-            Unreachable: the stream broke, or the controller said nothing for the whole window.
-            NotFound: there is no such job.
-        """
-        job: Job | None = None
-        with self._speaking():
-            call = self._stub.WatchJob(control.WatchJobRequest(job_id=wire_text(job_id)), timeout=WATCH_WINDOW_S)
-            try:
-                for message in call:
-                    job = job_from_wire(message)
-                    yield job
-            except grpc.RpcError as error:
-                if job is None or _call_of(error).code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
-                    raise
-                return
-            finally:
-                call.cancel()
-        if job is None or not job.state.ended:
-            raise Unreachable(f"the controller at {self.address} ended its report before the job had ended")
+    def watch(self, job_id: str) -> "JobStream":
+        """The job now and after each change, for at most :data:`WATCH_WINDOW_S` seconds or until it has ended."""
+        request = control.WatchJobRequest(job_id=wire_text(job_id))
+        return JobStream(self._stub.WatchJob(request, timeout=WATCH_WINDOW_S), self.address)
 
     def job(self, job_id: str, host: str = "") -> JobResult:
         """A job with everything that was measured, or with one host's part alone.
@@ -143,34 +125,65 @@ class Client:
         Raises:
             NotFound: there is no such job, or the host has no part in it.
         """
-        with self._speaking():
+        with _speaking(self.address):
             request = control.GetJobRequest(job_id=wire_text(job_id), host=wire_text(host))
             return job_result_from_wire(self._stub.GetJob(request, timeout=RESULT_S))
 
     def jobs(self, limit: int) -> list[Job]:
         """The newest jobs first, at most ``limit``."""
-        with self._speaking():
+        with _speaking(self.address):
             answer = self._stub.ListJobs(control.ListJobsRequest(limit=limit), timeout=CALL_S)
             return [job_from_wire(job) for job in answer.jobs]
 
     def cancel(self, job_id: str, operator: str) -> Job:
         """End a job now; answers once every connected host was told to stop."""
-        with self._speaking():
+        with _speaking(self.address):
             request = control.CancelJobRequest(job_id=wire_text(job_id), operator=wire_text(operator))
             return job_from_wire(self._stub.CancelJob(request, timeout=CALL_S))
 
-    @contextmanager
-    def _speaking(self) -> Iterator[None]:
-        """Turn what a call raises into the error tree."""
-        try:
-            yield
-        except grpc.RpcError as error:
-            raise _from_rpc(_call_of(error), self.address) from error
-        except Malformed as error:
-            raise Malformed(
-                f"the controller at {self.address} sent what this version does not know ({error}): "
-                f"use the same version of fleettrace on both sides"
-            ) from error
+
+class JobStream:
+    """A job as it changes; ends quietly when its window is over. :meth:`cancel` ends it from any thread.
+
+    Iterating raises :class:`Unreachable` when the stream breaks, ends before the job has, or says nothing for the
+    whole window; and :class:`NotFound` when there is no such job.
+    """
+
+    def __init__(self, call: Any, address: str) -> None:
+        self._call = call
+        self._address = address
+
+    def __iter__(self) -> Iterator[Job]:
+        job: Job | None = None
+        with _speaking(self._address):
+            try:
+                for message in self._call:
+                    job = job_from_wire(message)
+                    yield job
+            except grpc.RpcError as error:
+                if job is None or _call_of(error).code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+                    raise
+                return
+        if job is None or not job.state.ended:
+            raise Unreachable(f"the controller at {self._address} ended its report before the job had ended")
+
+    def cancel(self) -> None:
+        """End the stream; who iterates gets an :class:`Unreachable`."""
+        self._call.cancel()
+
+
+@contextmanager
+def _speaking(address: str) -> Iterator[None]:
+    """Turn what a call raises into the error tree."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise _from_rpc(_call_of(error), address) from error
+    except Malformed as error:
+        raise Malformed(
+            f"the controller at {address} sent what this version does not know ({error}): "
+            f"use the same version of fleettrace on both sides"
+        ) from error
 
 
 def _classes(base: type[FleettraceError]) -> Iterator[type[FleettraceError]]:

@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from controller.fleet import Fleet
 from controller.policy.model import Policy
+from controller.requests import RequestLedger
+from controller.results import ResultKeeper
 from controller.scheduler.events import (
     CancelAsked,
     Event,
@@ -26,11 +28,10 @@ from controller.scheduler.events import (
 from controller.scheduler.machine import Execution, Transition, apply, interrupt, next_wake_ms
 from controller.store.worker import StoreWorker
 from controller.submission import Asked, open_job, plan_job
-from fleettrace.errors import NotFound, Refused, SnapshotMismatch
+from fleettrace.errors import NotFound, Refused
 from fleettrace.model.host import Host
-from fleettrace.model.job import HostPart, Job, RunState
-from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
-from fleettrace.snapshot import merge
+from fleettrace.model.job import HostPart, Job
+from fleettrace.model.run import Part, RunCost, RunKey, RunKind
 from fleettrace.wire.codec import run_key_to_wire, start_run_to_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 
@@ -69,7 +70,8 @@ class Coordinator:
         self._policy = policy
         self._clock_ms = clock_ms
         self._live: dict[str, _LiveJob] = {}
-        self._requests: dict[str, asyncio.Future[str]] = {}
+        self._requests = RequestLedger(store)
+        self._results = ResultKeeper(store)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def recover(self) -> int:
@@ -78,7 +80,7 @@ class Coordinator:
         for job in unfinished:
             ended = interrupt(job, self._clock_ms())
             await self._store.call(lambda store, ended=ended: store.save_job(ended))  # type: ignore[misc]
-            await self._merge(job.spec.job_id)
+            await self._results.merge(job.spec.job_id)
         return len(unfinished)
 
     async def submit(self, asked: Asked) -> str:
@@ -88,21 +90,7 @@ class Coordinator:
             BadInput, NoHostMatches: see :func:`controller.submission.plan_job`.
             Refused: policy said no, or too many jobs are running.
         """
-        if not asked.request_id:
-            return await self._submit(asked)
-        if (earlier := self._requests.get(asked.request_id)) is not None:
-            return await asyncio.shield(earlier)
-        known = await self._store.call(lambda store: store.job_id_of_request(asked.request_id))
-        if known is not None:
-            return known
-        if (earlier := self._requests.get(asked.request_id)) is not None:
-            return await asyncio.shield(earlier)
-        opening = asyncio.ensure_future(self._submit(asked))
-        self._requests[asked.request_id] = opening
-        try:
-            return await asyncio.shield(opening)
-        finally:
-            opening.add_done_callback(lambda _: self._requests.pop(asked.request_id, None))
+        return await self._requests.job_of(asked.request_id, lambda: self._submit(asked))
 
     async def _submit(self, asked: Asked) -> str:
         if len(self._live) >= MAX_LIVE_JOBS:
@@ -186,10 +174,10 @@ class Coordinator:
         if job is None or part.run not in job.runs:
             _log.warning("%s sent a part of a run that was never ordered: %s", part.run.host, part.run)
             return True
-        changed = await self._store.call(lambda store: store.save_part(host_part))
+        changed = await self._results.keep(host_part)
         await self._handle(part.run.job_id, _ended(part, self._clock_ms()))
         if changed and part.run.job_id not in self._live and part.kind is RunKind.TRACE:
-            await self._merge(part.run.job_id)
+            await self._results.merge(part.run.job_id)
         return True
 
     async def job_or_none(self, job_id: str) -> Job | None:
@@ -237,13 +225,8 @@ class Coordinator:
 
     async def _finish(self, job_id: str, live: _LiveJob, job: Job) -> None:
         """Keep what lost hosts had sent, merge, and only then call the job ended."""
-        for key, run in job.runs.items():
-            if run.state is RunState.LOST and key in live.interim:
-                interim = live.interim[key]
-                partial = replace(interim.part, outcome=RunOutcome.PARTIAL, reason=run.reason)
-                kept = replace(interim, part=partial)
-                await self._store.call(lambda store, kept=kept: store.save_part(kept))  # type: ignore[misc]
-        await self._merge(job_id)
+        await self._results.keep_of_lost_hosts(job, live.interim)
+        await self._results.merge(job_id)
         await self._store.call(lambda store: store.save_job(job))
         live.execution = replace(live.execution, job=job)
         self._live.pop(job_id, None)
@@ -251,15 +234,6 @@ class Coordinator:
             live.wake.cancel()
         live.announce()
         _log.info("job %s ended as %s %s", job_id, job.state, job.reason)
-
-    async def _merge(self, job_id: str) -> None:
-        parts = await self._store.call(lambda store: store.parts(job_id))
-        try:
-            merged = merge(part.part.snapshot for part in parts)
-        except SnapshotMismatch as error:
-            _log.error("job %s: %s", job_id, error)
-            return
-        await self._store.call(lambda store: store.save_merged(job_id, merged))
 
     def _perform_all(self, instructions: tuple[Instruction, ...]) -> None:
         for instruction in instructions:

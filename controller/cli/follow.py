@@ -10,10 +10,12 @@ from rich.text import Text
 from controller.cli.exit_codes import ExitCode
 from controller.cli.narration import Narration
 from controller.cli.options import local_user
-from controller.cli.retry import changes
+from controller.cli.retry import WAITS_S
 from controller.cli.terminal import Terminal
+from controller.cli.watching import Interrupted, Watching
 from controller.client import Client
 from controller.report.text import Progress
+from fleettrace.model.job import Job
 
 __all__ = ["Choice", "ask", "follow"]
 
@@ -34,17 +36,17 @@ def follow(client: Client, job_id: str, terminal: Terminal) -> None:
         Unreachable: the controller went away and did not come back in time.
     """
     narration = Narration()
-    while True:
-        try:
-            _watch(client, job_id, terminal, narration)
-            return
-        except KeyboardInterrupt:
+    with Watching(client, job_id, WAITS_S) as watching:
+        while True:
+            with watching.interrupts():
+                if _tell(watching, terminal, narration):
+                    return
             choice = ask(terminal, job_id)
-        if choice is Choice.LEAVE:
-            terminal.note("job", f"{job_id} goes on: 'fleettrace show {job_id}', 'fleettrace cancel {job_id}'")
-            raise typer.Exit(ExitCode.LEFT_RUNNING)
-        if choice is Choice.CANCEL:
-            client.cancel(job_id, local_user())
+            if choice is Choice.LEAVE:
+                terminal.note("job", f"{job_id} goes on: 'fleettrace show {job_id}', 'fleettrace cancel {job_id}'")
+                raise typer.Exit(ExitCode.LEFT_RUNNING)
+            if choice is Choice.CANCEL:
+                client.cancel(job_id, local_user())
 
 
 def ask(terminal: Terminal, job_id: str) -> Choice:
@@ -65,12 +67,20 @@ def ask(terminal: Terminal, job_id: str) -> Choice:
                 return choice
 
 
-def _watch(client: Client, job_id: str, terminal: Terminal, narration: Narration) -> None:
+def _tell(watching: Watching, terminal: Terminal, narration: Narration) -> bool:
+    """Tell of what comes; True once the job has ended, False on Ctrl-C."""
     with Live(
         console=terminal.err, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
     ) as live:
-        for job in changes(client, job_id, lambda text: terminal.note("controller", text)):
-            for label, text in narration.new_lines(job):
-                terminal.note(label, text)
-            if terminal.err.is_terminal and not job.state.ended:
-                live.update(Progress(job), refresh=True)
+        for item in watching.items():
+            match item:
+                case Interrupted():
+                    return False
+                case str():
+                    terminal.note("controller", item)
+                case Job():
+                    for label, text in narration.new_lines(item):
+                        terminal.note(label, text)
+                    if terminal.err.is_terminal and not item.state.ended:
+                        live.update(Progress(item), refresh=True)
+    return True

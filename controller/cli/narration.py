@@ -1,6 +1,6 @@
 """What to tell of a job as it changes: each thing once, in the order in which it becomes known."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
@@ -19,9 +19,8 @@ class Narration:
     def __init__(self) -> None:
         self._told: set[str] = set()
 
-    def new_lines(self, job: Job) -> list[tuple[str, Text]]:
+    def new_lines(self, job: Job) -> Iterator[tuple[str, Text]]:
         """Lines that this state of the job adds."""
-        lines = []
         for label, text in (
             *_opening(job),
             *evidence_lines(job),
@@ -32,8 +31,7 @@ class Narration:
             mark = f"{label}\n{text.plain}"
             if mark not in self._told:
                 self._told.add(mark)
-                lines.append((label, text))
-        return lines
+                yield label, text
 
 
 def _opening(job: Job) -> Iterable[tuple[str, Text]]:

@@ -1,0 +1,31 @@
+"""Requests that may be repeated: the same request is the same job, also while the first answer is on its way."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from controller.store.worker import StoreWorker
+
+__all__ = ["RequestLedger"]
+
+
+class RequestLedger:
+    """``job_of(request_id, open_job)`` opens a job for the first of equal requests and finds it for the others."""
+
+    def __init__(self, store: StoreWorker) -> None:
+        self._store = store
+        self._opening: dict[str, asyncio.Future[str]] = {}
+
+    async def job_of(self, request_id: str, open_job: Callable[[], Awaitable[str]]) -> str:
+        """The job's id; a request without an id is always a new one."""
+        if not request_id:
+            return await open_job()
+        if request_id not in self._opening:
+            opening = asyncio.ensure_future(self._find_or_open(request_id, open_job))
+            self._opening[request_id] = opening
+            opening.add_done_callback(lambda _: self._opening.pop(request_id, None))
+        # A caller that hangs up must not take the job away from one that asks again.
+        return await asyncio.shield(self._opening[request_id])
+
+    async def _find_or_open(self, request_id: str, open_job: Callable[[], Awaitable[str]]) -> str:
+        known = await self._store.call(lambda store: store.job_id_of_request(request_id))
+        return known if known is not None else await open_job()

@@ -1,0 +1,43 @@
+"""What becomes of parts: kept once each, and merged beside them."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from controller.store.worker import StoreWorker
+from fleettrace.errors import SnapshotMismatch
+from fleettrace.model.job import HostPart, Job, RunState
+from fleettrace.model.run import RunKey, RunOutcome
+from fleettrace.snapshot import merge
+
+__all__ = ["ResultKeeper"]
+
+_log = logging.getLogger(__name__)
+
+
+class ResultKeeper:
+    """Keeps parts and their merge. The merge can be redone from the parts at any time, to the same bytes."""
+
+    def __init__(self, store: StoreWorker) -> None:
+        self._store = store
+
+    async def keep(self, host_part: HostPart) -> bool:
+        """Keep a part; False when it was kept before."""
+        return await self._store.call(lambda store: store.save_part(host_part))
+
+    async def keep_of_lost_hosts(self, job: Job, interim: Mapping[RunKey, HostPart]) -> None:
+        """Keep the newest interim part of each lost run; should its final part come after all, that replaces it."""
+        for key, run in job.runs.items():
+            if run.state is RunState.LOST and key in interim:
+                part = replace(interim[key].part, outcome=RunOutcome.PARTIAL, reason=run.reason)
+                await self.keep(replace(interim[key], part=part))
+
+    async def merge(self, job_id: str) -> None:
+        """Merge the parts of a job and keep the result."""
+        parts = await self._store.call(lambda store: store.parts(job_id))
+        try:
+            merged = merge(part.part.snapshot for part in parts)
+        except SnapshotMismatch as error:
+            _log.error("job %s has parts that do not add up: %s", job_id, error)
+            return
+        await self._store.call(lambda store: store.save_merged(job_id, merged))
