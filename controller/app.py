@@ -7,14 +7,17 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import grpc
+
 from controller.clock import SteadyClock
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.policy.model import Policy
 from controller.policy.parse import default_policy, load_policy
 from controller.queries import Queries
 from controller.rpc.agent_link import AgentLinkService
 from controller.rpc.control import ControlService
-from controller.rpc.server import bind, make_server
+from controller.rpc.server import add_services, bind, make_server, unbind
 from controller.store.sqlite import SqliteStore
 from controller.store.worker import StoreWorker
 
@@ -52,6 +55,18 @@ async def _serve(
     on_ready: Callable[[list[str]], None],
 ) -> None:
     policy = load_policy(policy_file) if policy_file else default_policy()
+    # Bound before the store is opened: an address that is taken must not leave a new database behind.
+    server = make_server()
+    addresses: list[str] = []
+    try:
+        addresses = bind(server, listen, allow_plaintext=allow_plaintext)
+        await _serve_store(db, server, policy, lambda: on_ready(addresses))
+    finally:
+        unbind(addresses)
+        await server.stop(STOP_GRACE_S)
+
+
+async def _serve_store(db: Path, server: grpc.aio.Server, policy: Policy, on_ready: Callable[[], None]) -> None:
     clock_ms = SteadyClock()
     controller_id = secrets.token_hex(8)
     store = StoreWorker(lambda: SqliteStore.open(db, controller_id=controller_id))
@@ -59,15 +74,15 @@ async def _serve(
     try:
         fleet = Fleet(await store.call(lambda opened: opened.hosts()), clock_ms)
         coordinator = Coordinator(fleet, store, policy, clock_ms)
-        server = make_server(
+        if interrupted := await coordinator.recover():
+            _log.warning("%d jobs of an earlier controller were left as interrupted", interrupted)
+        add_services(
+            server,
             ControlService(fleet, coordinator, Queries(store, coordinator)),
             AgentLinkService(fleet, coordinator, controller_id, clock_ms),
         )
-        addresses = bind(server, listen, allow_plaintext=allow_plaintext)
-        if interrupted := await coordinator.recover():
-            _log.warning("%d jobs of an earlier controller were left as interrupted", interrupted)
         await server.start()
-        on_ready(addresses)
+        on_ready()
         _log.info("policy %s from %s", policy.version, policy.origin)
         await _until_signalled()
         await coordinator.close()

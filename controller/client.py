@@ -18,15 +18,11 @@ from fleettrace.model.job import Job, JobResult
 from fleettrace.model.tool import ToolListing
 from fleettrace.wire.codec import host_from_wire, job_from_wire, job_result_from_wire, tool_from_wire, wire_text
 from fleettrace.wire.limits import CHANNEL_OPTIONS, MAX_MESSAGE_BYTES
+from fleettrace.wire.metadata import CODE_KEY, RULE_KEY
 from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1.control_pb2_grpc import ControlStub
 
-__all__ = ["CODE_METADATA", "RULE_METADATA", "Client", "JobRequest", "JobStream"]
-
-CODE_METADATA = "fleettrace-code"
-"""Trailing metadata of a failed call: the ``code`` of the error's class."""
-RULE_METADATA = "fleettrace-rule"
-"""Trailing metadata of a refusal: the rule that decided."""
+__all__ = ["Client", "JobRequest", "JobStream"]
 
 CALL_S = 10.0
 RESULT_S = 60.0
@@ -36,8 +32,6 @@ WATCH_WINDOW_S = 15.0
 
 _OPTIONS = (
     *CHANNEL_OPTIONS,
-    # A controller is inside the site: a proxy that the environment names for the web does not lead there.
-    ("grpc.enable_http_proxy", 0),
     # gRPC's own waits between attempts grow to minutes; the callers' bounded retries set the pace here.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 500),
@@ -204,9 +198,9 @@ def _from_rpc(call: grpc.Call, address: str) -> FleettraceError:
     """The error that the controller raised, or what the missing answer means."""
     metadata = {key: value for key, value in call.trailing_metadata() or () if isinstance(value, str)}
     details = call.details() or ""
-    known = _BY_CODE.get(metadata.get(CODE_METADATA, ""))
+    known = _BY_CODE.get(metadata.get(CODE_KEY, ""))
     if known is Refused:
-        return Refused(details, metadata.get(RULE_METADATA, ""))
+        return Refused(details, metadata.get(RULE_KEY, ""))
     if known is not None:
         return known(details)
     match call.code():

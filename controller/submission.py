@@ -12,7 +12,7 @@ from fleettrace.catalog import ToolDefinition, find_tool
 from fleettrace.errors import NoHostMatches
 from fleettrace.model.host import Host
 from fleettrace.model.job import Decision, Job, JobSpec, JobState
-from fleettrace.model.names import duration_text
+from fleettrace.model.names import counted, duration_text
 from fleettrace.model.selector import parse_selector
 
 __all__ = ["Asked", "Plan", "open_job", "plan_job"]
@@ -113,7 +113,7 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int) -> Transition
     canaries = choose_canaries(startable, asked.canary)
     classes = {host.name: host.host_class for host in startable}
     reason = (
-        f"{verdict.reason} for {duration_text(verdict.duration_ms)} on {len(plan.hosts)} hosts "
+        f"{verdict.reason} for {duration_text(verdict.duration_ms)} on {counted(len(plan.hosts), 'host')} "
         f"(policy {verdict.policy_version}, {tool.name} {tool.digest[:12]})"
     )
     return begin(spec, _terms(plan, policy, verdict), classes, canaries, reason)

@@ -15,7 +15,8 @@ from fleettrace.catalog import ToolDefinition
 from fleettrace.errors import BadInput, FleettraceError
 from fleettrace.model.names import check_host_name, parse_labels
 from fleettrace.model.run import RunLimits, StartRun
-from node_agent import guard, host_policy
+from fleettrace.wire.address import parse_address
+from node_agent import guard
 from node_agent.fitness import gather_facts, prepare_bcc
 from node_agent.kernel.cgroups import resolve_scope
 from node_agent.link import Identity, Link
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=None,
         metavar="FILE",
-        help=f"the host's own limits (default: {host_policy.DEFAULT_PATH})",
+        help=f"the host's own limits (default: {guard.DEFAULT_PATH})",
     )
     add("--state-directory", type=Path, default=DEFAULT_STATE_DIRECTORY, metavar="DIR", help="compiled programs")
     add("--version", action="version", version=f"fleettrace-agent {__version__}")
@@ -73,9 +74,10 @@ def _parser() -> argparse.ArgumentParser:
 async def _serve(options: argparse.Namespace) -> None:
     if not options.controller:
         raise BadInput("no controller: give --controller host:port (or unix:PATH), or set FLEETTRACE_CONTROLLER")
+    address = str(parse_address(options.controller))
     name = check_host_name(options.name)
     labels = parse_labels(options.label)
-    policy = host_policy.load_host_policy(options.config)
+    policy = guard.load_host_policy(options.config)
     scope = resolve_scope(options.scope).path if options.scope else ""
     btf_sha256 = ""
     if options.backend == "bcc":
@@ -83,6 +85,8 @@ async def _serve(options: argparse.Namespace) -> None:
     facts = gather_facts(options.backend, str(scope), btf_sha256)
 
     def check(order: StartRun, tool: ToolDefinition, running: int) -> RunLimits:
+        # A recording needs nothing of the kernel.
+        available = tool.capabilities if options.backend == "replay" else facts.capabilities
         return guard.check(
             policy,
             order,
@@ -90,13 +94,13 @@ async def _serve(options: argparse.Namespace) -> None:
             now_ms=int(time.time() * 1000),
             running=running,
             own_name=name,
-            available_capabilities=frozenset(facts.capabilities),
+            available_capabilities=frozenset(available),
         )
 
     outbox = Outbox()
     settings = ChildSettings(options.backend, str(scope), options.state_directory)
     runner = Runner(settings, check, outbox.part, outbox.progress)
-    link = Link(options.controller, Identity(name, labels, facts), runner, outbox, _say)
+    link = Link(address, Identity(name, labels, facts), runner, outbox, _say)
     await _until_signalled(link, runner, outbox)
 
 

@@ -128,7 +128,7 @@ class Runner:
             max_events_per_s=limits.max_events_per_s,
             max_cpu_pct=limits.max_cpu_pct,
             max_map_bytes=limits.max_map_bytes,
-            capabilities=limits.capabilities,
+            capabilities=limits.capabilities if self._settings.backend != "replay" else (),
             state_directory=str(self._settings.state_directory),
             parent_pid=os.getpid(),
         )

@@ -10,11 +10,9 @@ import typer
 from controller.client import Client
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import BadInput, BadParameter, FleettraceError
+from fleettrace.wire.address import parse_address
 
 __all__ = ["Controller", "Json", "Selector", "Team", "complete_tool", "connect", "local_user", "parse_params"]
-
-MAX_SOCKET_PATH_BYTES = 107
-"""``sun_path`` of unix(7), less its NUL."""
 
 Controller = Annotated[
     str,
@@ -51,22 +49,7 @@ def connect(address: str) -> Client:
     """
     if not address:
         raise BadInput("no controller is named: give --controller ADDR, or set FLEETTRACE_CONTROLLER")
-    if not (_is_socket(address) or _is_host_and_port(address)):
-        raise BadInput(
-            f"{address!r} cannot be the address of a controller: use host:port, or unix:PATH with a path of at most "
-            f"{MAX_SOCKET_PATH_BYTES} bytes"
-        )
-    return Client(address)
-
-
-def _is_socket(address: str) -> bool:
-    path = address.removeprefix("unix:")
-    return path != address and 1 <= len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES
-
-
-def _is_host_and_port(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    return bool(host) and port.isascii() and port.isdigit() and 1 <= int(port) <= 65535
+    return Client(str(parse_address(address)))
 
 
 def local_user() -> str:

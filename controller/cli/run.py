@@ -1,6 +1,8 @@
 """``fleettrace run``."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -80,15 +82,27 @@ def run(
             team=team,
             operator=local_user(),
         )
-        job_id = _submit(client, request)
+        with _interrupted_means("'fleettrace jobs' tells whether the job was started", terminal):
+            job_id = _submit(client, request)
         if detach:
             terminal.show(Text(job_id), submitted_document(job_id))
             return ExitCode.OK
         follow(client, job_id, terminal)
-        result = retrying(lambda: client.job(job_id), WAITS_S)
+        with _interrupted_means(f"the job has ended, 'fleettrace show {job_id}' has its result", terminal):
+            result = retrying(lambda: client.job(job_id), WAITS_S)
     terminal.separate()
     terminal.show(render_job(result), job_document(result))
     return exit_code_of(result)
+
+
+@contextmanager
+def _interrupted_means(what: str, terminal: Terminal) -> Iterator[None]:
+    """Say what Ctrl-C leaves behind outside the time in which it asks."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        terminal.note("interrupted", what)
+        raise typer.Exit(ExitCode.LEFT_RUNNING) from None
 
 
 def _duration_ms(text: str) -> int:

@@ -47,14 +47,14 @@ class Watching:
         self._thread = threading.Thread(target=self._read, name=f"watch {job_id}", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._over.set()
         if self._stream is not None:
             self._stream.cancel()
-        self._thread.join(STOP_S)
+        if self._thread.ident is not None:
+            self._thread.join(STOP_S)
 
     @contextmanager
     def interrupts(self) -> Iterator[None]:
@@ -75,6 +75,8 @@ class Watching:
         Raises:
             Unreachable: the stream broke and could not be had again; names the job and how to look later.
         """
+        if self._thread.ident is None:  # not before the first caller is ready for what Ctrl-C makes
+            self._thread.start()
         while True:
             item = self._items.get()
             if isinstance(item, Exception):

@@ -16,13 +16,9 @@ from fleettrace.errors import (
     Unfit,
     Unreachable,
 )
+from fleettrace.wire.metadata import CODE_KEY, RULE_KEY
 
-__all__ = ["CODE_KEY", "RULE_KEY", "abort_with", "status_of"]
-
-CODE_KEY = "fleettrace-code"
-"""Trailing metadata: the error's stable code."""
-RULE_KEY = "fleettrace-rule"
-"""Trailing metadata: the policy rule that refused."""
+__all__ = ["abort_with", "status_of"]
 
 _STATUS: dict[type[FleettraceError], grpc.StatusCode] = {
     BadInput: grpc.StatusCode.INVALID_ARGUMENT,

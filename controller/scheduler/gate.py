@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from controller.scheduler.terms import JobTerms
 from fleettrace.model.job import CanaryCheck, Run, RunState, Verdict
+from fleettrace.model.names import counted
 from fleettrace.model.run import RunCost
 
 __all__ = ["judge_canary", "judge_wave"]
@@ -83,11 +84,14 @@ def judge_wave(runs: Sequence[Run], terms: JobTerms, *, first: bool) -> tuple[Ve
     lost = [run for run in runs if run.state is RunState.LOST]
     if len(lost) > MAX_LOST_SHARE * len(runs):
         return Verdict.ABORT, (
-            f"{len(lost)} of {len(runs)} hosts of the wave were lost while tracing; "
+            f"{len(lost)} of {counted(len(runs), 'host')} of the wave were lost while tracing; "
             f"{lost[0].key.host}: {lost[0].reason}"
         )
     failed = [run for run in runs if run.state in {RunState.FAILED, RunState.LOST}]
     if first and len(failed) == len(runs):
         return Verdict.ABORT, f"no canary could be traced; {failed[0].key.host}: {failed[0].reason}"
     measured = len(runs) - len(failed)
-    return Verdict.PROMOTE, f"{measured} of {len(runs)} hosts measured within {limits.max_cpu_pct:g}% of one CPU"
+    return (
+        Verdict.PROMOTE,
+        f"{measured} of {counted(len(runs), 'host')} measured within {limits.max_cpu_pct:g}% of one CPU",
+    )

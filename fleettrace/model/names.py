@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping
 
 from fleettrace.errors import BadDuration, BadLabel
 
-__all__ = ["MAX_LABELS", "check_host_name", "check_labels", "duration_text", "parse_duration_ms", "parse_labels"]
+__all__ = [
+    "MAX_LABELS",
+    "check_host_name",
+    "check_labels",
+    "counted",
+    "duration_text",
+    "parse_duration_ms",
+    "parse_labels",
+]
 
 MAX_LABELS = 32
 
@@ -71,3 +79,8 @@ def duration_text(duration_ms: float) -> str:
     if duration_ms < 1000:
         return f"{duration_ms:.0f} ms"
     return f"{duration_ms / 1000:.3g} s" if duration_ms < 100_000 else f"{duration_ms / 1000:.0f} s"
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 host``, ``2 hosts``, ``1,204 hosts``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -29,7 +29,11 @@ _SIZES = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 )
 
-CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = _SIZES
+CHANNEL_OPTIONS: tuple[tuple[str, int | str], ...] = (
+    *_SIZES,
+    # A controller is inside the site: a proxy that the environment names for the web does not lead there.
+    ("grpc.enable_http_proxy", 0),
+)
 """Options of every client channel."""
 
 SERVER_OPTIONS: tuple[tuple[str, int | str], ...] = (

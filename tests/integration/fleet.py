@@ -57,8 +57,11 @@ class LiveFleet:
         self.controller = self._spawn("controller", [str(BIN / "fleettrace"), *arguments])
         wait_for("the controller", self._answers)
 
-    def start_agent(self, name: str, *arguments: str, wait: bool = True) -> subprocess.Popen[str]:
-        command = [str(BIN / "fleettrace-agent"), "--controller", self.address, "--name", name]
+    def start_agent(
+        self, name: str, *arguments: str, wait: bool = True, under: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
+        """Start an agent, as it is or ``under`` a command that changes what it may do."""
+        command = [*under, str(BIN / "fleettrace-agent"), "--controller", self.address, "--name", name]
         command += ["--state-directory", str(self.state_directory), *arguments]
         self.agents[name] = self._spawn(name, command)
         if wait:

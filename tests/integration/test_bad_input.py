@@ -98,6 +98,7 @@ def test_a_read_only_database_is_refused(tmp_path: Path) -> None:
 def test_a_database_or_an_address_in_use(replaying: LiveFleet, tmp_path: Path) -> None:
     refused(serve(replaying.folder / "fleet.db", f"unix:{tmp_path}/c.sock"), 7, "in use")
     refused(serve(tmp_path / "own.db", replaying.address), 8, replaying.address)
+    assert not list(tmp_path.glob("own.db*"))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -156,3 +157,24 @@ def test_two_agents_of_one_name(replaying: LiveFleet) -> None:
     wait_for("the refusal", lambda: any("connected already" in line for line in replaying.log))
     assert second.poll() is None
     assert replaying.connected("recorded")
+
+
+@pytest.mark.kernel
+def test_a_replaying_agent_needs_no_privilege_and_its_results_say_what_they_are(
+    replaying: LiveFleet, tmp_path: Path
+) -> None:
+    # The socket is the controller's user's; an unprivileged agent dials a port.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with LiveFleet(tmp_path, replaying.state_directory) as fleet:
+        fleet.address = f"127.0.0.1:{port}"
+        fleet.start_controller()
+        plain = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps", "-all"]
+        fleet.start_agent("plain", "--backend", "replay", under=plain)
+        for tool in ("runqlat", "profile", "syscount"):
+            data = fleet.json("run", tool, "--on", "all", "--for", "1s", "--promote")
+            assert data["coverage"]["replayed"] == ["plain"]
+            assert [host["backend"] for host in data["hosts"]] == ["replay"]
+        _, text, _ = fleet.fleettrace("show", data["job"]["id"])
+        assert "replay" in text

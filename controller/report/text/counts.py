@@ -9,8 +9,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from controller.report.text.numbers import bar, count_text, plural, share_text
+from controller.report.text.numbers import bar, count_text, share_text
 from controller.report.times import utc
+from fleettrace.model.names import counted
 from fleettrace.snapshot import Count, Key
 from fleettrace.snapshot.counts import Event
 
@@ -47,12 +48,12 @@ def render_counts(counts: Sequence[Count], whose: str) -> RenderableType:
         values = dict(count.key)
         cells = (Text(values.get(name, "-"), overflow="fold") for name in names)
         table.add_row(*cells, count_text(count.count), share_text(count.count, total), Bar(count.count / top[0].count))
-    parts: list[RenderableType] = [Text(f"{whose}: {plural(total, 'event')}, {plural(len(counts), 'key')}", "bold")]
+    parts: list[RenderableType] = [Text(f"{whose}: {counted(total, 'event')}, {counted(len(counts), 'key')}", "bold")]
     parts.append(Padding.indent(table, 2))
     if len(counts) > len(top):
         rest = total - sum(count.count for count in top)
         more = (
-            f"  +{plural(len(counts) - len(top), 'more key')} with {share_text(rest, total)} (--json has all of them)"
+            f"  +{counted(len(counts) - len(top), 'more key')} with {share_text(rest, total)} (--json has all of them)"
         )
         parts.append(Text(more, "dim"))
     return Group(*parts)
@@ -67,9 +68,9 @@ def render_events(events: Sequence[Event], whose: str) -> RenderableType:
         at, values = utc(event.at_ms), dict(event.fields)
         when = "-" if at is None else at.strftime("%H:%M:%S.") + f"{at.microsecond // 1000:03}"
         table.add_row(when, *(Text(values.get(name, "-"), overflow="fold") for name in names))
-    parts: list[RenderableType] = [Text(f"{whose}: {plural(len(events), 'event')}", "bold"), Padding.indent(table, 2)]
+    parts: list[RenderableType] = [Text(f"{whose}: {counted(len(events), 'event')}", "bold"), Padding.indent(table, 2)]
     if len(events) > len(last):
-        parts.append(Text(f"  +{plural(len(events) - len(last), 'earlier event')} (--json has all of them)", "dim"))
+        parts.append(Text(f"  +{counted(len(events) - len(last), 'earlier event')} (--json has all of them)", "dim"))
     return Group(*parts)
 
 

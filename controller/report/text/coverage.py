@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from controller.report.text.numbers import count_text, plural, share_text
+from controller.report.text.numbers import count_text, share_text
 from fleettrace.model.job import Coverage
-from fleettrace.model.names import duration_text
+from fleettrace.model.names import counted, duration_text
 
 __all__ = ["MAX_NAMED_HOSTS", "coverage_lines", "reason_lines"]
 
@@ -21,7 +21,8 @@ def coverage_lines(coverage: Coverage, recorded: int) -> list[tuple[str, Text]]:
         (
             "coverage",
             Text(
-                f"{coverage.answered:,} of {plural(coverage.targeted, 'host')} answered", "" if whole else "bold yellow"
+                f"{coverage.answered:,} of {counted(coverage.targeted, 'host')} answered",
+                "" if whole else "bold yellow",
             ),
         )
     ]

@@ -2,8 +2,9 @@
 
 from rich.text import Text
 
-from controller.report.text.numbers import plural, rate_text
+from controller.report.text.numbers import rate_text
 from fleettrace.model.job import CanaryCheck, Decision, Job, Verdict, Wave
+from fleettrace.model.names import counted
 
 __all__ = ["canary_line", "decision_line", "evidence_lines", "state_style", "wave_label", "wave_line"]
 
@@ -76,7 +77,7 @@ def wave_label(number: int, total: int) -> str:
 def wave_line(wave: Wave) -> Text:
     """The verdict on a wave, or that it runs."""
     if wave.verdict is Verdict.RUNNING:
-        return Text(f"tracing on {plural(len(wave.hosts), 'host')}")
+        return Text(f"tracing on {counted(len(wave.hosts), 'host')}")
     return _judged(wave.verdict.value, wave.reason)
 
 

@@ -7,7 +7,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from controller.analysis.buckets import quantile_index
-from controller.report.text.numbers import bar, count_text, plural, share_text
+from controller.report.text.numbers import bar, count_text, share_text
+from fleettrace.model.names import counted
 from fleettrace.snapshot import Histogram, bucket_bounds, key_text
 
 __all__ = ["MAX_HISTOGRAMS", "render_histograms"]
@@ -26,7 +27,7 @@ def render_histograms(histograms: Sequence[Histogram], whose: str) -> Renderable
     for histogram in largest[:MAX_HISTOGRAMS]:
         name = f"{whose}, {key_text(histogram.key)}" if histogram.key else whose
         parts += [Text()] if parts else []
-        parts += [Text(f"{name}: {plural(histogram.total, 'event')}, in {histogram.unit}", "bold"), Chart(histogram)]
+        parts += [Text(f"{name}: {counted(histogram.total, 'event')}, in {histogram.unit}", "bold"), Chart(histogram)]
     if len(largest) > MAX_HISTOGRAMS:
         parts.append(Text(f"+{len(largest) - MAX_HISTOGRAMS} more histograms (--json has all)", "dim"))
     return Group(*parts)

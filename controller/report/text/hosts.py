@@ -8,9 +8,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from controller.report.text.columns import Column, FittingTable
-from controller.report.text.numbers import bytes_text, count_text, percentile_text, plural
+from controller.report.text.numbers import bytes_text, count_text, percentile_text
 from fleettrace.model.job import HostPart, Suspect
-from fleettrace.model.names import duration_text
+from fleettrace.model.names import counted, duration_text
 from fleettrace.model.run import RunKey, RunOutcome
 
 __all__ = ["MAX_ROWS", "labels_text", "render_hosts"]
@@ -30,7 +30,7 @@ def render_hosts(hosts: Sequence[HostPart], suspects: Sequence[Suspect]) -> Rend
     parts: list[RenderableType] = [Text("Hosts", "bold"), Padding.indent(table, 2)]
     if len(ordered) > MAX_ROWS:
         parts.append(
-            Text(f"  +{plural(len(ordered) - MAX_ROWS, 'more host')} (--json or --host NAME shows them)", "dim")
+            Text(f"  +{counted(len(ordered) - MAX_ROWS, 'more host')} (--json or --host NAME shows them)", "dim")
         )
     notes = [f"all have {labels_text(common)}"] if common else []
     notes += ["! suspect"] if marked & {host.part.run.host for host in shown} else []

@@ -9,12 +9,12 @@ from controller.report.text.evidence import evidence_lines, state_style
 from controller.report.text.histogram import render_histograms
 from controller.report.text.hosts import labels_text, render_hosts
 from controller.report.text.lines import labelled
-from controller.report.text.numbers import bytes_text, plural, time_text
+from controller.report.text.numbers import bytes_text, time_text
 from controller.report.text.progress import Progress
 from controller.report.text.stacks import render_stacks
 from fleettrace.errors import NotFound
 from fleettrace.model.job import Job, JobResult, JobState, Suspect
-from fleettrace.model.names import duration_text
+from fleettrace.model.names import counted, duration_text
 from fleettrace.snapshot import Snapshot
 
 __all__ = ["render_host", "render_job"]
@@ -29,12 +29,12 @@ def render_job(result: JobResult) -> RenderableType:
     Of a job that still runs: headline, decisions so far and progress.
     """
     job = result.job
-    targets = plural(len(job.spec.targets), "host")
+    targets = counted(len(job.spec.targets), "host")
     if not job.state.ended:
         return _spaced(_headline(job, targets), labelled(evidence_lines(job)), Progress(job))
     coverage = result.coverage
     blocks: list[RenderableType] = [
-        _headline(job, f"{coverage.answered:,} of {plural(coverage.targeted, 'host')} answered")
+        _headline(job, f"{coverage.answered:,} of {counted(coverage.targeted, 'host')} answered")
     ]
     findings = [("reading", Text(reading)) for reading in result.readings] + _suspects(result)
     if findings:
@@ -69,9 +69,9 @@ def render_host(result: JobResult, host: str) -> RenderableType:
         (
             "cost",
             f"{duration_text(cost.child_cpu_us / 1000)} of CPU and {bytes_text(cost.child_peak_rss_bytes)} at most in "
-            f"the tracing process, {bytes_text(cost.map_bytes)} of kernel maps, {plural(cost.hits, 'probe hit')}",
+            f"the tracing process, {bytes_text(cost.map_bytes)} of kernel maps, {counted(cost.hits, 'probe hit')}",
         ),
-        ("lost", f"{plural(cost.lost_events, 'event')}, {plural(cost.truncated_stacks, 'truncated stack')}"),
+        ("lost", f"{counted(cost.lost_events, 'event')}, {counted(cost.truncated_stacks, 'truncated stack')}"),
     ]
     findings = [("suspect", suspect.evidence) for suspect in result.suspects if suspect.host == host]
     return _spaced(_headline(job, f"{host} alone"), labelled(lines + findings), *_snapshot(part.snapshot, host))
@@ -105,12 +105,12 @@ def _suspects(result: JobResult) -> list[tuple[str, Text]]:
     ranking = [suspect for suspect in result.suspects if suspect.verdict != "suspect"]
     lines = [("suspect", _judged(suspect, "bold red")) for suspect in suspects]
     if suspects and ranking:
-        lines.append(("", Text(f"{plural(len(ranking), 'host')} less apart (--json ranks them)", "dim")))
+        lines.append(("", Text(f"{counted(len(ranking), 'host')} less apart (--json ranks them)", "dim")))
     if not suspects and len(result.hosts) > 1 and result.merged.total:
         lines.append(("suspect", Text("none: no host stands clearly out from the others")))
         lines += [("ranking", _judged(suspect, "bold")) for suspect in ranking[:MAX_RANKED]]
         if len(ranking) > MAX_RANKED:
-            lines.append(("", Text(f"+{plural(len(ranking) - MAX_RANKED, 'more host')} (--json ranks them)", "dim")))
+            lines.append(("", Text(f"+{counted(len(ranking) - MAX_RANKED, 'more host')} (--json ranks them)", "dim")))
     return lines
 
 

@@ -10,10 +10,10 @@ from controller.report.text.columns import Column, FittingTable
 from controller.report.text.evidence import state_style
 from controller.report.text.hosts import labels_text
 from controller.report.text.lines import labelled
-from controller.report.text.numbers import plural, time_text
+from controller.report.text.numbers import time_text
 from fleettrace.model.host import Host
 from fleettrace.model.job import Job
-from fleettrace.model.names import duration_text
+from fleettrace.model.names import counted, duration_text
 from fleettrace.model.tool import ToolListing
 
 __all__ = ["render_host_list", "render_jobs", "render_tool", "render_tools"]
@@ -39,7 +39,7 @@ def render_host_list(hosts: Sequence[Host]) -> RenderableType:
     notes = sorted(
         (state, f"{host.name}: {_why(host)}") for host, state in zip(hosts, states, strict=True) if _why(host)
     )
-    summary = Text(f"{states.count('ready'):,} of {plural(len(hosts), 'host')} ready", "bold")
+    summary = Text(f"{states.count('ready'):,} of {counted(len(hosts), 'host')} ready", "bold")
     return Group(table, Text(), summary, *([labelled(notes)] if notes else []))
 
 

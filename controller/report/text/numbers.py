@@ -11,7 +11,6 @@ __all__ = [
     "bytes_text",
     "count_text",
     "percentile_text",
-    "plural",
     "rate_text",
     "share_text",
     "time_text",
@@ -48,11 +47,6 @@ def bytes_text(count: int) -> str:
             return f"{size:.3g} {unit}" if size < 100 else f"{size:.0f} {unit}"
         size /= 1024
     return f"{size:.3g} GiB"
-
-
-def plural(count: int, noun: str) -> str:
-    """``1 host``, ``4 hosts``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def time_text(at_ms: int) -> str:

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from controller.report.text.evidence import wave_label
 from controller.report.text.lines import LABEL_CELLS, labelled
-from controller.report.text.numbers import bar, plural
+from controller.report.text.numbers import bar
 from fleettrace.model.job import Job, JobState, Run
-from fleettrace.model.names import duration_text
+from fleettrace.model.names import counted, duration_text
 from fleettrace.model.run import RunKind
 
 __all__ = ["Progress"]
@@ -52,9 +52,9 @@ def _share(runs: Sequence[Run], duration_ms: int) -> float:
 
 def _states(runs: Sequence[Run], hosts: int) -> str:
     if not runs:
-        return f"{plural(hosts, 'host')} waiting"
+        return f"{counted(hosts, 'host')} waiting"
     states = Counter(run.state.value for run in runs)
-    return f"{plural(hosts, 'host')}: " + ", ".join(f"{count} {state}" for state, count in states.items())
+    return f"{counted(hosts, 'host')}: " + ", ".join(f"{count} {state}" for state, count in states.items())
 
 
 def _counting(run: Run) -> str:

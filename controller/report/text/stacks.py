@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from controller.report.text.numbers import count_text, plural, share_text
+from controller.report.text.numbers import count_text, share_text
+from fleettrace.model.names import counted
 from fleettrace.snapshot import KERNEL_SUFFIX, Stack
 
 __all__ = ["MAX_STACKS", "render_stacks"]
@@ -23,7 +24,7 @@ def render_stacks(stacks: Sequence[Stack], whose: str) -> RenderableType:
     unit = stacks[0].unit
     heaviest = sorted(stacks, key=lambda stack: (-stack.value, stack.frames))[:MAX_STACKS]
     parts: list[RenderableType] = [
-        Text(f"{whose}: {plural(len(stacks), 'stack')}, {count_text(total)} {unit}; the heaviest, root first", "bold")
+        Text(f"{whose}: {counted(len(stacks), 'stack')}, {count_text(total)} {unit}; the heaviest, root first", "bold")
     ]
     width = len(count_text(heaviest[0].value))
     for stack in heaviest:
@@ -39,7 +40,7 @@ def render_stacks(stacks: Sequence[Stack], whose: str) -> RenderableType:
     if hidden > 0:
         rest = total - sum(stack.value for stack in heaviest)
         parts.append(
-            Text(f"  {share_text(rest, total):>6}  in +{plural(hidden, 'more stack')} (--json has all of them)", "dim")
+            Text(f"  {share_text(rest, total):>6}  in +{counted(hidden, 'more stack')} (--json has all of them)", "dim")
         )
     return Group(*parts)
 

@@ -10,12 +10,12 @@ from typing import Any, NoReturn
 
 import grpc
 
-from controller.client import CODE_METADATA, RULE_METADATA
 from fleettrace.errors import FleettraceError
 from fleettrace.model.host import Host
 from fleettrace.model.job import Job, JobResult
 from fleettrace.model.tool import ToolListing
 from fleettrace.wire.codec import host_to_wire, job_result_to_wire, job_to_wire, tool_to_wire
+from fleettrace.wire.metadata import CODE_KEY, RULE_KEY
 from fleettrace.wire.v1 import control_pb2 as pb
 from fleettrace.wire.v1.control_pb2_grpc import ControlServicer, add_ControlServicer_to_server
 
@@ -42,6 +42,7 @@ class FakeControl(ControlServicer):
     watches: list[Sequence[Step]] = field(default_factory=list)
     errors: dict[str, FleettraceError | grpc.StatusCode] = field(default_factory=dict)
     asked: list[Any] = field(default_factory=list)
+    on_cancel: Callable[[], None] = lambda: None
     over: threading.Event = field(default_factory=threading.Event)
 
     def ListHosts(self, request: pb.ListHostsRequest, context: Context) -> pb.ListHostsResponse:
@@ -78,6 +79,7 @@ class FakeControl(ControlServicer):
 
     def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
         self._note("CancelJob", request, context)
+        self.on_cancel()
         assert self.cancelled is not None
         return job_to_wire(self.cancelled)
 
@@ -101,7 +103,7 @@ def _abort(error: FleettraceError | grpc.StatusCode, context: Context) -> NoRetu
         context.abort(error, "canned")
     else:
         rule = getattr(error, "rule", "")
-        context.set_trailing_metadata(((CODE_METADATA, error.code), (RULE_METADATA, rule)))
+        context.set_trailing_metadata(((CODE_KEY, error.code), (RULE_KEY, rule)))
         context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
     raise AssertionError("abort raises")
 

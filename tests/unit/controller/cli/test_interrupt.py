@@ -15,7 +15,8 @@ from controller.cli import follow
 from controller.cli.exit_codes import ExitCode
 from controller.cli.follow import Choice, ask
 from controller.cli.terminal import Terminal
-from fleettrace.model.job import JobState
+from controller.client import Client, JobRequest
+from fleettrace.model.job import JobResult, JobState
 from fleettrace.wire.v1 import control_pb2 as pb
 from tests.unit.controller.cli.conftest import Command
 from tests.unit.controller.cli.fake_control import FakeControl
@@ -30,21 +31,35 @@ def press_ctrl_c() -> None:
 
 
 @pytest.fixture
-def interrupted(control: FakeControl) -> FakeControl:
-    """A controller whose job is live when Ctrl-C comes, and done when it is watched again."""
+def asked() -> threading.Event:
+    """Set once the operator was asked."""
+    return threading.Event()
+
+
+@pytest.fixture
+def interrupted(control: FakeControl, asked: threading.Event) -> FakeControl:
+    """A controller whose job is live when Ctrl-C comes, and done some time after the question."""
     live = samples.live_result().job
-    control.watches = [[live, live, press_ctrl_c, control.hold], [live, samples.done_job()]]
+    control.watches = [[live, live, press_ctrl_c, lambda: wait_for(asked), samples.done_job()]]
     return control
 
 
-def choose(choice: Choice, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow, "ask", lambda terminal, job_id: choice)
+def wait_for(event: threading.Event) -> None:
+    event.wait(LIMIT_S)
+
+
+def choose(choice: Choice, asked: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    def chosen(terminal: Terminal, job_id: str) -> Choice:
+        asked.set()
+        return choice
+
+    monkeypatch.setattr(follow, "ask", chosen)
 
 
 def test_go_on_watches_on_and_repeats_nothing(
-    interrupted: FakeControl, fleettrace: Command, monkeypatch: pytest.MonkeyPatch
+    interrupted: FakeControl, asked: threading.Event, fleettrace: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    choose(Choice.GO_ON, monkeypatch)
+    choose(Choice.GO_ON, asked, monkeypatch)
     outcome = fleettrace(*RUN)
     assert outcome.code == ExitCode.HOSTS_MISSING
     assert outcome.stderr.count("wave 2/2    tracing on 4 hosts") == 1
@@ -52,14 +67,14 @@ def test_go_on_watches_on_and_repeats_nothing(
 
 
 def test_cancel_cancels_and_shows_what_was_measured(
-    interrupted: FakeControl, fleettrace: Command, monkeypatch: pytest.MonkeyPatch
+    interrupted: FakeControl, asked: threading.Event, fleettrace: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # GIVEN a job that is cancelled on Ctrl-C
     cancelled = samples.ended_result(JobState.CANCELLED, answered=2)
     interrupted.cancelled = replace(cancelled.job, state=JobState.STOPPING, finished_at_ms=0)
-    interrupted.watches[1] = [cancelled.job]
+    interrupted.watches = [[*interrupted.watches[0][:-1], cancelled.job]]
     interrupted.result = cancelled
-    choose(Choice.CANCEL, monkeypatch)
+    choose(Choice.CANCEL, asked, monkeypatch)
     # WHEN it is run
     outcome = fleettrace(*RUN)
     # THEN its end is awaited and its report shown
@@ -69,9 +84,10 @@ def test_cancel_cancels_and_shows_what_was_measured(
 
 
 def test_leave_says_how_to_see_and_how_to_cancel_the_job(
-    interrupted: FakeControl, fleettrace: Command, monkeypatch: pytest.MonkeyPatch
+    interrupted: FakeControl, asked: threading.Event, fleettrace: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    choose(Choice.LEAVE, monkeypatch)
+    choose(Choice.LEAVE, asked, monkeypatch)
+    interrupted.watches = [[*interrupted.watches[0][:-1], interrupted.hold]]
     outcome = fleettrace(*RUN)
     assert outcome.code == ExitCode.LEFT_RUNNING
     assert outcome.stdout == ""
@@ -79,9 +95,34 @@ def test_leave_says_how_to_see_and_how_to_cancel_the_job(
     assert interrupted.requests(pb.CancelJobRequest) == []
 
 
+def test_ctrl_c_while_the_job_is_submitted_says_how_to_find_out(
+    fleettrace: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Client, request: JobRequest) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "submit", interrupted)
+    outcome = fleettrace(*RUN)
+    assert outcome.code == ExitCode.LEFT_RUNNING
+    assert outcome.stderr == "interrupted 'fleettrace jobs' tells whether the job was started\n"
+
+
+def test_ctrl_c_while_the_result_is_fetched_says_where_it_is(
+    fleettrace: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Client, job_id: str, host: str = "") -> JobResult:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Client, "job", interrupted)
+    outcome = fleettrace(*RUN)
+    assert outcome.code == ExitCode.LEFT_RUNNING
+    assert "the job has ended, 'fleettrace show k3f9q2' has its result" in outcome.stderr
+
+
 def test_without_a_person_the_job_is_left_running(
     interrupted: FakeControl, fleettrace: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    interrupted.watches = [[*interrupted.watches[0][:-2], interrupted.hold]]
     monkeypatch.setattr("sys.stdin", StringIO())
     assert fleettrace(*RUN, "--json").code == ExitCode.LEFT_RUNNING
     assert interrupted.requests(pb.CancelJobRequest) == []
@@ -128,11 +169,12 @@ def test_answers(
 
 def test_ctrl_c_at_a_real_terminal(control: FakeControl, address: str) -> None:
     # GIVEN a command whose stdin and stderr are a terminal
-    seen = threading.Event()
+    seen, cancel_asked = threading.Event(), threading.Event()
     cancelled = samples.ended_result(JobState.CANCELLED, answered=2)
     live = samples.live_result().job
-    control.watches = [[live, live, seen.set, control.hold], [cancelled.job]]
+    control.watches = [[live, live, seen.set, lambda: wait_for(cancel_asked), cancelled.job]]
     control.result, control.cancelled = cancelled, cancelled.job
+    control.on_cancel = cancel_asked.set
     ours, theirs = pty.openpty()
     script = "import sys; from controller.cli import main; sys.exit(main())"
     with subprocess.Popen(

@@ -22,7 +22,7 @@ RUN = ("run", "runqlat", "--on", "role=api", "--for", "5s")
 
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("controller.cli.retry.WAITS_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("controller.cli.follow.WAITS_S", (0.0, 0.0, 0.0))
     monkeypatch.setattr("controller.cli.run.WAITS_S", (0.0, 0.0, 0.0))
     monkeypatch.setattr("controller.cli.run.FIRST_WAITS_S", (0.0,))
 

@@ -1,0 +1,202 @@
+"""What each tool costs the machine that it traces: CPU time per hit and per event, beside an empty probe.
+
+    python -m tests.bench.probe_cost [--repeats 7] [TOOL ...]
+
+Needs root. Each workload is pinned to one CPU and its CPU time taken without a probe, with an empty program on the same
+probes, with the tool where its filter refuses everything (hits), where it counts only (a frequency check), and in full
+(events). The least of the repeats counts: whatever else ran could only add. The numbers belong in ``[cost]`` of the
+tools' manifests; a busy or virtual machine moves them, so that ratios say more.
+
+``run_time`` is the kernel's own measurement of the program alone, taken in runs of its own since taking it costs time.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from fleettrace.catalog import ToolDefinition, find_tool
+from fleettrace.model.run import RunKind
+from node_agent.backends import TracePlan
+from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
+from node_agent.backends.bcc.source import ProgramSource
+from node_agent.backends.bcc.tracer import BccTracer
+from node_agent.backends.port import ProbeStats
+from node_agent.kernel.bpf import enable_run_time_stats
+from node_agent.kernel.loader import LoadedObject
+from node_agent.kernel.probes import parse_probe
+from tests.kernel.workload import ping_pong
+
+NO_SUCH_PID = 4_194_304  # over kernel.pid_max's highest value: the filter refuses everything
+SAMPLERS = 5  # a sampler alone costs too little to be seen: so many run at once
+MAX_MAP_BYTES = 256 << 20
+CPU = max(os.sched_getaffinity(0))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A tool with the work that fires its probes."""
+
+    tool: str
+    work: Callable[[], None]
+    tracers: int = 1
+
+
+def copy_bytes() -> None:
+    """A million and a half pairs of system calls."""
+    command = ["dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=1500000", "status=none"]
+    subprocess.run(command, check=True)
+
+
+def wake_each_other() -> None:
+    """Two processes on one CPU, each round two switches between them."""
+    ping_pong(100_000)
+
+
+def checksum() -> None:
+    """User mode; the same work each time, some 0.7 s."""
+    script = "import zlib\nd = bytes(1 << 20)\nfor _ in range(1200): zlib.crc32(d)\n"
+    subprocess.run([sys.executable, "-I", "-S", "-c", script], check=True)
+
+
+SUBJECTS = (
+    Subject("syscount", copy_bytes),
+    Subject("runqlat", wake_each_other),
+    Subject("profile", checksum, tracers=SAMPLERS),
+)
+
+
+def cpu_time_ns(work: Callable[[], None]) -> float:
+    """CPU time of the work, in a process of its own, with all its children."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    pid = os.fork()
+    if pid == 0:
+        os.sched_setaffinity(0, {CPU})
+        work()
+        os._exit(0)
+    _, status = os.waitpid(pid, 0)
+    assert status == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e9
+
+
+@contextmanager
+def tool_attached(
+    tool: ToolDefinition, state: str, kind: RunKind, *, pid: int, count: int
+) -> Iterator[list[BccTracer]]:
+    """The tool, ``count`` times, at the highest rate that it offers."""
+    params = {param.name: param.maximum for param in tool.params if param.name.endswith("_hz")} | {"pid": pid}
+    plan = TracePlan(tool, kind, tool.resolve_params(params), None, MAX_MAP_BYTES, state)
+    with ExitStack() as stack:
+        tracers = [BccTracer(plan) for _ in range(count)]
+        for tracer in tracers:
+            stack.callback(tracer.close)
+            tracer.attach()
+        yield tracers
+
+
+@contextmanager
+def empty_attached(tool: ToolDefinition, state: str, count: int) -> Iterator[None]:
+    """Programs that do nothing on the tool's probes."""
+    text = "".join(f"int {attach.program}(void *ctx) {{ return 0; }}\n" for attach in tool.attach)
+    compiled = ObjectCache(object_directory(state)).get(ProgramSource("empty", text))
+    params = tool.resolve_params({p.name: p.maximum for p in tool.params if p.name.endswith("_hz")})
+    probes = [(attach.program, parse_probe(attach, params)) for attach in tool.attach]
+    with ExitStack() as stack:
+        for _ in range(count):
+            types = {program: probe.program_type for program, probe in probes}
+            loaded = LoadedObject(compiled, types, {}, max_map_bytes=MAX_MAP_BYTES)
+            stack.callback(loaded.close)
+            loaded.attach(probes)
+        yield
+
+
+def least(work: Callable[[], None], repeats: int) -> float:
+    return min(cpu_time_ns(work) for _ in range(repeats))
+
+
+def with_tool(
+    subject: Subject, state: str, kind: RunKind, *, pid: int, repeats: int
+) -> tuple[float, ProbeStats, ProbeStats]:
+    """CPU time of the work with the tool attached, and what all tracers counted in one run of it, and in all."""
+    tool = find_tool(subject.tool)
+    with tool_attached(tool, state, kind, pid=pid, count=subject.tracers) as tracers:
+        time_ns = least(subject.work, repeats)
+        total = summed([tracer.stats() for tracer in tracers])
+    share = 1 / repeats
+    mean = ProbeStats(int(total.hits * share), (int(total.events * share),), bpf_run_time_ns=total.bpf_run_time_ns)
+    return time_ns, mean, total
+
+
+def summed(stats: Sequence[ProbeStats]) -> ProbeStats:
+    return ProbeStats(
+        hits=sum(s.hits for s in stats),
+        events_per_cpu=(sum(s.events for s in stats),),
+        bpf_run_time_ns=sum(s.bpf_run_time_ns for s in stats),
+    )
+
+
+def run_time_per_hit_ns(subject: Subject, state: str, *, pid: int) -> float:
+    """The kernel's own measurement of the programs."""
+    stats_fd = enable_run_time_stats()
+    try:
+        _, _, total = with_tool(subject, state, RunKind.TRACE, pid=pid, repeats=1)
+    finally:
+        os.close(stats_fd)
+    return total.bpf_run_time_ns / max(total.hits, 1)
+
+
+def measure(subject: Subject, state: str, repeats: int) -> list[tuple[str, str, str, str]]:
+    """Rows of the table: configuration, CPU time of the work, added time per hit or event, run time per hit."""
+    none_ns = least(subject.work, repeats)
+    with empty_attached(find_tool(subject.tool), state, subject.tracers):
+        empty_ns = least(subject.work, repeats)
+    refused_ns, refused, _ = with_tool(subject, state, RunKind.TRACE, pid=NO_SUCH_PID, repeats=repeats)
+    check_ns, check, _ = with_tool(subject, state, RunKind.FREQUENCY_CHECK, pid=0, repeats=repeats)
+    full_ns, full, _ = with_tool(subject, state, RunKind.TRACE, pid=0, repeats=repeats)
+    hit_ns = (refused_ns - none_ns) / refused.hits
+    event_ns = (full_ns - none_ns - hit_ns * full.hits) / full.events
+
+    def row(name: str, time_ns: float, added: str, run_time: str = "") -> tuple[str, str, str, str]:
+        return name, f"{time_ns / 1e6:8.1f} ms  x{time_ns / none_ns:.3f}", added, run_time
+
+    return [
+        row("without", none_ns, ""),
+        row("empty programs", empty_ns, f"{(empty_ns - none_ns) / refused.hits:8.0f} ns a hit"),
+        row(
+            "filter refuses",
+            refused_ns,
+            f"{hit_ns:8.0f} ns a hit",
+            f"{run_time_per_hit_ns(subject, state, pid=NO_SUCH_PID):6.0f} ns",
+        ),
+        row("frequency check", check_ns, f"{(check_ns - none_ns) / check.hits:8.0f} ns a hit"),
+        row(
+            "full",
+            full_ns,
+            f"{event_ns:8.0f} ns an event on top",
+            f"{run_time_per_hit_ns(subject, state, pid=0):6.0f} ns",
+        ),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure what tools cost, beside an empty probe.")
+    parser.add_argument("tools", nargs="*", help="which tools; all when none is named")
+    parser.add_argument("--repeats", type=int, default=7)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as state:
+        for subject in SUBJECTS:
+            if options.tools and subject.tool not in options.tools:
+                continue
+            print(f"\n{subject.tool}{f' x {subject.tracers}' if subject.tracers > 1 else ''}")
+            for name, time, added, run_time in measure(subject, state, options.repeats):
+                print(f"  {name:16} {time:24} {added:28} {f'run_time {run_time} a hit' if run_time else ''}".rstrip())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Known workloads, as processes that wait for a word before they begin.
+
+``python workload.py NAME NUMBER``: prints ``ready``, waits for a line, does its work, prints ``done`` and its CPU
+seconds, and waits for the end of its input. So tracers are attached before and detached after, and it does not matter
+just when.
+"""
+
+import ctypes
+import os
+import platform
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+RARE_SYSCALL = "ioprio_get"
+_RARE_NUMBER = {"x86_64": 252, "aarch64": 31}[platform.machine()]
+
+WAITS_US = (48, 96, 192, 384, 768)
+"""In the middle of a bucket each, so that a microsecond more or less changes nothing."""
+
+
+def rare_syscalls(number: int) -> None:
+    """A system call that nobody else makes, so many times."""
+    libc = ctypes.CDLL(None)
+    for _ in range(number):
+        libc.syscall(_RARE_NUMBER, 1, 0)
+
+
+def mixed_syscalls(number: int) -> None:
+    """Several system calls in known proportions."""
+    null = os.open("/dev/null", os.O_RDWR)
+    for _ in range(number):
+        os.write(null, b"x")
+        os.write(null, b"x")
+        os.read(null, 1)
+        os.getppid()
+
+
+def many_syscalls(number: int) -> None:
+    """Different system calls, one after the other, as often each."""
+    libc = ctypes.CDLL(None)
+    for _ in range(number):
+        libc.getppid()
+        libc.getuid()
+        libc.getgid()
+        libc.geteuid()
+        libc.getegid()
+        libc.getpgrp()
+
+
+def waits(rounds: int) -> None:
+    """One CPU, two processes: this one is woken and must wait until the other, which wakes it, has spun for a while."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    to_sleeper, to_spinner = os.pipe(), os.pipe()
+    spinner = os.fork()
+    if spinner == 0:
+        for _ in range(rounds):
+            for wait_us in WAITS_US:
+                os.write(to_sleeper[1], b"x")
+                until_ns = time.monotonic_ns() + wait_us * 1000
+                while time.monotonic_ns() < until_ns:
+                    pass
+                os.read(to_spinner[0], 1)
+        os._exit(0)
+    # A batch task does not preempt the one that wakes it (check_preempt_wakeup_fair() in kernel/sched/fair.c).
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    for _ in range(rounds * len(WAITS_US)):
+        os.read(to_sleeper[0], 1)
+        os.write(to_spinner[1], b"x")
+    os.waitpid(spinner, 0)
+
+
+def ping_pong(rounds: int) -> None:
+    """Two processes that wake each other."""
+    ping, pong = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        for _ in range(rounds):
+            os.read(ping[0], 1)
+            os.write(pong[1], b"x")
+        os._exit(0)
+    for _ in range(rounds):
+        os.write(ping[1], b"x")
+        os.read(pong[0], 1)
+    os.waitpid(child, 0)
+
+
+BUSY_FUNCTION = "crc32_z"
+
+
+def checksum(milliseconds: int) -> None:
+    """User mode, in one function of zlib (:data:`BUSY_FUNCTION`), for so much CPU time."""
+    data = bytes(1 << 16)
+    until_s = time.process_time() + milliseconds / 1000
+    while time.process_time() < until_s:
+        for _ in range(20):
+            zlib.crc32(data)
+
+
+def read_zeros(milliseconds: int) -> None:
+    """Kernel mode, filling a buffer with zeros, for so much CPU time."""
+    with Path("/dev/zero").open("rb", buffering=0) as zeros:
+        buffer = bytearray(1 << 20)
+        until_s = time.process_time() + milliseconds / 1000
+        while time.process_time() < until_s:
+            zeros.readinto(buffer)
+
+
+WORKLOADS = {
+    f.__name__: f for f in (rare_syscalls, mixed_syscalls, many_syscalls, waits, ping_pong, checksum, read_zeros)
+}
+
+
+def main() -> None:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    WORKLOADS[sys.argv[1]](int(sys.argv[2]))
+    print("done", time.process_time(), flush=True)
+    sys.stdin.read()
+
+
+class Workload:
+    """A workload that has not begun."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.cpu_s = 0.0
+
+    def run(self) -> None:
+        """Let it do all its work, and wait until it has."""
+        self.begin()
+        self.finish()
+
+    def begin(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+
+    def finish(self) -> None:
+        assert self._process.stdout is not None
+        word, cpu_s = self._process.stdout.readline().split()
+        assert word == "done"
+        self.cpu_s = float(cpu_s)
+
+
+@contextmanager
+def workload(name: str, number: int, *, cgroup: Path | None = None) -> Iterator[Workload]:
+    """Start a workload, in a cgroup if one is given; it ends with the context."""
+    process = subprocess.Popen(
+        [sys.executable, "-I", __file__, name, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        if cgroup is not None:
+            (cgroup / "cgroup.procs").write_text(str(process.pid))
+        yield Workload(process)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+if __name__ == "__main__":
+    main()
