@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import time
+from pathlib import Path
 
 from fleettrace.catalog import ToolDefinition, find_tool
 from fleettrace.errors import DigestMismatch, FleettraceError
@@ -143,9 +144,20 @@ def _cost(tracer: Tracer) -> RunCost:
         truncated_stacks=stats.truncated_stacks,
         map_bytes=stats.map_bytes,
         child_cpu_us=int(cpu_s * 1e6),
-        child_peak_rss_bytes=max(own.ru_maxrss, compiler.ru_maxrss) * 1024,
+        child_peak_rss_bytes=_peak_rss_bytes(),
         bpf_run_time_ns=stats.bpf_run_time_ns,
     )
+
+
+def _peak_rss_bytes() -> int:
+    """The most memory that this process has held.
+
+    Not ``ru_maxrss``: exec carries the parent's over, so that a large agent would be counted as its children.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
 
 
 def _elapsed_ms(started_s: float) -> int:
