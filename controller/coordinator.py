@@ -62,13 +62,21 @@ class _LiveJob:
 
 
 class Coordinator:
-    """Owns the live jobs. ``clock_ms`` gives Unix milliseconds."""
+    """Owns the live jobs. ``clock_ms`` gives Unix milliseconds, ``new_id`` an id that no job has."""
 
-    def __init__(self, fleet: Fleet, store: StoreWorker, policy: Policy, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        store: StoreWorker,
+        policy: Policy,
+        clock_ms: Callable[[], int],
+        new_id: Callable[[], str] = lambda: f"j{secrets.token_hex(4)}",
+    ) -> None:
         self._fleet = fleet
         self._store = store
         self._policy = policy
         self._clock_ms = clock_ms
+        self._new_id = new_id
         self._live: dict[str, _LiveJob] = {}
         self._requests = RequestLedger(store)
         self._results = ResultKeeper(store)
@@ -96,7 +104,7 @@ class Coordinator:
         if len(self._live) >= MAX_LIVE_JOBS:
             raise Refused(f"{MAX_LIVE_JOBS} jobs are running; wait for one to end or cancel one", "jobs.max_live")
         plan = plan_job(asked, self._fleet.hosts())
-        job_id = f"j{secrets.token_hex(4)}"
+        job_id = self._new_id()
         opened = open_job(plan, self._policy, job_id, self._clock_ms())
         if isinstance(opened, Job):
             await self._store.call(lambda store: store.save_job(opened, asked.request_id))
@@ -148,10 +156,10 @@ class Coordinator:
     async def host_connected(self, host: Host, keys: frozenset[RunKey]) -> None:
         """A host greeted, with these runs alive or unsent; runs of jobs that have ended are told to stop."""
         await self._store.call(lambda store: store.save_host(host))
-        for key in keys:
+        for key in sorted(keys):
             if key.job_id not in self._live:
                 self._perform(SendStop(key, "its job has ended"))
-        await self._tell_all(HostReturned(self._clock_ms(), host.name, keys))
+        await self._tell_all(HostReturned(self._clock_ms(), host.last_seen_ms, host.name, keys))
 
     async def host_gone(self, host: Host) -> None:
         """A host's stream is over."""

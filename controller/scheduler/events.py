@@ -51,9 +51,10 @@ class HostGone:
 
 @dataclass(frozen=True, slots=True)
 class HostReturned:
-    """A host connected again, with these runs still alive or their parts still unsent."""
+    """A host connected again; when it greeted, these runs were still alive or their parts unsent."""
 
     at_ms: int
+    greeted_at_ms: int
     host: str
     keys: frozenset[RunKey]
 

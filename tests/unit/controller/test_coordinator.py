@@ -45,7 +45,9 @@ class House:
     connections: dict[str, Connection] = field(default_factory=dict)
 
     async def join(self, *hosts: Host) -> None:
-        for one in hosts:
+        for host_ in hosts:
+            self.clock.now_ms += 1
+            one = replace(host_, last_seen_ms=self.clock.now_ms)
             self.connections[one.name] = self.fleet.connect(one)
             await self.coordinator.host_connected(one, frozenset())
 

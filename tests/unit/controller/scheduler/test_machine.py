@@ -174,17 +174,23 @@ def test_an_agent_that_comes_back_without_the_run_has_lost_it_at_once() -> None:
     story = Story(opened(FOUR))
     story.ended("a", CHECK)
     story.progressed("a", 500)
-    story.tell(HostReturned(story.at_ms, "a", frozenset({run_of(story.now, "a", TRACE).key})))
+    story.tell(HostReturned(story.at_ms, story.at_ms + 1, "a", frozenset({run_of(story.now, "a", TRACE).key})))
     assert run_of(story.now, "a", TRACE).state is RunState.RUNNING
-    story.tell(HostReturned(story.at_ms, "b", frozenset()))
+    story.tell(HostReturned(story.at_ms, story.at_ms + 1, "b", frozenset()))
     assert run_of(story.now, "b", TRACE).state is RunState.LOST
+
+
+def test_an_order_that_was_sent_since_the_greeting_is_not_lost() -> None:
+    story = Story(opened({"a": "C"}))
+    story.tell(HostReturned(story.at_ms, START_MS, "a", frozenset()))
+    assert story.state() is JobState.CHECKING
 
 
 def test_a_wave_that_loses_its_hosts_is_the_last_one() -> None:
     story = Story(opened(FOUR))
     story.ended("a", CHECK)
     story.progressed("a", 500)
-    story.tell(HostReturned(story.at_ms, "b", frozenset()))
+    story.tell(HostReturned(story.at_ms, story.at_ms + 1, "b", frozenset()))
     assert story.stopped() == ["a"]
     story.ended("a", outcome=RunOutcome.PARTIAL)
     assert story.state() is JobState.ABORTED
@@ -223,11 +229,18 @@ _keys = st.builds(RunKey, st.sampled_from(["j1", "other"]), st.sampled_from([*HO
 _costs = st.builds(cost, st.sampled_from([0, 100, 5_000, 900_000]))
 _ms = st.integers(0, 8_000)
 _at = st.just(0)
+_greeted = st.integers(START_MS, START_MS + 90_000)
 _events = st.one_of(
     st.builds(RunProgressed, _at, _keys, _ms, _costs),
     st.builds(RunEnded, _at, _keys, st.sampled_from(RunOutcome), st.just("r"), _ms, _costs),
     st.builds(HostGone, _at, st.sampled_from(HOSTS), st.just("gone")),
-    st.builds(HostReturned, _at, st.sampled_from(HOSTS), st.frozensets(_keys, max_size=3)),
+    st.builds(
+        HostReturned,
+        _at,
+        st.integers(START_MS, START_MS + 90_000),
+        st.sampled_from(HOSTS),
+        st.frozensets(_keys, max_size=3),
+    ),
     st.builds(CancelAsked, _at, st.just("ann")),
     st.builds(TimePassed, _at),
 )

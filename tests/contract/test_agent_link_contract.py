@@ -1,0 +1,209 @@
+"""What the link between an agent and the controller does, over every transport."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import grpc
+import pytest
+
+from controller.coordinator import Coordinator
+from controller.fleet import Fleet
+from controller.policy.parse import default_policy
+from controller.rpc import agent_link
+from controller.rpc.agent_link import AgentLinkService
+from controller.store.memory import MemoryStore
+from controller.store.worker import StoreWorker
+from controller.submission import Asked
+from fleettrace.catalog import builtin_tools
+from fleettrace.model.host import HostFacts
+from fleettrace.model.job import JobState
+from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
+from fleettrace.wire.codec import host_facts_to_wire, part_to_wire, run_key_from_wire, run_key_to_wire
+from fleettrace.wire.limits import LEASE_MS, PROTOCOL_VERSION
+from fleettrace.wire.v1 import agent_link_pb2 as pb
+from tests.contract.dialling import Dialler, Stream, StreamEnded, dialling
+
+COST = RunCost(hits=900, events=500, events_per_cpu=(500,))
+
+
+@dataclass
+class Link:
+    dialler: Dialler
+    coordinator: Coordinator
+    fleet: Fleet
+    store: MemoryStore
+
+    async def greet(self, name: str = "api-1", *running: RunKey, protocol: int = PROTOCOL_VERSION) -> Stream:
+        stream = await self.dialler.dial()
+        await stream.send(hello(name, *running, protocol=protocol))
+        return stream
+
+    async def connected(self, name: str = "api-1", *running: RunKey) -> Stream:
+        stream = await self.greet(name, *running)
+        assert (await stream.receive()).WhichOneof("message") == "welcome"
+        return stream
+
+    async def wait_gone(self, name: str) -> None:
+        """Wait until the controller has noticed that a stream is over."""
+        async with asyncio.timeout(10):
+            while self.fleet.is_connected(name):  # noqa: ASYNC110  the registry has no event for it
+                await asyncio.sleep(0)
+
+    async def submit(self) -> str:
+        return await self.coordinator.submit(Asked("runqlat", "all", 1_000, "", False, {}, "t", "o", ""))
+
+
+def hello(name: str, *running: RunKey, protocol: int = PROTOCOL_VERSION) -> pb.AgentMessage:
+    tools = {tool.name: tool.digest for tool in builtin_tools().values()}
+    facts = HostFacts("6.1", "#1", "x86_64", 1, capabilities=("CAP_BPF", "CAP_PERFMON"), tools=tools)
+    keys = [run_key_to_wire(key) for key in running]
+    return pb.AgentMessage(hello=pb.Hello(protocol=protocol, host=name, facts=host_facts_to_wire(facts), running=keys))
+
+
+def part(key: RunKey, kind: RunKind = RunKind.FREQUENCY_CHECK) -> pb.AgentMessage:
+    made = Part(key, kind, RunOutcome.COMPLETE, "", "bcc", 1, 1_000, COST)
+    return pb.AgentMessage(part=part_to_wire(made))
+
+
+@pytest.fixture(params=["memory", "unix", "tcp"])
+async def link(request: pytest.FixtureRequest) -> AsyncIterator[Link]:
+    store = MemoryStore()
+    worker = StoreWorker(lambda: store)
+    await worker.open()
+    # Every look at the clock is a moment later than the one before.
+    ticks = count(1_700_000_000_000)
+    clock_ms = partial(next, ticks)
+    fleet = Fleet([], clock_ms)
+    coordinator = Coordinator(fleet, worker, default_policy(), clock_ms)
+    service = AgentLinkService(fleet, coordinator, "c1", clock_ms)
+    with tempfile.TemporaryDirectory(prefix="ft-") as folder:
+        async with dialling(request.param, service, Path(folder)) as dialler:
+            yield Link(dialler, coordinator, fleet, store)
+    await coordinator.close()
+    await worker.close()
+
+
+async def test_a_greeting_is_welcomed_with_the_lease_and_the_host_is_known(link: Link) -> None:
+    stream = await link.greet()
+    welcome = (await stream.receive()).welcome
+    assert (welcome.protocol, welcome.lease_ms, welcome.controller_id) == (PROTOCOL_VERSION, LEASE_MS, "c1")
+    assert link.fleet.is_connected("api-1")
+
+
+async def test_a_name_has_one_stream_and_is_free_again_when_it_ends(link: Link) -> None:
+    first = await link.connected()
+    second = await link.greet()
+    with pytest.raises(StreamEnded) as ended:
+        await second.receive()
+    assert ended.value.status is grpc.StatusCode.ALREADY_EXISTS
+    assert "--name" in ended.value.details
+    # WHEN the first one ends
+    await first.close()
+    await link.wait_gone("api-1")
+    gone = link.fleet.host("api-1")
+    assert gone is not None
+    assert gone.missing_reason == "the agent's connection ended"
+    # THEN the name is free
+    await link.connected()
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        (pb.AgentMessage(heartbeat=pb.Heartbeat(sent_at_ms=1)), "first message"),
+        (hello("all"), "host name"),
+        (hello("a b"), "host name"),
+        (hello("api-1", protocol=99), "protocol 99"),
+        (pb.AgentMessage(hello=pb.Hello(protocol=PROTOCOL_VERSION, host="api-1")), ""),
+        (hello("api-1", RunKey("j1", "another", 1)), "another"),
+    ],
+    ids=["no greeting", "reserved name", "bad name", "other protocol", "no facts", "another's run"],
+)
+async def test_what_is_no_greeting_is_refused_for_good(link: Link, first: pb.AgentMessage, words: str) -> None:
+    stream = await link.dialler.dial()
+    await stream.send(first)
+    with pytest.raises(StreamEnded) as ended:
+        await stream.receive()
+    assert ended.value.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert words in ended.value.details
+    assert link.fleet.hosts() == []
+
+
+async def test_who_does_not_greet_is_not_waited_for(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_link, "HELLO_LIMIT_S", 0.05)
+    stream = await link.dialler.dial()
+    with pytest.raises(StreamEnded) as ended:
+        await stream.receive()
+    assert ended.value.status is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_silent_agent_is_cut_off_with_the_reason(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_link, "SILENCE_MS", 50)
+    stream = await link.connected()
+    with pytest.raises(StreamEnded):
+        await stream.receive()
+    host = link.fleet.host("api-1")
+    assert host is not None
+    assert "silent" in host.missing_reason
+
+
+async def test_a_heartbeat_is_answered(link: Link) -> None:
+    stream = await link.connected()
+    await stream.send(pb.AgentMessage(heartbeat=pb.Heartbeat(sent_at_ms=1)))
+    assert (await stream.receive()).WhichOneof("message") == "heartbeat"
+
+
+async def test_orders_arrive_and_parts_are_acknowledged_however_often_they_come(link: Link) -> None:
+    stream = await link.connected()
+    job_id = await link.submit()
+    start = (await stream.receive()).start
+    key = run_key_from_wire(start.run)
+    assert (start.tool, key.job_id) == ("runqlat", job_id)
+    await stream.send(part(key))
+    await stream.send(part(key))
+    seen = [await stream.receive() for _ in range(3)]
+    kinds = sorted(message.WhichOneof("message") or "" for message in seen)
+    # Two acknowledgements, and the next order once.
+    assert kinds == ["ack", "ack", "start"]
+    assert all(run_key_from_wire(m.ack.run) == key for m in seen if m.WhichOneof("message") == "ack")
+
+
+async def test_stop_arrives(link: Link) -> None:
+    stream = await link.connected()
+    job_id = await link.submit()
+    await stream.receive()
+    await link.coordinator.cancel(job_id, "ann")
+    assert (await stream.receive()).stop.reason == "cancelled by ann"
+
+
+async def test_a_host_that_speaks_for_another_is_cut_off(link: Link) -> None:
+    stream = await link.connected()
+    await stream.send(part(RunKey("j1", "api-2", 1)))
+    with pytest.raises(StreamEnded):
+        await stream.receive()
+    host = link.fleet.host("api-1")
+    assert host is not None
+    assert "cut off" in host.missing_reason
+
+
+async def test_runs_of_jobs_that_ended_are_stopped_on_return(link: Link) -> None:
+    stream = await link.connected("api-1", RunKey("jold", "api-1", 1))
+    assert (await stream.receive()).stop.reason == "its job has ended"
+
+
+async def test_a_host_that_comes_back_without_its_run_ends_the_wait_for_it(link: Link) -> None:
+    stream = await link.connected()
+    job_id = await link.submit()
+    await stream.receive()
+    await stream.close()
+    await link.wait_gone("api-1")
+    await link.connected()
+    async with asyncio.timeout(10):
+        async for job in link.coordinator.watch(job_id):
+            last = job
+    assert last.state is JobState.FAILED
