@@ -1,0 +1,1 @@
+"""Scripts that put fleettrace on a machine, and the demonstration fleet."""
