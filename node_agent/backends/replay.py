@@ -37,6 +37,7 @@ class ReplayTracer:
         self._recording: Recording = sample.trace if self._is_trace else sample.frequency_check
         self._clock_s = clock_s
         self._attached_at_s: float | None = None
+        self._attached_s = 0.0
         self._detached = False
 
     def attach(self) -> None:
@@ -44,11 +45,14 @@ class ReplayTracer:
         self._attached_at_s = self._clock_s()
 
     def stats(self) -> ProbeStats:
-        """See :meth:`Tracer.stats`. While attached, the recorded numbers in proportion to the recorded time."""
-        recorded, attached_at_s = self._recording.stats, self._check_attached()
-        if self._detached:
-            return recorded
-        share = min(1.0, (self._clock_s() - attached_at_s) / self._recording.window_s)
+        """See :meth:`Tracer.stats`. The recorded numbers in proportion to the recorded time.
+
+        A frequency check is nothing but rates, so that it keeps to them however long it is attached. A trace ends
+        with the recording, and once detached its numbers are those of the snapshot, which is played whole.
+        """
+        recorded, share = self._recording.stats, self._attached_for_s() / self._recording.window_s
+        if self._is_trace:
+            share = 1.0 if self._detached else min(1.0, share)
         return replace(
             recorded,
             hits=int(recorded.hits * share),
@@ -60,18 +64,21 @@ class ReplayTracer:
 
     def snapshot(self) -> Snapshot:
         """See :meth:`Tracer.snapshot`. Nothing before ``detach``: a part of a recording was never measured."""
-        self._check_attached()
+        self._attached_for_s()
         return self._recording.snapshot if self._detached and self._is_trace else EMPTY
 
     def detach(self) -> None:
         """See :meth:`Tracer.detach`."""
-        self._detached = self._attached_at_s is not None
+        if self._attached_at_s is not None and not self._detached:
+            self._attached_s = self._clock_s() - self._attached_at_s
+            self._detached = True
 
     def close(self) -> None:
         """See :meth:`Tracer.close`."""
         self.detach()
 
-    def _check_attached(self) -> float:
+    def _attached_for_s(self) -> float:
+        """How long it has been attached, in seconds."""
         if self._attached_at_s is None:
             raise Unfit("nothing was attached, so that there is nothing to read")
-        return self._attached_at_s
+        return self._attached_s if self._detached else self._clock_s() - self._attached_at_s

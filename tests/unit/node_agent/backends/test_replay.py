@@ -48,11 +48,17 @@ def test_stopped_early_it_still_plays_the_recording_whole(directory: Path) -> No
     assert tracer.stats() == SAMPLE.trace.stats
 
 
-def test_a_frequency_check_plays_its_own_recording(directory: Path) -> None:
-    tracer = open_tracer("replay", small_plan(directory, RunKind.FREQUENCY_CHECK))
+@pytest.mark.parametrize("share", [0.5, 1.0, 3.0])
+def test_a_frequency_check_keeps_to_the_recorded_rate_however_long_it_is_attached(
+    directory: Path, share: float
+) -> None:
+    clock, recorded = Clock(), SAMPLE.frequency_check
+    tracer = ReplayTracer(small_plan(directory, RunKind.FREQUENCY_CHECK), clock_s=clock)
     tracer.attach()
+    clock.now_s += recorded.window_s * share
     tracer.detach()
-    assert (tracer.stats().events, tracer.snapshot()) == (9, EMPTY)
+    clock.now_s += 60.0
+    assert (tracer.stats().hits, tracer.snapshot()) == (int(recorded.stats.hits * share), EMPTY)
 
 
 def test_a_tool_without_samples_cannot_be_replayed(tmp_path: Path) -> None:
