@@ -5,12 +5,16 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from fleettrace.catalog import builtin_tools
 from node_agent.kernel.inventory import program_ids, program_name
 
 __all__ = ["held_program_ids", "leftover_programs"]
 
 RELEASE_LIMIT_S = 3.0
 """The kernel frees a program up to 100 ms after its last owner died; a loaded machine takes longer."""
+
+NAME_BYTES = 15
+"""What the kernel keeps of a program's name."""
 
 _PROGRAM_ID = re.compile(r"^prog_id:\s*(\d+)$", re.MULTILINE)
 
@@ -21,18 +25,18 @@ def leftover_programs(
     list_held: Callable[[], frozenset[int]] | None = None,
     limit_s: float = RELEASE_LIMIT_S,
 ) -> list[str]:
-    """The names of eBPF programs that are newer than ``before`` and stay although no process owns them.
+    """The names of tools' programs that are newer than ``before`` and stay although no process owns them.
 
-    A program of somebody else's tracer has an owner. One that is attached or pinned without an owner would run on
-    for ever: that is what must not be left.
+    One that is attached or pinned without an owner would run on for ever: that is what must not be left. A program of
+    somebody else has an owner, or another name: systemd owns none of those that it attaches to cgroups, and the kernel
+    takes seconds to free the hundreds that a tracer of all system calls has left.
     """
+    ours = {attach.program[:NAME_BYTES] for tool in builtin_tools().values() for attach in tool.attach}
     deadline = time.monotonic() + limit_s
     while True:
         newer = set(list_programs()) - before
         ownerless = newer and newer - (list_held or held_program_ids)()
-        names = [name for program in sorted(ownerless) if (name := program_name(program)) is not None]
-        # systemd attaches programs to the cgroups of services that it starts, and owns none of them.
-        names = [name for name in names if not name.startswith("sd_")]
+        names = [name for program in sorted(ownerless) if (name := program_name(program)) in ours]
         if not names or time.monotonic() > deadline:
             return names
         time.sleep(0.05)

@@ -4,7 +4,7 @@ import pytest
 
 from deploy.demo_fleet import leftovers
 
-NAMES = {1: "ft_old", 7: "on_switch", 8: "sd_devices", 9: None}
+NAMES = {1: "on_wakeup", 7: "on_switch", 8: "sd_devices", 9: None}
 
 
 @pytest.fixture(autouse=True)
