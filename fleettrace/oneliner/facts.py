@@ -1,0 +1,134 @@
+"""What policy needs to know of a program, told from its tree alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from fleettrace.model.capability import TRACING_CAPABILITIES
+from fleettrace.oneliner.printer import expression_text
+from fleettrace.oneliner.shapes import map_shapes
+from fleettrace.oneliner.tree import (
+    AttachPoint,
+    Builtin,
+    Call,
+    CallStatement,
+    Cast,
+    Expression,
+    Field,
+    Probe,
+    ProbeKind,
+    Program,
+    Unary,
+)
+from fleettrace.oneliner.walk import program_expressions, statements
+
+__all__ = ["MapFact", "ProgramFacts", "describe"]
+
+_PRINTING = frozenset({"print", "printf", "time"})
+_PER_S = {"s": 1.0, "ms": 1e3, "us": 1e6}
+
+
+@dataclass(frozen=True, slots=True)
+class MapFact:
+    """One map: its name (empty for the anonymous one), what it holds, and of how many parts its key is."""
+
+    name: str
+    holds: str
+    key_parts: int
+    has_stacks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFacts:
+    """What a program touches. All lists are sorted and hold each thing once.
+
+    ``fields``: of args, as ``args->name``; ``arguments``: ``arg0`` .. ``arg9`` and ``retval``; ``strings_read``: what
+    str() and buf() are given; ``memory_read``: pointers that are followed otherwise; ``printing_probes``: attach points
+    that may print once per event; ``timer_hz``: the fastest profile or interval, per CPU, 0 without one;
+    ``traps``: attach points whose cost is a trap out of user mode, which BPF run times do not show.
+    """
+
+    attach_points: tuple[AttachPoint, ...]
+    globs: tuple[AttachPoint, ...]
+    traps: tuple[AttachPoint, ...]
+    fields: tuple[str, ...]
+    arguments: tuple[str, ...]
+    strings_read: tuple[str, ...]
+    memory_read: tuple[str, ...]
+    functions: tuple[str, ...]
+    printing_probes: tuple[str, ...]
+    maps: tuple[MapFact, ...]
+    timer_hz: float
+    capabilities: tuple[str, ...]
+    optional_capabilities: tuple[str, ...]
+
+
+def describe(program: Program) -> ProgramFacts:
+    """Facts of a program."""
+    points = sorted({attach for probe in program.probes for attach in probe.attach}, key=lambda point: point.text)
+    found = list(program_expressions(program))
+    functions = {one.name for one in found if isinstance(one, Call)}
+    names = functions | {one.name for one in found if isinstance(one, Builtin)}
+    return ProgramFacts(
+        attach_points=tuple(points),
+        globs=tuple(point for point in points if point.is_glob),
+        traps=tuple(point for point in points if point.kind.is_user_trap),
+        fields=_texts(one for one in found if isinstance(one, Field) and one.base == Builtin("args")),
+        arguments=_texts(one for one in found if isinstance(one, Builtin) and _is_argument(one.name)),
+        strings_read=_texts(one.arguments[0] for one in found if isinstance(one, Call) and one.name in {"str", "buf"}),
+        memory_read=_texts(one for one in found if _follows_pointer(one)),
+        functions=tuple(sorted(functions)),
+        printing_probes=tuple(
+            sorted({point.text for probe in program.probes if _prints(probe) for point in probe.attach})
+        ),
+        maps=tuple(
+            MapFact(shape.name, shape.kind.value, len(shape.keys), shape.has_stacks)
+            for _, shape in sorted(map_shapes(program).items())
+        ),
+        timer_hz=max((_rate_hz(point) for point in points), default=0.0),
+        capabilities=TRACING_CAPABILITIES,
+        optional_capabilities=_optional_capabilities(names, points),
+    )
+
+
+def _texts(expressions: Iterable[Expression]) -> tuple[str, ...]:
+    return tuple(sorted({expression_text(one) for one in expressions}))
+
+
+def _is_argument(name: str) -> bool:
+    return name == "retval" or (name[:3] == "arg" and name[3:].isdigit())
+
+
+def _follows_pointer(expression: Expression) -> bool:
+    match expression:
+        case Unary("*"):
+            return True
+        case Field(base) if base != Builtin("args"):
+            return True
+        case Cast(name):
+            return name.startswith("struct ")
+        case _:
+            return False
+
+
+def _prints(probe: Probe) -> bool:
+    """Whether it may print for every event: what belongs to the program itself fires seldom, whatever happens."""
+    return any(not point.kind.is_own for point in probe.attach) and any(
+        isinstance(statement, CallStatement) and statement.call.name in _PRINTING
+        for statement in statements(probe.body)
+    )
+
+
+def _rate_hz(point: AttachPoint) -> float:
+    if point.kind not in {ProbeKind.PROFILE, ProbeKind.INTERVAL}:
+        return 0.0
+    unit, number = point.target
+    return float(number) if unit == "hz" else _PER_S[unit] / float(number)
+
+
+def _optional_capabilities(names: set[str], points: list[AttachPoint]) -> tuple[str, ...]:
+    wanted: set[str] = set()
+    if names & {"kstack", "ksym"}:
+        wanted.add("CAP_SYSLOG")  # without it kernel addresses have no names
+    if names & {"ustack", "usym"} or any(point.kind is ProbeKind.USDT for point in points):
+        wanted.add("CAP_SYS_PTRACE")  # without it other users' processes have no names, and no semaphores
+    return tuple(sorted(wanted))

@@ -1,0 +1,62 @@
+"""Places in a program's text, and what can be said of the text before it is parsed."""
+
+import re
+
+from fleettrace.errors import BadInput
+from fleettrace.oneliner.limits import MAX_PROGRAM_BYTES
+from fleettrace.oneliner.vocabulary import REFUSED_WORDS
+
+__all__ = ["BadProgram", "blank_comments", "check_text", "place"]
+
+_COMMENT_OR_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_REFUSED_WORDS = tuple((re.compile(pattern), reason) for pattern, reason in REFUSED_WORDS)
+
+
+class BadProgram(BadInput):
+    """A one-liner outside the accepted language; the message names the line and the column, both from 1."""
+
+    code = "bad-program"
+
+    def __init__(self, where: str, message: str) -> None:
+        super().__init__(f"{where}: {message}")
+
+
+def place(text: str, position: int) -> str:
+    """Where a character stands, for people."""
+    line = text.count("\n", 0, position) + 1
+    column = position - text.rfind("\n", 0, position)
+    return f"line {line}, column {column}"
+
+
+def check_text(text: str) -> None:
+    """Raise :class:`BadProgram` for a text that is too large or holds characters that no program needs."""
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_PROGRAM_BYTES:
+        raise BadProgram("the program", f"it has {size} bytes and at most {MAX_PROGRAM_BYTES} are taken: shorten it")
+    if not text.strip():
+        raise BadProgram("the program", "it is empty: write PROBE { ACTION }, such as tracepoint:... { @ = count(); }")
+    if found := _CONTROL.search(text):
+        raise BadProgram(place(text, found.start()), f"there is a control character {found[0]!r}: remove it")
+
+
+def blank_comments(text: str) -> str:
+    """The text with spaces in place of its comments, so that every place stays what it is.
+
+    Raises:
+        BadProgram: a comment has no end, or a word that is refused wherever it stands is there.
+    """
+    blanked = _COMMENT_OR_STRING.sub(lambda found: found[0] if found[0][0] == '"' else _spaces(found[0]), text)
+    outside = _STRING.sub(lambda found: '"' + " " * (len(found[0]) - 2) + '"', blanked)
+    # A glob's "/*" belongs to a path; a comment starts after a space or an end of something.
+    if found := re.search(r"(?<![\w/:*?.-])/\*", outside):
+        raise BadProgram(place(text, found.start()), "this comment has no end: close it with */")
+    for pattern, reason in _REFUSED_WORDS:
+        if found := pattern.search(outside):
+            raise BadProgram(place(text, found.start()), reason)
+    return blanked
+
+
+def _spaces(text: str) -> str:
+    return re.sub(r"[^\n]", " ", text)

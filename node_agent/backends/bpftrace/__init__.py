@@ -1,0 +1,1 @@
+"""One-liners on a real kernel, by the installed bpftrace."""

@@ -1,0 +1,163 @@
+"""The output of one run, gathered line by line into a snapshot and the counters."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from fleettrace.errors import Malformed
+from fleettrace.oneliner.counting import EVENTS_MAP
+from fleettrace.oneliner.inference import KeyType
+from fleettrace.oneliner.shapes import KeyPart, MapShape, ValueKind
+from fleettrace.snapshot import MAX_ENTRIES, Event, Key
+from node_agent.backends.bpftrace.entries import Entries
+from node_agent.backends.bpftrace.output import Record, read_line, text_of
+from node_agent.backends.bpftrace.plan import MAX_EVENTS
+from node_agent.backends.bpftrace.program import END_WORD, HITS_MAP, PRINTS_MAP, TICK_WORD, RunProgram
+from node_agent.backends.bpftrace.values import Content, read_content
+
+__all__ = ["Decoder"]
+
+_CPU = KeyPart("cpu", KeyType.INTEGER)
+_OWN_SHAPES = {
+    HITS_MAP: MapShape(HITS_MAP, ValueKind.COUNT, (_CPU,), "count", is_result=False),
+    PRINTS_MAP: MapShape(PRINTS_MAP, ValueKind.COUNT, (_CPU,), "count", is_result=False),
+    EVENTS_MAP: MapShape(
+        EVENTS_MAP, ValueKind.COUNT, (KeyPart("probe", KeyType.INTEGER), _CPU), "count", is_result=False
+    ),
+}
+_HELPER_ERROR = b'{"type": "helper_error"'
+_E2BIG, _ENOENT, _EFAULT = -7, -2, -14
+_NORMAL = frozenset({("get_stackid", _EFAULT)})
+"""Errors that say nothing: a sample taken in user mode has no kernel stack, and a kernel thread no user stack."""
+
+
+class Decoder:
+    """Takes lines as they come. Everything is bounded: what does not fit is counted in ``lost``."""
+
+    def __init__(self, run: RunProgram, clock_ms: Callable[[], int]) -> None:
+        self._run = run
+        self._clock_ms = clock_ms
+        self._shapes = {**run.shapes, **_OWN_SHAPES}
+        self._contents: dict[str, Content] = {}
+        self._printed: dict[str, Content] = {}
+        self._helper_errors: Counter[bytes] = Counter()
+        self._entries = Entries(run)
+        self.events: list[Event] = []
+        self._received = self._reported_lost = self._beyond_bound = 0
+        self.ticks = 0
+        """Signs of life so far."""
+        self.broken_lines = 0
+        self.attached_probes = 0
+        """Before the first sign of life: how many probes bpftrace has found to attach, its own among them."""
+        self.is_live = False
+        """Whether all probes are attached."""
+        self.has_ended = False
+        """Whether the end of the program came, after which its maps are final."""
+
+    def feed(self, line: bytes) -> None:
+        """One line of standard output."""
+        if line.startswith(_HELPER_ERROR):
+            # A full map fails once per event; equal lines are counted and read once.
+            self._helper_errors[line] += 1
+            return
+        try:
+            record = read_line(line)
+            if record is not None:
+                self._take(record)
+        except (ValueError, Malformed):
+            self.broken_lines += 1
+
+    def _take(self, record: Record) -> None:
+        match record.type:
+            case "printf" if record.data == TICK_WORD:
+                self.is_live = True
+                self.ticks += 1
+            case "printf" if record.data == END_WORD:
+                self.has_ended = True
+            case "printf" | "time":
+                self._received += 1
+                self._keep((("output", text_of(str(record.data)).rstrip("\n")),))
+            case "value":
+                self._received += 1
+                self._keep((("value", text_of(str(record.data))),))
+            case "map" | "hist" | "stats":
+                for name, data in record.data:
+                    self._take_map(name.removeprefix("@"), data)
+            case "attached_probes":
+                self.attached_probes = int(dict(record.data)["probes"])
+            case "lost_events":
+                self._reported_lost += int(dict(record.data)["events"])
+            case _:
+                pass  # nothing else says anything of the result
+
+    def _take_map(self, name: str, data: object) -> None:
+        shape = self._shapes.get(name)
+        if shape is None:
+            raise Malformed(f"bpftrace printed @{name}, which the program does not have")
+        content = read_content(shape, data)
+        self._contents[name] = content
+        if name in self._run.shapes and not self.has_ended:
+            before = self._printed.get(name) if name in self._run.cleared else None
+            for fields in self._entries.as_fields(shape, content, before):
+                self._keep(fields)
+            self._printed[name] = content
+
+    def _keep(self, fields: Key) -> None:
+        if len(self.events) < MAX_EVENTS:
+            self.events.append(Event(self._clock_ms(), tuple((name, value[:4096]) for name, value in fields)))
+        else:
+            self._beyond_bound += 1
+
+    def results(self) -> Iterator[tuple[MapShape, Content]]:
+        """The maps that answer the question, as they were printed last."""
+        for name, content in sorted(self._contents.items()):
+            shape = self._shapes[name]
+            if shape.is_result and len(content) <= MAX_ENTRIES:
+                yield shape, content
+
+    @property
+    def lost(self) -> int:
+        """Lines that bpftrace did not hand over, or that were beyond what is kept."""
+        missing = sum(self._own(PRINTS_MAP).values()) - self._received if self.has_ended else 0
+        return max(missing, self._reported_lost) + self._beyond_bound
+
+    @property
+    def hits(self) -> int:
+        """Probe firings before any filter."""
+        return sum(self._own(HITS_MAP).values())
+
+    def events_per_cpu(self, cpu_count: int) -> tuple[int, ...]:
+        """Events that passed, by CPU."""
+        by_cpu: Counter[int] = Counter()
+        for key, count in self._own(EVENTS_MAP).items():
+            by_cpu[int(key.rpartition(",")[2])] += count
+        return tuple(by_cpu[cpu] for cpu in range(cpu_count))
+
+    def events_per_probe(self) -> dict[int, int]:
+        """Events that passed, by number of the probe in the program."""
+        by_probe: Counter[int] = Counter()
+        for key, count in self._own(EVENTS_MAP).items():
+            by_probe[int(key.partition(",")[0])] += count
+        return dict(sorted(by_probe.items()))
+
+    def _own(self, name: str) -> dict[str, int]:
+        content = self._contents.get(name, {})
+        return {key: cells[""] for key, cells in content.items() if isinstance(cells, Counter)}
+
+    def helper_errors(self) -> Counter[tuple[str, int]]:
+        """Failed calls of kernel helpers, by helper and error; a deletion of what is not there is none."""
+        found: Counter[tuple[str, int]] = Counter()
+        for line, count in self._helper_errors.items():
+            try:
+                record = read_line(line)
+                assert record is not None
+                error = (str(record.fields["helper"]), int(record.fields["retcode"]))
+            except (ValueError, KeyError):
+                self.broken_lines += count
+                continue
+            if error not in _NORMAL and error[1] != _ENOENT:
+                found[error] += count
+        return found
+
+    def full_map_losses(self) -> int:
+        """Events that found their map full."""
+        return sum(count for (_, code), count in self.helper_errors().items() if code == _E2BIG)

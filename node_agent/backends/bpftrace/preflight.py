@@ -1,0 +1,91 @@
+"""What can be said before bpftrace is started: this host lacks something that the program needs."""
+
+import os
+import re
+import subprocess
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from fleettrace.errors import AttachFailed, Unfit
+from fleettrace.oneliner import FieldStyle, Program
+from fleettrace.oneliner.tree import AttachPoint, ProbeKind
+
+__all__ = ["check_host", "field_style", "unmatched", "version_of"]
+
+_KPROBE_EVENTS = ("/sys/kernel/tracing/kprobe_events", "/sys/kernel/debug/tracing/kprobe_events")
+_DOT_SINCE = (0, 20)
+_RAW_TRACEPOINT_SINCE = (0, 20)
+_OLDEST = (0, 16)
+_LIST_LIMIT_S = 10
+_LISTED_KINDS = frozenset({ProbeKind.UPROBE, ProbeKind.URETPROBE, ProbeKind.USDT})
+
+
+@cache
+def version_of(path: str) -> tuple[int, int]:
+    """Major and minor version of a bpftrace.
+
+    Raises:
+        Unfit: it says none, or one that is too old.
+    """
+    try:
+        said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=10).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unfit(f"{path} does not run here: {error}") from error
+    found = re.search(r"v?(\d+)\.(\d+)", said)
+    if found is None:
+        raise Unfit(f"{path} does not say its version: reinstall bpftrace")
+    version = int(found[1]), int(found[2])
+    if version < _OLDEST:
+        raise Unfit(f"bpftrace {found[1]}.{found[2]} is too old: install 0.16 or newer")
+    return version
+
+
+def unmatched(path: str, points: Sequence[AttachPoint]) -> str:
+    """Which of the attach points matches nothing on this host, as a sentence; empty: all match something.
+
+    bpftrace attaches what it finds and is silent about the rest, so that a symbol that is not there would count as
+    one that is never called.
+    """
+    for point in points:
+        if point.kind not in _LISTED_KINDS and not point.is_glob:
+            continue
+        listed = subprocess.run(
+            [path, "-l", point.text.replace("uretprobe:", "uprobe:", 1).replace("kretprobe:", "kprobe:", 1)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_LIST_LIMIT_S,
+        ).stdout
+        if not listed.strip():
+            return f"{point.text} matches nothing on this host: the binary has no such symbol or probe, or is stripped"
+    return ""
+
+
+def field_style(version: tuple[int, int]) -> FieldStyle:
+    """How this bpftrace wants fields of args written."""
+    return FieldStyle.DOT if version >= _DOT_SINCE else FieldStyle.ARROW
+
+
+def check_host(program: Program, version: tuple[int, int]) -> None:
+    """Raise for what this host cannot run.
+
+    Raises:
+        Unfit: the agent does not run as root, or bpftrace is too old for a probe type.
+        AttachFailed: the kernel has no kprobes, or there is no such binary.
+    """
+    if os.geteuid() != 0:
+        raise Unfit("one-liners need root, because bpftrace refuses every other user: start the agent as root")
+    points = [point for probe in program.probes for point in probe.attach]
+    for point in points:
+        if point.kind is ProbeKind.RAW_TRACEPOINT and version < _RAW_TRACEPOINT_SINCE:
+            raise Unfit(
+                f"bpftrace {version[0]}.{version[1]} of this host does not know {point.text}: use tracepoint:, or "
+                "install bpftrace 0.20 or newer"
+            )
+        if point.kind in {ProbeKind.KPROBE, ProbeKind.KRETPROBE} and not any(map(os.path.exists, _KPROBE_EVENTS)):
+            raise AttachFailed(
+                f"{point.text}: this kernel has no kprobes (CONFIG_KPROBES is off): use a tracepoint that says the same"
+            )
+        if point.kind in _LISTED_KINDS and not point.is_glob and not Path(point.target[0]).is_file():
+            raise AttachFailed(f"{point.text}: there is no file {point.target[0]} on this host")

@@ -1,0 +1,229 @@
+"""The tracer of one-liners: bpftrace, run as a bounded process, its output read back without loss."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from fleettrace.errors import AttachFailed, BadInput, Refused, Unfit
+from fleettrace.model.run import RunKind
+from fleettrace.oneliner import program_text
+from fleettrace.oneliner.tree import Call, Integer
+from fleettrace.oneliner.walk import program_expressions
+from fleettrace.snapshot import EMPTY, Snapshot
+from node_agent.backends.bpftrace.complaints import complaint
+from node_agent.backends.bpftrace.decode import Decoder
+from node_agent.backends.bpftrace.entries import Entries
+from node_agent.backends.bpftrace.plan import END_LIMIT_S, START_LIMIT_S, OneLinerPlan
+from node_agent.backends.bpftrace.preflight import check_host, field_style, unmatched, version_of
+from node_agent.backends.bpftrace.process import BpftraceProcess, find_bpftrace, kernel_counts
+from node_agent.backends.bpftrace.program import RunProgram, run_program
+from node_agent.backends.port import ProbeStats
+from node_agent.kernel.cgroups import Scope
+from node_agent.kernel.cpus import possible_cpu_count
+
+__all__ = ["BpftraceTracer"]
+
+MAX_SCOPE_CGROUPS = 32
+MAX_ATTACHED_PROBES = 64
+STRING_BYTES = 64
+HEAR_OUT_LIMIT_S = 0.5
+_MARKER_BITS = 60
+
+
+class BpftraceTracer:
+    """Implements :class:`node_agent.backends.port.Tracer`.
+
+    The sum of ``events_per_cpu`` is how often a probe fired and its predicate held; a program may make several entries
+    of one event, or none. A snapshot before ``detach`` is empty: bpftrace hands its maps over when it ends.
+    """
+
+    backend = "bpftrace"
+    alternative = ""
+
+    def __init__(self, plan: OneLinerPlan, *, clock_ms: Callable[[], int] = lambda: int(time.time() * 1000)) -> None:
+        """Prepare; nothing is started yet."""
+        self._plan = plan
+        self._clock_ms = clock_ms
+        self._cpu_count = possible_cpu_count()
+        self._run: RunProgram | None = None
+        self._decoder: Decoder | None = None
+        self._process: BpftraceProcess | None = None
+        self._truncated_stacks = 0
+        self._left_out = 0
+        self._map_bytes = 0
+        self._run_time_ns = 0
+        self._detached = False
+        self._ended_early = False
+        self._was_killed = False
+
+    def attach(self) -> None:
+        """See :meth:`Tracer.attach`."""
+        path = find_bpftrace()
+        version = version_of(path)
+        check_host(self._plan.program, version)
+        run = run_program(
+            self._plan, _scope_cgroups(self._plan.scope), self._cpu_count, secrets.randbits(_MARKER_BITS) | 1
+        )
+        decoder = Decoder(run, self._clock_ms)
+        process = BpftraceProcess(path, program_text(run.program, field_style(version)), _settings(run), decoder.feed)
+        try:
+            self._wait_until_live(process, decoder)
+            self._check_matches(path, run, decoder)
+            self._map_bytes, _ = kernel_counts(process.pid)
+            self._check_map_bytes()
+        except BaseException:
+            process.kill()
+            raise
+        self._run, self._decoder, self._process = run, decoder, process
+
+    def _wait_until_live(self, process: BpftraceProcess, decoder: Decoder) -> None:
+        deadline_s = time.monotonic() + START_LIMIT_S
+        while not decoder.is_live:
+            # A program may end itself at once; then it was live, and its maps are there.
+            if not process.pump(0.2) and not decoder.has_ended:
+                said = complaint(process.stderr.decode(errors="replace"))
+                raise AttachFailed(said or "bpftrace ended before its probes were live, and did not say why")
+            if decoder.has_ended:
+                return
+            if time.monotonic() > deadline_s:
+                raise AttachFailed(
+                    f"bpftrace was not ready within {START_LIMIT_S:.0f} s: use fewer probes, or a machine less busy"
+                )
+
+    def _check_matches(self, path: str, run: RunProgram, decoder: Decoder) -> None:
+        points = [point for probe in run.program.probes for point in probe.attach]
+        is_complete = decoder.attached_probes >= len(points) and not any(point.is_glob for point in points)
+        if not is_complete and (problem := unmatched(path, points)):
+            raise AttachFailed(problem)
+
+    def _check_map_bytes(self) -> None:
+        limit = self._plan.max_map_bytes
+        if self._map_bytes > limit:
+            raise Refused(
+                f"the program's maps take {self._map_bytes >> 20} MiB of kernel memory and {limit >> 20} MiB are "
+                "allowed: use fewer maps or keys, or have max_map_mib raised",
+                "limits.max_map_mib",
+            )
+
+    def stats(self) -> ProbeStats:
+        """See :meth:`Tracer.stats`."""
+        decoder, process = self._attached()
+        if not self._detached:
+            process.drain()
+            map_bytes, run_time_ns = kernel_counts(process.pid)
+            self._map_bytes = max(self._map_bytes, map_bytes)
+            self._run_time_ns = max(self._run_time_ns, run_time_ns)
+        return ProbeStats(
+            hits=decoder.hits,
+            events_per_cpu=decoder.events_per_cpu(self._cpu_count),
+            lost_events=decoder.lost + decoder.full_map_losses() + self._left_out,
+            truncated_stacks=self._truncated_stacks,
+            map_bytes=self._map_bytes,
+            bpf_run_time_ns=self._run_time_ns,
+        )
+
+    def snapshot(self) -> Snapshot:
+        """See :meth:`Tracer.snapshot`."""
+        decoder, _ = self._attached()
+        if not self._detached or self._plan.kind is RunKind.FREQUENCY_CHECK:
+            return EMPTY
+        assert self._run is not None
+        entries = Entries(self._run)
+        snapshot = entries.snapshot(decoder.results(), decoder.events, self._ended_at_ms)
+        self._truncated_stacks, self._left_out = entries.truncated_stacks, entries.left_out
+        return snapshot
+
+    def events_per_probe(self) -> dict[int, int]:
+        """Events by number of the probe in the program, from 0: a uprobe's are traps, and cost what traps cost."""
+        return self._attached()[0].events_per_probe()
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the result must know, a sentence each; complete after ``detach``."""
+        decoder, process = self._attached()
+        found = []
+        if self._ended_early:
+            found.append("the program ended before its time")
+        if self._was_killed:
+            found.append(f"bpftrace had to be killed after {END_LIMIT_S:.0f} s, so that its maps are missing or old")
+        for (helper, code), count in sorted(decoder.helper_errors().items()):
+            why = "its map was full" if code == -7 else os.strerror(-code)
+            found.append(f"{helper} failed {count:,} times: {why}")
+        if self._left_out:
+            found.append(f"{self._left_out:,} values below 0 have no bucket and count as lost")
+        if broken := decoder.broken_lines + process.skipped_lines:
+            found.append(f"{broken:,} lines of bpftrace could not be read")
+        return tuple(found)
+
+    def detach(self) -> None:
+        """See :meth:`Tracer.detach`."""
+        if self._process is None or self._detached:
+            return
+        self._ended_early = self._process.has_exited
+        if not self._ended_early:
+            _, self._run_time_ns = kernel_counts(self._process.pid)
+        self._hear_out()
+        self._was_killed = not self._process.end(END_LIMIT_S)
+        self._process.kill()
+        self._ended_at_ms = self._clock_ms()
+        self._detached = True
+
+    def _hear_out(self) -> None:
+        """Wait for two more signs of life: what bpftrace has not read when it is told to end, it drops."""
+        assert self._decoder is not None
+        assert self._process is not None
+        heard, deadline_s = self._decoder.ticks + 2, time.monotonic() + HEAR_OUT_LIMIT_S
+        while self._decoder.ticks < heard and time.monotonic() < deadline_s and self._process.pump(0.05):
+            pass
+
+    def close(self) -> None:
+        """See :meth:`Tracer.close`."""
+        if self._process is not None:
+            self._process.kill()
+            self._detached = True
+
+    def _attached(self) -> tuple[Decoder, BpftraceProcess]:
+        if self._decoder is None or self._process is None:
+            raise Unfit("nothing was attached, so that there is nothing to read")
+        return self._decoder, self._process
+
+
+def _settings(run: RunProgram) -> dict[str, str]:
+    return {
+        "BPFTRACE_MAP_KEYS_MAX": str(run.max_keys),
+        "BPFTRACE_STRLEN": str(max(STRING_BYTES, *_string_sizes(run))),
+        "BPFTRACE_MAX_PROBES": str(MAX_ATTACHED_PROBES),
+        # Symbols of a process that ends during the trace are known only if they were read before.
+        "BPFTRACE_CACHE_USER_SYMBOLS": "1",
+    }
+
+
+def _string_sizes(run: RunProgram) -> list[int]:
+    return [0] + [
+        size.value
+        for one in program_expressions(run.program)
+        if isinstance(one, Call) and one.name in {"str", "buf"}
+        for size in one.arguments[1:]
+        if isinstance(size, Integer)
+    ]
+
+
+def _scope_cgroups(scope: Scope | None) -> list[int]:
+    """The ids of a cgroup and of all below it: bpftrace tells the exact group of a task alone.
+
+    Raises:
+        BadInput: there are more than a program can compare with.
+    """
+    if scope is None or scope.level == 0:
+        return []
+    ids = [scope.cgroup_id]
+    for directory, _, _ in os.walk(scope.path):
+        if Path(directory) != scope.path:
+            ids.append(Path(directory).stat().st_ino)
+        if len(ids) > MAX_SCOPE_CGROUPS:
+            raise BadInput(
+                f"{scope.path} has more than {MAX_SCOPE_CGROUPS} cgroups, and a one-liner compares with each: narrow "
+                "the agent's scope"
+            )
+    return ids

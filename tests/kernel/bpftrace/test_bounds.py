@@ -1,0 +1,196 @@
+"""What goes wrong is told, what is full is counted, and nothing is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from fleettrace.errors import AttachFailed, Refused, Unfit
+from fleettrace.model.run import RunKind
+from fleettrace.oneliner import parse
+from node_agent.backends.bpftrace.plan import OneLinerPlan
+from node_agent.backends.bpftrace.process import BpftraceProcess
+from node_agent.backends.bpftrace.tracer import BpftraceTracer
+from tests.kernel.bpftrace.support import LIBC, attached, plan, traced
+from tests.kernel.support import REPOSITORY, loaded, programs_of, temporary_cgroup, wait_until
+
+pytestmark = pytest.mark.kernel
+
+ME = os.getpid()
+COUNT = "tracepoint:syscalls:sys_enter_getppid { @[comm] = count(); }"
+
+
+def process_of(tracer: BpftraceTracer) -> BpftraceProcess:
+    assert tracer._process is not None
+    return tracer._process
+
+
+def test_nothing_is_left_after_detaching() -> None:
+    with attached(COUNT) as tracer:
+        pid = process_of(tracer).pid
+        programs = programs_of(pid)
+        assert programs
+        tracer.detach()
+        assert not Path(f"/proc/{pid}").exists()
+        wait_until(lambda: not loaded(programs), "its programs to go")
+
+
+def test_nothing_is_left_when_the_tracer_s_own_process_is_killed() -> None:
+    script = (
+        "import sys, time\n"
+        "from tests.kernel.bpftrace.support import plan\n"
+        "from node_agent.backends.bpftrace.tracer import BpftraceTracer\n"
+        f"tracer = BpftraceTracer(plan({COUNT!r})); tracer.attach(); print(tracer._process.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    pid = int(process.stdout.readline())
+    programs = programs_of(pid)
+    process.send_signal(signal.SIGSTOP)
+    process.kill()
+    process.communicate()
+
+    assert programs
+    wait_until(lambda: not loaded(programs), "its programs to go")
+
+
+def test_a_program_ends_of_itself_when_nobody_ends_it() -> None:
+    tracer = BpftraceTracer(OneLinerPlan(parse(COUNT), RunKind.TRACE, None, 200, 64 << 20))
+    try:
+        tracer.attach()
+        wait_until(lambda: process_of(tracer).has_exited, "bpftrace to end of itself")
+        tracer.detach()
+        assert "the program ended before its time" in tracer.notes()
+    finally:
+        tracer.close()
+
+
+def test_signals_that_the_child_blocks_still_end_it() -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        with attached(COUNT) as tracer:
+            started_s = time.monotonic()
+            tracer.detach()
+            assert time.monotonic() - started_s < 5
+            assert tracer.notes() == ()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_a_full_map_counts_what_it_loses() -> None:
+    tracer = BpftraceTracer(
+        plan(
+            f"tracepoint:syscalls:sys_enter_fchmod /pid == {ME}/ {{ @[args->mode] = count(); }}", max_map_bytes=8 << 20
+        )
+    )
+    try:
+        tracer.attach()
+        assert tracer._run is not None
+        keys = tracer._run.max_keys
+        for mode in range(keys + 1009):
+            with suppress(OSError):
+                os.fchmod(-1, mode)
+            if mode % 100 == 0:
+                tracer.stats()
+        tracer.detach()
+        snapshot, stats, notes = tracer.snapshot(), tracer.stats(), tracer.notes()
+    finally:
+        tracer.close()
+
+    assert stats.events == keys + 1009
+    assert len(snapshot.counts) == keys
+    assert stats.lost_events == 1009
+    assert notes == ("map_update_elem failed 1,009 times: its map was full",)
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "reason"),
+    [
+        ("tracepoint:syscalls:sys_enter_nosuch { @++; }", AttachFailed, "no tracepoint syscalls:sys_enter_nosuch"),
+        (
+            f"uprobe:{LIBC}:no_such_symbol, uprobe:{LIBC}:getenv {{ @++; }}",
+            AttachFailed,
+            "no_such_symbol matches nothing",
+        ),
+        (f"usdt:{LIBC}:no:such {{ @++; }}", AttachFailed, "matches nothing"),
+        ("uprobe:/no/such/file:f { @++; }", AttachFailed, "there is no file"),
+        ("tracepoint:syscalls:sys_enter_* { @++; }", AttachFailed, "too many probes"),
+        ("tracepoint:syscalls:sys_enter_read { @ = sum(args->nosuch); }", AttachFailed, "has no field nosuch"),
+    ],
+)
+def test_what_cannot_run_here_is_told_in_one_sentence(text: str, error: type[Unfit], reason: str) -> None:
+    tracer = BpftraceTracer(plan(text))
+
+    with pytest.raises(error, match=reason) as told:
+        tracer.attach()
+
+    assert "\n" not in str(told.value)
+    tracer.close()
+
+
+def test_maps_beyond_the_memory_allowed_are_refused() -> None:
+    tracer = BpftraceTracer(plan("profile:hz:9 { @[kstack] = count(); }", max_map_bytes=1 << 20))
+
+    with pytest.raises(Refused, match="MiB of kernel memory and 1 MiB are allowed"):
+        tracer.attach()
+
+
+def test_a_scope_is_its_cgroup_with_what_is_below() -> None:
+    with temporary_cgroup("fleettrace-oneliner") as scope:
+        below = scope.path / "below"
+        below.mkdir()
+        tracer = BpftraceTracer(plan("tracepoint:syscalls:sys_enter_getppid { @ = count(); }", scope=scope))
+        script = "import os, sys; sys.stdin.readline(); [os.getppid() for _ in range(13)]"
+        with subprocess.Popen([sys.executable, "-I", "-c", script], stdin=subprocess.PIPE) as process:
+            try:
+                (below / "cgroup.procs").write_text(str(process.pid))
+                tracer.attach()
+                for _ in range(100):
+                    os.getppid()
+                process.communicate(b"go\n")
+                tracer.detach()
+                assert sum(count.count for count in tracer.snapshot().counts) == 13
+                assert tracer.stats().hits >= 113
+            finally:
+                tracer.close()
+                process.kill()
+        wait_until(lambda: not (below / "cgroup.procs").read_text(), "the group below to be empty")
+        below.rmdir()
+
+
+def call_and_wait() -> None:
+    os.getppid()
+    time.sleep(0.5)  # so that bpftrace is gone before anybody ends it
+
+
+def test_a_program_may_end_itself() -> None:
+    outcome = traced(
+        f"tracepoint:syscalls:sys_enter_getppid /pid == {ME}/ {{ @ = count(); exit(); }}",
+        call_and_wait,
+    )
+
+    assert outcome.counts() == {(): 1}
+    assert "the program ended before its time" in outcome.notes
+
+
+def test_lines_that_were_on_their_way_at_the_end_are_declared_lost() -> None:
+    script = "import os\nprint(flush=True)\nwhile True: os.getppid()"
+    with subprocess.Popen([sys.executable, "-I", "-c", script], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            text = f'tracepoint:syscalls:sys_enter_getppid /pid == {process.pid}/ {{ printf("x"); }}'
+            with attached(text) as tracer:
+                tracer.detach()
+                stats, kept = tracer.stats(), len(tracer.snapshot().events)
+        finally:
+            process.kill()
+
+    assert kept > 0
+    assert stats.events == kept + stats.lost_events
