@@ -6,8 +6,11 @@ import typer
 
 from controller.cli.cancel import cancel
 from controller.cli.exit_codes import ExitCode
+from controller.cli.export import export
+from controller.cli.flame import flame
 from controller.cli.hosts import hosts
 from controller.cli.jobs import jobs
+from controller.cli.report import report
 from controller.cli.run import run
 from controller.cli.serve import serve
 from controller.cli.show import show
@@ -52,4 +55,7 @@ app.command()(tools)
 app.command(epilog=_EXIT_CODES)(run)
 app.command()(jobs)
 app.command()(show)
+app.command()(report)
+app.command()(flame)
+app.command()(export)
 app.command()(cancel)

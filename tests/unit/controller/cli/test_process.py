@@ -95,7 +95,7 @@ def test_no_command_is_the_help_and_bad_input(command: Command) -> None:
 def test_the_shell_completes_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {
         "_FLEETTRACE_COMPLETE": "complete_bash",
-        "COMP_WORDS": "fleettrace run ru",
+        "COMP_WORDS": "fleettrace run runqla",
         "COMP_CWORD": "2",
     }
     assert start(**environment).stdout.split() == ["runqlat"]

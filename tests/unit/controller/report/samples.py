@@ -210,7 +210,11 @@ def stacks_result(stacks: int = 14) -> JobResult:
 def counts_result(processes: int = 20) -> JobResult:
     """Counts by process and system call, more than a screen of them."""
     counts = tuple(
-        Count((("process", f"worker-{n:02}"), ("syscall", "read" if n % 3 else "epoll_wait")), 90_000 // (n + 1))
+        Count(
+            (("process", f"worker-{n:02}"), ("syscall", "read" if n % 3 else "epoll_wait")),
+            90_000 // (n + 1),
+            (("us", 7_000 * n),),
+        )
         for n in range(processes)
     )
     hosts = (part("api-1", Snapshot(counts=counts)), part("api-2", Snapshot(counts=counts[:3])))

@@ -15,7 +15,7 @@ from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
 from tests.unit.controller.report import samples
 
 PAGE = Path(__file__).parents[5] / "docs" / "json.md"
-DATA_KEYED = re.compile(r"(params|labels|tools|key|fields)$")
+DATA_KEYED = re.compile(r"(params|labels|tools|key|fields|sums)$")
 
 SNAPSHOT_LISTS = ("histograms", "stacks", "counts", "events")
 

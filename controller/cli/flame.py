@@ -1,0 +1,85 @@
+"""``fleettrace flame``."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from controller.cli.exit_codes import ExitCode
+from controller.cli.options import Controller, connect
+from controller.cli.output import Output, note_unfinished, write_output
+from controller.cli.terminal import Terminal
+from controller.report.flame.graph import FlameGraph, flame_graph
+from controller.report.flame.html import render_flame_page
+from controller.report.flame.svg import render_flame_svg
+from controller.report.flame.text import render_flame_tree
+from fleettrace.errors import BadInput
+
+__all__ = ["FlameForm", "flame"]
+
+
+class FlameForm(StrEnum):
+    """How a flame graph is drawn."""
+
+    TREE = "tree"
+    HTML = "html"
+    SVG = "svg"
+
+
+def flame(
+    job: Annotated[str, typer.Argument(metavar="JOB", help="The id of the job, as `fleettrace jobs` lists it.")],
+    *,
+    form: Annotated[
+        FlameForm | None,
+        typer.Option(
+            "--format",
+            help="`tree` for the terminal, `html` to walk through, `svg` for a ticket. "
+            "Default: what the name of the file says, or `tree`.",
+            show_default=False,
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", metavar="HOST", help="This host against the rest.", show_default=False)
+    ] = "",
+    against: Annotated[
+        str,
+        typer.Option(
+            "--against", metavar="JOB", help="Against this earlier job: before and after.", show_default=False
+        ),
+    ] = "",
+    output: Output = None,
+    controller: Controller = "",
+) -> int:
+    """Draw a job's stacks as a flame graph.
+
+    Of the fleet, of one host against the rest, or of two jobs. docs/flame-graphs.md says how to read it.
+    """
+    wanted = form or _by_suffix(output.suffix if output is not None else "")
+    if output is None and wanted is FlameForm.HTML:
+        raise BadInput("an HTML page is a file: give -o flame.html")
+    if output is not None and wanted is FlameForm.TREE:
+        raise BadInput(f"the tree is for the terminal: name the file {output.stem}.html or {output.stem}.svg")
+    if host and against:
+        raise BadInput("--host compares with the rest and --against with another job: give one of them")
+    terminal = Terminal()
+    with connect(controller) as client:
+        result = client.job(job)
+        earlier = client.job(against) if against else None
+    graph = flame_graph(result, host=host, earlier=earlier)
+    note_unfinished(result, terminal)
+    _draw(graph, wanted, output, terminal)
+    return ExitCode.OK
+
+
+def _by_suffix(suffix: str) -> FlameForm:
+    return {".svg": FlameForm.SVG, ".html": FlameForm.HTML, ".htm": FlameForm.HTML}.get(suffix.lower(), FlameForm.TREE)
+
+
+def _draw(graph: FlameGraph, wanted: FlameForm, output: Output, terminal: Terminal) -> None:
+    match wanted:
+        case FlameForm.TREE:
+            terminal.show(render_flame_tree(graph), {})
+        case FlameForm.HTML:
+            write_output(render_flame_page(graph).encode(), output, terminal)
+        case FlameForm.SVG:
+            write_output(render_flame_svg(graph).encode(), output, terminal)

@@ -1,0 +1,69 @@
+"""Where a file that a command makes goes: ``-o FILE``, or stdout."""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from controller.cli.terminal import Terminal, _end_on_closed_pipe
+from fleettrace.errors import BadInput
+from fleettrace.model.job import JobResult
+
+__all__ = ["Output", "note_unfinished", "write_output"]
+
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Write to this file; without it to stdout.", show_default=False
+    ),
+]
+
+
+def write_output(data: bytes, output: Path | None, terminal: Terminal, *, binary: bool = False) -> None:
+    """Write all of a file or nothing of it, and say where it is.
+
+    Raises:
+        BadInput: the file cannot be written, or ``binary`` data were about to go to a terminal.
+    """
+    if output is None:
+        if binary and sys.stdout.isatty():
+            raise BadInput("this format is not text and would garble the terminal: give -o FILE, or pipe it")
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            _end_on_closed_pipe()
+        return
+    if output.exists() and not output.is_file():  # /dev/stdout, a named pipe: nothing to replace there
+        _write(output, data)
+        return
+    # Written beside it and moved, so that a full disk leaves no half of a file and the one of before.
+    part = output.with_name(f".{output.name}.part")
+    try:
+        _write(part, data)
+        part.replace(output)
+    except OSError as error:
+        raise _cannot(output, error) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    terminal.note("written", f"{output}, {len(data):,} bytes")
+
+
+def note_unfinished(result: JobResult, terminal: Terminal) -> None:
+    """Say that a job still runs, for its file will not."""
+    if not result.job.state.ended:
+        terminal.note("job", f"{result.job.spec.job_id} is still {result.job.state.value}: this is what had arrived")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise _cannot(path, error) from error
+
+
+def _cannot(path: Path, error: OSError) -> BadInput:
+    return BadInput(f"{path} cannot be written ({error.strerror}): name another file with -o")

@@ -1,0 +1,56 @@
+"""What a result holds: the hosts' own snapshots and the kinds of data in them."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from fleettrace.model.job import JobResult
+from fleettrace.model.names import counted
+from fleettrace.snapshot import Snapshot, merge
+
+__all__ = ["Kind", "by_host", "kinds_of", "title_of", "unseen_sentences"]
+
+
+class Kind(StrEnum):
+    """The kinds of data of a snapshot, as their fields are called."""
+
+    HISTOGRAMS = "histograms"
+    STACKS = "stacks"
+    COUNTS = "counts"
+    EVENTS = "events"
+
+
+def kinds_of(snapshot: Snapshot) -> list[Kind]:
+    """The kinds that hold something."""
+    return [kind for kind in Kind if getattr(snapshot, kind.value)]
+
+
+def by_host(result: JobResult) -> dict[str, Snapshot]:
+    """Each host's snapshot, by name; a host that ran twice is one host."""
+    snapshots: dict[str, list[Snapshot]] = {}
+    for host in result.hosts:
+        snapshots.setdefault(host.part.run.host, []).append(host.part.snapshot)
+    return {host: own[0] if len(own) == 1 else merge(own) for host, own in sorted(snapshots.items())}
+
+
+def title_of(result: JobResult) -> str:
+    """``runqlat on role=api (job k3f9q2)``."""
+    spec = result.job.spec
+    return f"{spec.tool} on {spec.selector} (job {spec.job_id})"
+
+
+def unseen_sentences(result: JobResult) -> Iterable[str]:
+    """Coverage in sentences, what was not seen after how much was."""
+    coverage = result.coverage
+    yield f"{coverage.answered:,} of {counted(coverage.targeted, 'host')} answered"
+    if not result.job.state.ended:
+        yield f"the job is still {result.job.state.value}: this is what had arrived"
+    if coverage.missing:
+        yield f"{counted(len(coverage.missing), 'host')} missing"
+    if coverage.partial:
+        yield f"{counted(len(coverage.partial), 'host')} ended early"
+    if coverage.lost_events:
+        yield f"{counted(coverage.lost_events, 'event')} lost: seen and not in the result"
+    if coverage.truncated_stacks:
+        yield f"{counted(coverage.truncated_stacks, 'stack')} deeper than the kernel keeps: their roots are cut off"
+    if coverage.replayed:
+        yield f"{counted(len(coverage.replayed), 'host')} played a recording: not a trace of that kernel"

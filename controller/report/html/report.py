@@ -1,0 +1,133 @@
+"""The report of a job: one file to attach to a ticket, which says what is known, what is not, and on what evidence."""
+
+from controller.report.contents import title_of
+from controller.report.flame.graph import flame_graph
+from controller.report.flame.html import FLAME_CSS, FLAME_JS, flame_section
+from controller.report.html.ecdf import ecdf
+from controller.report.html.families import families
+from controller.report.html.heatmap import heatmap
+from controller.report.html.histogram import histogram_table
+from controller.report.html.hosts import hosts_table
+from controller.report.html.markup import Markup, tag
+from controller.report.html.page import Assets, page
+from controller.report.html.sections import answer, decisions, headline, run_again, unseen
+from controller.report.shares import share_text
+from controller.report.text.numbers import time_text
+from fleettrace import __version__
+from fleettrace.model.job import JobResult
+from fleettrace.model.names import counted
+from fleettrace.snapshot import key_text
+
+__all__ = ["render_report"]
+
+MAX_COLUMNS = 140
+"""Of a heat map: more are drawn as whole octaves."""
+MAX_COUNTS = 30
+MAX_EVENTS = 50
+
+REPORT_CSS = Assets("controller.report.html", ("css/report.css",))
+
+
+def render_report(result: JobResult, question: str = "") -> str:
+    """A whole page; ``question`` is what the tool answers, as the catalogue has it."""
+    has_stacks = bool(result.merged.stacks)
+    bar = tag("div", tag("button", "Dark", data_theme_button="", type="button"), class_="page-bar")
+    made = f"fleettrace {__version__}; the job was made {time_text(result.job.spec.created_at_ms)}"
+    body = tag(
+        "main",
+        bar,
+        headline(result, question),
+        answer(result),
+        *_histograms(result),
+        *(_stacks(result) if has_stacks else ()),
+        *_counts(result),
+        *_events(result),
+        unseen(result),
+        hosts_table(result) if result.hosts or result.coverage.missing else "",
+        decisions(result.job),
+        run_again(result.job.spec),
+        tag("footer", made, class_="soft"),
+        class_="report",
+    )
+    styles, scripts = [REPORT_CSS], []
+    if has_stacks:
+        styles, scripts = [*styles, FLAME_CSS], [FLAME_JS]
+    return page(title_of(result), [body], styles, scripts)
+
+
+def _histograms(result: JobResult) -> list[Markup]:
+    found, more = families(result)
+    suspects = [suspect.host for suspect in result.suspects if suspect.verdict == "suspect"]
+    lined = suspects or [suspect.host for suspect in result.suspects][:1]
+    sections = []
+    for family in found:
+        about = f": {family.name}" if family.name else ""
+        values = counted(family.merged.total, "value")
+        parts = [
+            tag("h2", f"All hosts{about}"),
+            tag("p", f"{values} of {counted(len(family.hosts), 'host')}, in {family.merged.unit}", class_="soft"),
+            histogram_table(family),
+        ]
+        if len(family.hosts) > 1:
+            parts += [tag("h2", f"Host by host{about}"), heatmap(family.coarse(MAX_COLUMNS), frozenset(suspects))]
+            parts += [tag("h2", f"How much lies below{about}"), ecdf(family, lined)]
+        sections.append(tag("section", *parts))
+    if more:
+        sections.append(
+            tag("p", f"+{counted(more, 'more histogram')}: 'fleettrace export' has all of them", class_="soft")
+        )
+    return sections
+
+
+def _stacks(result: JobResult) -> list[Markup]:
+    graph_hosts = {part.part.run.host for part in result.hosts if part.part.snapshot.stacks}
+    suspect = next(
+        (each.host for each in result.suspects if each.verdict == "suspect" and each.host in graph_hosts), ""
+    )
+    graph = flame_graph(result, host=suspect)
+    return [tag("section", tag("h2", "Flame graph"), tag("div", flame_section(graph), class_="flame-frame"))]
+
+
+def _wide(table: Markup) -> Markup:
+    return tag("div", table, class_="wide")
+
+
+def _counts(result: JobResult) -> list[Markup]:
+    counts = sorted(result.merged.counts, key=lambda count: (-count.count, count.key))
+    if not counts:
+        return []
+    total = sum(count.count for count in counts)
+    units = sorted({unit for count in counts for unit, _ in count.sums})
+    rows = [
+        tag(
+            "tr",
+            tag("td", key_text(count.key) or "(all)", class_="mono"),
+            tag("td", f"{count.count:,}", class_="num"),
+            tag("td", share_text(count.count / total), class_="num soft"),
+            *(tag("td", f"{dict(count.sums).get(unit, 0):,}", class_="num") for unit in units),
+        )
+        for count in counts[:MAX_COUNTS]
+    ]
+    names = " ".join(name for name, _ in counts[0].key)
+    head = tag("tr", tag("th", names), *(tag("th", name, class_="num") for name in ("count", "share", *units)))
+    parts = [tag("h2", "Counts of all hosts"), _wide(tag("table", tag("thead", head), tag("tbody", *rows)))]
+    if len(counts) > MAX_COUNTS:
+        rest = total - sum(count.count for count in counts[:MAX_COUNTS])
+        more = f"+{counted(len(counts) - MAX_COUNTS, 'more key')} with {share_text(rest / total)}"
+        parts.append(tag("p", f"{more}: 'fleettrace export' has all of them", class_="soft"))
+    return [tag("section", *parts)]
+
+
+def _events(result: JobResult) -> list[Markup]:
+    events = result.merged.events
+    if not events:
+        return []
+    rows = [
+        tag("tr", tag("td", time_text(event.at_ms), class_="num"), tag("td", key_text(event.fields), class_="mono"))
+        for event in events[:MAX_EVENTS]
+    ]
+    parts = [tag("h2", "Events"), _wide(tag("table", tag("tbody", *rows)))]
+    if len(events) > MAX_EVENTS:
+        more = f"+{counted(len(events) - MAX_EVENTS, 'later event')}: 'fleettrace export' has all of them"
+        parts.append(tag("p", more, class_="soft"))
+    return [tag("section", *parts)]

@@ -1,0 +1,110 @@
+"""Figures of reports, on this machine: ``python -m tests.bench.reports [HOSTS STACKS]``.
+
+From hosts' parts to the merged totals, and from these to what is handed on; 80 to 95% of each host's stacks are the
+same as everybody's, and stacks of one kind share their frames, as they do when they come from the store.
+"""
+
+import gc
+import os
+import random
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+from controller.report.export import encode
+from controller.report.flame.graph import flame_graph
+from controller.report.flame.html import render_flame_page
+from controller.report.html.report import render_report
+from fleettrace.model.job import Coverage, HostPart, JobResult
+from fleettrace.snapshot import Snapshot, Stack, merge
+from tests.unit.controller.report import samples
+
+Result = TypeVar("Result")
+
+HOSTS, STACKS = 1_000, 5_000
+GOAL_S, GOAL_MB = 10.0, 1_024.0
+SEED = 20260102
+
+
+def own_chain(chance: random.Random, pool: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """What one host alone does is mostly a new end of what all of them do."""
+    common = chance.choice(pool)
+    tail = [f"own_{level}_{chance.randrange(400)}" for level in range(chance.randint(1, 4))]
+    return (*common[: chance.randint(2, len(common))], *tail)
+
+
+def a_chain(chance: random.Random) -> tuple[str, ...]:
+    """User frames and often a few of the kernel; near the root there are few different ones."""
+    user = [f"frame_{level}_{chance.randrange(4 + 6 * level)}" for level in range(chance.randint(4, 22))]
+    kernel = [f"kernel_{level}_{chance.randrange(12)}_[k]" for level in range(chance.randint(0, 9))]
+    return (f"service-{chance.randrange(6)}", "main", *user, *kernel)
+
+
+def parts_of(hosts: int, stacks: int) -> tuple[HostPart, ...]:
+    """Each host has its part of a common pool, and stacks of its own."""
+    chance = random.Random(SEED)
+    pool = [a_chain(chance) for _ in range(int(stacks * 1.2))]
+    made = []
+    for number in range(1, hosts + 1):
+        shared = int(stacks * chance.uniform(0.80, 0.95))
+        chains = {*chance.sample(pool, shared), *(own_chain(chance, pool) for _ in range(stacks - shared))}
+        own = Snapshot(stacks=tuple(Stack(chain, chance.randint(1, 60), "samples") for chain in sorted(chains)))
+        made.append(samples.part(f"api-{number}", own))
+    return tuple(made)
+
+
+def peak_mb() -> float:
+    """The most memory that this process ever had."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def now_mb() -> float:
+    """The memory that it has now."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(fields["VmRSS"].split()[0]) / 1024
+
+
+def main() -> None:
+    """Measure and print."""
+    hosts, stacks = (int(word) for word in sys.argv[1:3]) if len(sys.argv) > 2 else (HOSTS, STACKS)
+    table = Table(
+        title=f"reports: {hosts:,} hosts x {stacks:,} stacks, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
+    )
+    for column in ("what", "measured", "goal", "ratio"):
+        table.add_column(column)
+
+    def timed(what: str, act: Callable[[], Result]) -> tuple[Result, float]:
+        begun_s = time.monotonic()
+        made = act()
+        took_s = time.monotonic() - begun_s
+        size = f", {len(made) / 1e6:.1f} MB" if isinstance(made, str | bytes) else ""
+        table.add_row(what, f"{took_s:.2f} s{size}", "", "")
+        return made, took_s
+
+    parts, _ = timed("(making the parts)", lambda: parts_of(hosts, stacks))
+    gc.collect()
+    before_mb = now_mb()
+    merged, merge_s = timed("merged totals", lambda: merge(part.part.snapshot for part in parts))
+    result = JobResult(samples.done_job("profile"), Coverage(len(parts), len(parts)), merged, parts)
+    graph, graph_s = timed("tree, sum and typical host", lambda: flame_graph(result))
+    _, page_s = timed("flame graph HTML", lambda: render_flame_page(graph))
+    total_s, used_mb = merge_s + graph_s + page_s, peak_mb()
+    table.add_row("parts to flame graph HTML", f"{total_s:.2f} s", f"{GOAL_S:g} s", f"{total_s / GOAL_S:.2f}")
+    table.add_row("memory, the parts included", f"{used_mb:.0f} MB", f"{GOAL_MB:g} MB", f"{used_mb / GOAL_MB:.2f}")
+    table.add_row("of it, the parts alone", f"{before_mb:.0f} MB", "", "")
+    table.add_row("stacks of the fleet, nodes of the tree", f"{len(merged.stacks):,}, {len(graph.tree):,}", "", "")
+    timed("report HTML", lambda: render_report(replace(result)))
+    for name in ("folded", "speedscope"):
+        timed(f"export {name}", lambda name=name: encode(result, name)[0])  # type: ignore[misc]
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
