@@ -28,10 +28,10 @@ from controller.scheduler.events import (
 from controller.scheduler.machine import Execution, Transition, apply, interrupt, next_wake_ms
 from controller.store.worker import StoreWorker
 from controller.submission import Asked, open_job, plan_job
-from fleettrace.errors import NotFound, Refused
+from fleettrace.errors import NotFound, Refused, StoreFailed, Unreachable
 from fleettrace.model.host import Host
-from fleettrace.model.job import HostPart, Job
-from fleettrace.model.run import Part, RunCost, RunKey, RunKind
+from fleettrace.model.job import HostPart, Job, JobState, RunState
+from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
 from fleettrace.wire.codec import run_key_to_wire, start_run_to_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 
@@ -41,6 +41,8 @@ WATCH_INTERVAL_S = 0.1
 """A watcher gets at most one update in this time; what comes in between is one update."""
 MAX_LIVE_JOBS = 64
 """Jobs that may be running at once; more are refused until one has ended."""
+STORE_RETRY_S = 1.0
+"""How long a job waits for a store that has failed it, before it tries again."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +55,8 @@ class _LiveJob:
         self.lock = asyncio.Lock()
         self.interim: dict[RunKey, HostPart] = {}
         self.wake: asyncio.TimerHandle | None = None
+        self.unsaved = False
+        """Whether the execution is ahead of the store."""
         self.changed = asyncio.Event()
 
     def announce(self) -> None:
@@ -81,14 +85,13 @@ class Coordinator:
         self._requests = RequestLedger(store)
         self._results = ResultKeeper(store)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
 
     async def recover(self) -> int:
         """Leave every job that an earlier controller did not finish in a state that says so; how many there were."""
         unfinished = await self._store.call(lambda store: store.unfinished_jobs())
         for job in unfinished:
-            ended = interrupt(job, self._clock_ms())
-            await self._store.call(lambda store, ended=ended: store.save_job(ended))  # type: ignore[misc]
-            await self._results.merge(job.spec.job_id)
+            await self._results.finish(interrupt(job, self._clock_ms()), {})
         return len(unfinished)
 
     async def submit(self, asked: Asked) -> str:
@@ -97,12 +100,16 @@ class Coordinator:
         Raises:
             BadInput, NoHostMatches: see :func:`controller.submission.plan_job`.
             Refused: policy said no, or too many jobs are running.
+            StoreFailed: the job could not be written down, and was not begun.
+            Unreachable: the controller is stopping.
         """
         return await self._requests.job_of(asked.request_id, lambda: self._submit(asked))
 
     async def _submit(self, asked: Asked) -> str:
         if len(self._live) >= MAX_LIVE_JOBS:
             raise Refused(f"{MAX_LIVE_JOBS} jobs are running; wait for one to end or cancel one", "jobs.max_live")
+        if self._closing:
+            raise Unreachable("the controller is stopping: ask again when it is back")
         plan = plan_job(asked, self._fleet.hosts())
         job_id = self._new_id()
         opened = open_job(plan, self._policy, job_id, self._clock_ms())
@@ -112,7 +119,11 @@ class Coordinator:
         live = _LiveJob(opened.execution)
         self._live[job_id] = live
         async with live.lock:
-            await self._store.call(lambda store: store.save_job(opened.execution.job, asked.request_id))
+            try:
+                await self._store.call(lambda store: store.save_job(opened.execution.job, asked.request_id))
+            except StoreFailed:
+                del self._live[job_id]
+                raise
             self._perform_all(opened.instructions)
         self._schedule(job_id, live)
         _log.info("job %s: %s on %s", job_id, asked.tool, asked.selector)
@@ -182,11 +193,21 @@ class Coordinator:
         if job is None or part.run not in job.runs:
             _log.warning("%s sent a part of a run that was never ordered: %s", part.run.host, part.run)
             return True
-        changed = await self._results.keep(host_part)
+        await self._results.keep(host_part)
         await self._handle(part.run.job_id, _ended(part, self._clock_ms()))
-        if changed and part.run.job_id not in self._live and part.kind is RunKind.TRACE:
+        ended = live.execution.job if live is not None else job
+        if ended.state.ended and ended.runs[part.run].state is RunState.LOST:
+            # The job ended without this part. Also when it was kept before: between keeping and merging the store may
+            # have failed, or the controller ended.
             await self._results.merge(part.run.job_id)
         return True
+
+    async def part_refused(self, key: RunKey, host: Host, reason: str) -> bool:
+        """Take in that a final part cannot be used, which is then what came of the run; True as above."""
+        job = await self.job_or_none(key.job_id)
+        kind = job.runs[key].kind if job is not None and key in job.runs else RunKind.TRACE
+        part = Part(key, kind, RunOutcome.FAILED, reason, host.facts.backend, started_at_ms=0, duration_ms=0)
+        return await self.part_arrived(HostPart(part, host.labels, host.host_class))
 
     async def job_or_none(self, job_id: str) -> Job | None:
         """Like :meth:`job`, for ids that a peer sent."""
@@ -197,14 +218,20 @@ class Coordinator:
 
     async def close(self) -> None:
         """Stop what runs and leave the jobs in a state that says so."""
+        self._closing = True
+        # All of them are told before the first one is written down: the store may be slow, or fail.
+        for live in self._live.values():
+            for run in live.execution.job.runs.values():
+                if not run.state.ended:
+                    self._perform(SendStop(run.key, "the controller is stopping"))
         for job_id, live in list(self._live.items()):
             async with live.lock:
-                for run in live.execution.job.runs.values():
-                    if not run.state.ended:
-                        self._perform(SendStop(run.key, "the controller is stopping"))
                 if not live.execution.job.state.ended:
                     ended = interrupt(live.execution.job, self._clock_ms())
-                    await self._finish(job_id, live, ended)
+                    try:
+                        await self._finish(job_id, live, ended)
+                    except StoreFailed as error:
+                        _log.error("job %s is left to the next controller: %s", job_id, error)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -219,23 +246,39 @@ class Coordinator:
         if live is None:
             return
         async with live.lock:
-            transition: Transition = apply(live.execution, event)
-            job = transition.execution.job
-            if job.state.ended and not live.execution.job.state.ended:
-                await self._finish(job_id, live, job)
-            else:
-                if transition.durable:
-                    await self._store.call(lambda store: store.save_job(job))
-                live.execution = transition.execution
+            if self._live.get(job_id) is not live:
+                return  # it has ended meanwhile, or could not be begun
+            transition = apply(live.execution, event)
+            try:
+                await self._make_durable(job_id, live, transition, isinstance(event, TimePassed))
+            except StoreFailed:
+                self._stop_in_doubt(live, transition)
+                self._schedule(job_id, live, STORE_RETRY_S)
+                raise
             self._perform_all(transition.instructions)
             live.announce()
         self._schedule(job_id, live)
 
+    async def _make_durable(self, job_id: str, live: _LiveJob, transition: Transition, retry: bool) -> None:
+        job = transition.execution.job
+        if job.state.ended and not live.execution.job.state.ended:
+            await self._finish(job_id, live, job)
+            return
+        if transition.durable or (retry and live.unsaved):
+            await self._store.call(lambda store: store.save_job(job))
+            live.unsaved = False
+        live.execution = transition.execution
+
+    def _stop_in_doubt(self, live: _LiveJob, transition: Transition) -> None:
+        """What cannot be written down is not begun, but it is stopped: the job goes on from there, unsaved so far."""
+        stopping = transition.execution.job.state is JobState.STOPPING
+        if stopping and live.execution.job.state is not JobState.STOPPING:
+            live.execution, live.unsaved = transition.execution, True
+        self._perform_all(tuple(order for order in transition.instructions if isinstance(order, SendStop)))
+
     async def _finish(self, job_id: str, live: _LiveJob, job: Job) -> None:
         """Keep what lost hosts had sent, merge, and only then call the job ended."""
-        await self._results.keep_of_lost_hosts(job, live.interim)
-        await self._results.merge(job_id)
-        await self._store.call(lambda store: store.save_job(job))
+        await self._results.finish(job, live.interim)
         live.execution = replace(live.execution, job=job)
         self._live.pop(job_id, None)
         if live.wake is not None:
@@ -251,24 +294,34 @@ class Coordinator:
         """Send an order. One to a host that is gone is not sent: the run's deadline, or the host's lease, ends it."""
         match instruction:
             case SendStart(order):
+                if self._closing:
+                    return
                 message = link_pb.ControllerMessage(start=start_run_to_wire(order))
                 self._fleet.send(order.run.host, message)
             case SendStop(key, reason):
                 stop = link_pb.StopRun(run=run_key_to_wire(key), reason=reason)
                 self._fleet.send(key.host, link_pb.ControllerMessage(stop=stop))
 
-    def _schedule(self, job_id: str, live: _LiveJob) -> None:
+    def _schedule(self, job_id: str, live: _LiveJob, retry_s: float | None = None) -> None:
+        """Look at the job again when time alone changes it, or after ``retry_s``."""
         if live.wake is not None:
             live.wake.cancel()
-        wake_ms = next_wake_ms(live.execution)
-        if wake_ms is not None:
+        delay_s = retry_s
+        if delay_s is None and (wake_ms := next_wake_ms(live.execution)) is not None:
             delay_s = max(wake_ms - self._clock_ms(), 0) / 1000 + 0.001
+        if delay_s is not None:
             live.wake = asyncio.get_running_loop().call_later(delay_s, self._wake, job_id)
 
     def _wake(self, job_id: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._handle(job_id, TimePassed(self._clock_ms())))
+        task = asyncio.get_running_loop().create_task(self._pass_time(job_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _pass_time(self, job_id: str) -> None:
+        try:
+            await self._handle(job_id, TimePassed(self._clock_ms()))
+        except StoreFailed as error:
+            _log.error("job %s waits for the store: %s", job_id, error)
 
 
 def _ended(part: Part, at_ms: int) -> RunEnded:

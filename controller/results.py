@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+from controller.store.port import Store
 from controller.store.worker import StoreWorker
 from fleettrace.errors import SnapshotMismatch
 from fleettrace.model.job import HostPart, Job, RunState
@@ -25,19 +26,30 @@ class ResultKeeper:
         """Keep a part; False when it was kept before."""
         return await self._store.call(lambda store: store.save_part(host_part))
 
-    async def keep_of_lost_hosts(self, job: Job, interim: Mapping[RunKey, HostPart]) -> None:
-        """Keep the newest interim part of each lost run; should its final part come after all, that replaces it."""
-        for key, run in job.runs.items():
-            if run.state is RunState.LOST and key in interim:
-                part = replace(interim[key].part, outcome=RunOutcome.PARTIAL, reason=run.reason)
-                await self.keep(replace(interim[key], part=part))
+    async def finish(self, job: Job, interim: Mapping[RunKey, HostPart]) -> None:
+        """Keep the newest interim part of each lost run, merge, and write that the job has ended, in this order.
+
+        One call of the store: no part comes in between, and a job that has ended is merged. Should the final part of
+        a lost run come after all, it replaces the interim one.
+        """
+
+        def perform(store: Store) -> None:
+            for key, run in job.runs.items():
+                if run.state is RunState.LOST and key in interim:
+                    part = replace(interim[key].part, outcome=RunOutcome.PARTIAL, reason=run.reason)
+                    store.save_part(replace(interim[key], part=part))
+            _merge(store, job.spec.job_id)
+            store.save_job(job)
+
+        await self._store.call(perform)
 
     async def merge(self, job_id: str) -> None:
         """Merge the parts of a job and keep the result."""
-        parts = await self._store.call(lambda store: store.parts(job_id))
-        try:
-            merged = merge(part.part.snapshot for part in parts)
-        except SnapshotMismatch as error:
-            _log.error("job %s has parts that do not add up: %s", job_id, error)
-            return
-        await self._store.call(lambda store: store.save_merged(job_id, merged))
+        await self._store.call(lambda store: _merge(store, job_id))
+
+
+def _merge(store: Store, job_id: str) -> None:
+    try:
+        store.save_merged(job_id, merge(part.part.snapshot for part in store.parts(job_id)))
+    except SnapshotMismatch as error:
+        _log.error("job %s has parts that do not add up: %s", job_id, error)

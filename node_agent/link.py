@@ -4,7 +4,9 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import grpc
 
@@ -21,6 +23,8 @@ __all__ = ["Identity", "Link", "backoff_s"]
 
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 15.0
+STABLE_S = 5.0
+"""A connection that lasted for longer was a good one: the next wait is short again."""
 LEASE_CHECK_S = 0.5
 FATAL_STATUS = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION})
 """The controller will not take this agent as it is; trying again changes nothing."""
@@ -45,18 +49,45 @@ def backoff_s(failures: int, jitter: float) -> float:
     return FIRST_BACKOFF_S + (bound_s - FIRST_BACKOFF_S) * jitter
 
 
+Call: TypeAlias = "grpc.aio.StreamStreamCall[link_pb.AgentMessage, link_pb.ControllerMessage]"
+Connect = Callable[[AsyncIterator[link_pb.AgentMessage]], Call]
+"""Opens a stream that carries what the iterator gives."""
+
+
+@asynccontextmanager
+async def dial_grpc(address: str) -> AsyncIterator[Connect]:
+    """Reach the controller at an address, as long as the context lasts."""
+    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+        yield AgentLinkStub(channel).Connect
+
+
 class Link:
-    """Keeps one stream alive until ``run`` is cancelled; ``say`` gets one line per change of the connection."""
+    """Keeps one stream alive until ``run`` is cancelled; ``say`` gets one line per change of the connection.
+
+    ``dial`` reaches the controller, ``jitter`` gives numbers in [0, 1), ``clock_ms`` Unix milliseconds.
+    """
 
     def __init__(
-        self, address: str, identity: Identity, runner: Runner, outbox: Outbox, say: Callable[[str], None]
+        self,
+        address: str,
+        identity: Identity,
+        runner: Runner,
+        outbox: Outbox,
+        say: Callable[[str], None],
+        *,
+        dial: Callable[[str], AbstractAsyncContextManager[Connect]] = dial_grpc,
+        jitter: Callable[[], float] = random.random,
+        clock_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
         self._address = address
         self._identity = identity
         self._runner = runner
         self._outbox = outbox
         self._say = say
-        self._heard_s = time.monotonic()
+        self._dial = dial
+        self._jitter = jitter
+        self._clock_ms = clock_ms
+        self._heard_s = 0.0
         self._connected = False
 
     async def run(self) -> None:
@@ -65,14 +96,18 @@ class Link:
         Raises:
             Refused: the controller will never take this agent as it is.
         """
+        self._heard_s = _monotonic_s()
         lease = asyncio.create_task(self._hold_lease())
         failures = 0
         try:
             while True:
                 self._connected = False
+                dialled_s = _monotonic_s()
                 reason = await self._connect_once()
-                failures = 0 if self._connected else failures + 1
-                wait_s = backoff_s(failures, random.random())  # noqa: S311  jitter needs no secrecy
+                # A stream that is cut as soon as it is made has failed too: the controller may be in trouble.
+                lasted = self._connected and _monotonic_s() - dialled_s > STABLE_S
+                failures = 0 if lasted else failures + 1
+                wait_s = backoff_s(failures, self._jitter())
                 if self._connected or failures == 1:
                     self._say(f"no connection to the controller at {self._address}: {reason}; trying again")
                 await asyncio.sleep(wait_s)
@@ -82,12 +117,18 @@ class Link:
     async def _connect_once(self) -> str:
         """One connection from dial to end; returns why it ended."""
         queue = self._outbox.open()
-        async with grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS) as channel:
-            call = AgentLinkStub(channel).Connect(self._outgoing(queue))
+        async with self._dial(self._address) as connect:
+            call = connect(self._outgoing(queue))
             heart = asyncio.create_task(self._beat(call))
+            last_s = _monotonic_s()
             try:
                 async for message in call:
-                    self._heard_s = time.monotonic()
+                    now_s = _monotonic_s()
+                    if now_s - last_s > SILENCE_MS / 1000:
+                        # This agent was frozen, or what comes now was held up on its way: the controller has given the
+                        # stream up meanwhile, and an order in it may be as old as the silence, whatever the clock says.
+                        return "the stream was silent for too long"
+                    self._heard_s = last_s = now_s
                     self._take(message)
                 return "the controller ended the stream"
             except grpc.aio.AioRpcError as error:
@@ -114,20 +155,20 @@ class Link:
         while True:
             yield await queue.get()
 
-    async def _beat(self, call: grpc.aio.StreamStreamCall[link_pb.AgentMessage, link_pb.ControllerMessage]) -> None:
+    async def _beat(self, call: Call) -> None:
         """Send heartbeats; cut a stream on which the controller has gone silent."""
-        dialled_s = time.monotonic()
+        dialled_s = _monotonic_s()
         while True:
             await asyncio.sleep(HEARTBEAT_MS / 1000)
-            if time.monotonic() - max(self._heard_s, dialled_s) > SILENCE_MS / 1000:
+            if _monotonic_s() - max(self._heard_s, dialled_s) > SILENCE_MS / 1000:
                 call.cancel()
-            self._outbox.heartbeat(int(time.time() * 1000))
+            self._outbox.heartbeat(self._clock_ms())
 
     async def _hold_lease(self) -> None:
         """A host that cannot be told to stop stops by itself."""
         while True:
             await self._runner.busy.wait()
-            silent_s = time.monotonic() - self._heard_s
+            silent_s = _monotonic_s() - self._heard_s
             if silent_s > LEASE_MS / 1000:
                 self._runner.stop_all(f"the lease is over: nothing was heard from the controller for {silent_s:.0f} s")
             await asyncio.sleep(LEASE_CHECK_S)
@@ -148,6 +189,10 @@ class Link:
                 self._outbox.acknowledged(run_key_from_wire(message.ack.run))
             case _:
                 return
+
+
+def _monotonic_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _cancelling() -> bool:

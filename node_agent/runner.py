@@ -3,16 +3,16 @@
 import asyncio
 import os
 import signal
-import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from fleettrace.catalog import ToolDefinition, find_tool
 from fleettrace.errors import FleettraceError, Malformed
 from fleettrace.model.run import Part, RunCost, RunKey, RunLimits, RunOutcome, StartRun
-from node_agent.child.protocol import MAX_LINE_BYTES, ChildPlan, decode_message, encode
+from node_agent.child.protocol import ChildPlan, decode_message, encode
+from node_agent.child_process import ChildProcess, start_child
 from node_agent.session import (
     ChildExited,
     Emit,
@@ -38,7 +38,7 @@ END_LIMIT_S = 2.0
 """From asking a child to end to killing it."""
 MAX_KNOWN_RUNS = 1_024
 """How many past runs are remembered, so that a repeated order starts nothing twice."""
-STDERR_TAIL_BYTES = 400
+STDERR_TAIL_CHARS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Runner:
     """Starts, stops and follows the runs of this host.
 
     ``check`` decides by the host's own policy and returns the lowered limits (or raises); ``on_part`` and
-    ``on_progress`` get what comes out. A key is run at most once while it is remembered.
+    ``on_progress`` get what comes out; ``spawn`` starts a child. A key is run at most once while it is remembered.
     """
 
     def __init__(
@@ -63,11 +63,13 @@ class Runner:
         check: Callable[[StartRun, ToolDefinition, int], RunLimits],
         on_part: Callable[[Part], None],
         on_progress: Callable[[RunKey, int, RunCost], None],
+        spawn: Callable[[], Awaitable[ChildProcess]] = start_child,
     ) -> None:
         self._settings = settings
         self._check = check
         self._on_part = on_part
         self._on_progress = on_progress
+        self._spawn = spawn
         self._live: dict[RunKey, _LiveRun] = {}
         self.busy = asyncio.Event()
         """Set while a run is alive."""
@@ -91,7 +93,7 @@ class Runner:
         except FleettraceError as error:
             self._on_part(_refused(order, self._settings.backend, str(error)))
             return
-        live = _LiveRun(order, self._plan(order, limits), self._perform_outcome)
+        live = _LiveRun(order, self._plan(order, limits), self._perform_outcome, self._spawn)
         self._live[order.run] = live
         self.busy.set()
         live.task = asyncio.get_running_loop().create_task(live.follow(), name=f"run {order.run}")
@@ -144,13 +146,20 @@ class Runner:
 class _LiveRun:
     """One child and the session that follows it."""
 
-    def __init__(self, order: StartRun, plan: ChildPlan, outcome: Callable[[Report | Emit, RunKey], None]) -> None:
+    def __init__(
+        self,
+        order: StartRun,
+        plan: ChildPlan,
+        outcome: Callable[[Report | Emit, RunKey], None],
+        spawn: Callable[[], Awaitable[ChildProcess]],
+    ) -> None:
         self.task: asyncio.Task[None] | None = None
         self._plan = plan
         self._outcome = outcome
         self._session = Session(order=order, backend=plan.backend)
         self._events: asyncio.Queue[SessionEvent] = asyncio.Queue()
-        self._process: asyncio.subprocess.Process | None = None
+        self._spawn = spawn
+        self._process: ChildProcess | None = None
 
     def push(self, event: SessionEvent) -> None:
         """Hand an event to the session."""
@@ -161,18 +170,7 @@ class _LiveRun:
         loop = asyncio.get_running_loop()
         reader: asyncio.Task[None] | None = None
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-I",
-                "-m",
-                "node_agent.child.main",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                limit=MAX_LINE_BYTES,
-                # A group of its own: Ctrl-C on the agent's terminal is the agent's to handle.
-                start_new_session=True,
-            )
+            self._process = await self._spawn()
             reader = loop.create_task(self._read(self._process))
             deadline_s = loop.time() + START_LIMIT_S
             while self._session.phase is not Phase.ENDED:
@@ -208,30 +206,21 @@ class _LiveRun:
                 self._outcome(instruction, self._session.order.run)
 
     def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None and self._process.returncode is None:
-            try:
-                # The group: a compiler that the child started ends with it.
-                os.killpg(self._process.pid, number)
-            except ProcessLookupError:
-                return
+        if self._process is not None:
+            self._process.signal(number)
 
-    async def _read(self, process: asyncio.subprocess.Process) -> None:
+    async def _read(self, process: ChildProcess) -> None:
         """Feed the plan, turn lines into events, and end with the exit."""
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdin.write(encode(self._plan))
-        process.stdin.close()
+        process.tell(encode(self._plan))
         try:
-            while line := await process.stdout.readline():
+            while line := await process.readline():
                 self.push(decode_message(line))
         except (Malformed, ValueError) as error:
             # ValueError: a line beyond the limit. Either way the child is not to be believed further.
             self.push(StopAsked(f"the tracing child broke its contract: {error}"))
             self._signal(signal.SIGKILL)
-        stderr = (await process.stderr.read(1 << 16)).decode(errors="replace")[-STDERR_TAIL_BYTES:]
-        status = await process.wait()
-        self.push(ChildExited(status, " ".join(stderr.split())))
+        status, stderr = await process.exited()
+        self.push(ChildExited(status, " ".join(stderr[-STDERR_TAIL_CHARS:].split())))
 
 
 def _refused(order: StartRun, backend: str, reason: str) -> Part:

@@ -100,6 +100,7 @@ class Session:
     order: StartRun
     backend: str
     phase: Phase = Phase.STARTING
+    alternative: str = ""
     started_at_ms: int = 0
     elapsed_ms: int = 0
     cost: RunCost = field(default_factory=RunCost)
@@ -113,7 +114,7 @@ def apply(session: Session, event: SessionEvent) -> tuple[Session, tuple[Instruc
         return session, ()
     match event:
         case Attached():
-            traced = replace(session, started_at_ms=event.at_ms, backend=event.backend)
+            traced = replace(session, started_at_ms=event.at_ms, backend=event.backend, alternative=event.alternative)
             if session.phase is Phase.STARTING:
                 traced = replace(traced, phase=Phase.TRACING)
             return traced, (Report(0, RunCost()),)
@@ -179,4 +180,5 @@ def _part(session: Session, outcome: RunOutcome, reason: str, measured: Measured
         cost=measured.cost if measured else RunCost(),
         snapshot=measured.snapshot if measured else EMPTY,
         final=final,
+        alternative=session.alternative,
     )

@@ -11,7 +11,7 @@ from grpc.aio import ServicerContext
 from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
 from controller.rpc.status import abort_with
-from fleettrace.errors import BadInput, FleettraceError, Malformed
+from fleettrace.errors import BadInput, FleettraceError, Malformed, StoreFailed
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart
 from fleettrace.model.names import check_host_name, check_labels
@@ -21,10 +21,10 @@ from fleettrace.wire.codec import (
     part_from_wire,
     run_cost_from_wire,
     run_key_from_wire,
-    run_key_to_wire,
 )
 from fleettrace.wire.limits import HEARTBEAT_MS, LEASE_MS, PROTOCOL_VERSION, SILENCE_MS
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
+from fleettrace.wire.v1 import types_pb2 as types_pb
 from fleettrace.wire.v1.agent_link_pb2_grpc import AgentLinkServicer
 
 __all__ = ["AgentLinkService"]
@@ -52,6 +52,11 @@ class AgentLinkService(AgentLinkServicer):
         """One agent's stream, from its greeting to its end."""
         try:
             host, keys = await self._greeting(request_iterator)
+        except TimeoutError:
+            # Not the agent's fault for good: INVALID_ARGUMENT would end it.
+            await context.abort(
+                grpc.StatusCode.DEADLINE_EXCEEDED, f"the agent did not greet within {HELLO_LIMIT_S:.0f} s"
+            )
         except FleettraceError as error:
             await abort_with(context, error)
             return
@@ -75,14 +80,17 @@ class AgentLinkService(AgentLinkServicer):
             connection.end("the agent's connection ended")
             gone = self._fleet.disconnect(connection, connection.cut.result())
             # The stream may be ending because its task is cancelled: what follows must happen all the same.
-            await asyncio.shield(self._coordinator.host_gone(gone))
+            try:
+                await asyncio.shield(self._coordinator.host_gone(gone))
+            except StoreFailed as error:
+                _log.error("that %s is gone could not be written down: %s", host.name, error)
 
     async def _greeting(self, messages: AsyncIterator[link_pb.AgentMessage]) -> tuple[Host, frozenset[RunKey]]:
         try:
             async with asyncio.timeout(HELLO_LIMIT_S):
                 first = await anext(aiter(messages))
-        except (TimeoutError, StopAsyncIteration):
-            raise Malformed(f"the agent did not greet within {HELLO_LIMIT_S:.0f} s") from None
+        except StopAsyncIteration:
+            raise TimeoutError from None
         if first.WhichOneof("message") != "hello":
             raise Malformed("an agent's first message must be its greeting")
         hello = first.hello
@@ -145,16 +153,26 @@ class AgentLinkService(AgentLinkServicer):
                 key = _own(run_key_from_wire(progress.run), host.name)
                 await self._coordinator.progressed(key, progress.elapsed_ms, run_cost_from_wire(progress.cost))
             case "part":
-                part = part_from_wire(message.part)
-                _own(part.run, host.name)
-                host_part = HostPart(part, host.labels, host.host_class)
-                if await self._coordinator.part_arrived(host_part):
-                    ack = link_pb.PartAck(run=run_key_to_wire(part.run))
+                if await self._take_part(message.part, host):
+                    ack = link_pb.PartAck(run=message.part.run)
                     connection.send(link_pb.ControllerMessage(ack=ack))
             case "heartbeat":
                 connection.send(link_pb.ControllerMessage(heartbeat=link_pb.Heartbeat(sent_at_ms=self._clock_ms())))
             case _:
                 raise Malformed("the agent sent a message that this controller does not know")
+
+    async def _take_part(self, message: types_pb.Part, host: Host) -> bool:
+        """Whether the part may be acknowledged."""
+        key = _own(run_key_from_wire(message.run), host.name)
+        try:
+            part = part_from_wire(message)
+            return await self._coordinator.part_arrived(HostPart(part, host.labels, host.host_class))
+        except Malformed as error:
+            if not message.final:
+                raise
+            # Cutting the stream would not help: the agent sends the part again until it is acknowledged.
+            _log.warning("%s sent a part that cannot be used: %s", host.name, error)
+            return await self._coordinator.part_refused(key, host, f"its result cannot be used: {error}")
 
 
 def _own(key: RunKey, host: str) -> RunKey:

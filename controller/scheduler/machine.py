@@ -145,6 +145,10 @@ def _returned(draft: Draft, event: HostReturned) -> None:
             draft.put(replace(run, state=RunState.LOST, reason=reason))
         elif run.key in event.keys and run.state is RunState.STOPPING:
             draft.instructions.append(SendStop(run.key, draft.reason))
+    for key in sorted(event.keys):
+        if key in draft.runs and draft.runs[key].state is RunState.LOST:
+            # Nobody waits for it any longer; what it has measured is welcome all the same.
+            draft.instructions.append(SendStop(key, draft.runs[key].reason))
 
 
 def _expire(draft: Draft) -> None:
@@ -153,6 +157,8 @@ def _expire(draft: Draft) -> None:
             waited = "no part came in time" if run.elapsed_ms else "the run did not start in time"
             reason = f"{waited}: {run.reason}" if run.reason else waited
             draft.put(replace(run, state=RunState.LOST, reason=reason))
+            # It may be alive all the same, and nobody will wait for it.
+            draft.instructions.append(SendStop(run.key, reason))
 
 
 def _live_on(draft: Draft, host: str) -> list[Run]:

@@ -1,0 +1,79 @@
+"""Bugs to plant, each in one place of the real code, to prove that the simulation can see them.
+
+Each is put in with ``monkeypatch`` while scenarios run, from seed 0 on, until one breaks.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.simulation.bugs import deciding, keeping, linking, stopping
+from tests.simulation.scenario import run_scenario
+
+__all__ = ["BUGS", "Bug", "first_seed_that_sees"]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """How it is planted, after how many scenarios it was found when that was measured, and the bound that is held.
+
+    The bound leaves room: any change of the code makes other scenarios of the same seeds.
+    """
+
+    plant: Callable[[pytest.MonkeyPatch], None]
+    found_after: int
+    within: int
+
+
+def first_seed_that_sees(bug: Bug, seeds: Iterable[int]) -> tuple[int, str] | None:
+    """The first of these seeds whose scenario breaks, with what it breaks; None: no scenario sees the bug."""
+    with pytest.MonkeyPatch.context() as patch:
+        bug.plant(patch)
+        for seed in seeds:
+            if violations := run_scenario(seed).violations:
+                return seed, violations[0]
+    return None
+
+
+BUGS: dict[str, Bug] = {
+    plant.__name__: Bug(plant, found_after, within)
+    for plant, found_after, within in (
+        (deciding.canary_over_budget_passes, 4, 100),
+        (deciding.silence_passes, 8, 100),
+        (deciding.every_wave_passes, 16, 100),
+        (deciding.waves_do_not_settle, 1, 100),
+        (deciding.all_waves_start_at_once, 1, 100),
+        (keeping.orders_before_durable, 1, 100),
+        (keeping.acknowledged_before_durable, 48, 200),
+        (keeping.restart_forgets_jobs, 12, 100),
+        (keeping.restart_merges_too_late, 1, 100),
+        (keeping.failed_submit_stays, 14, 100),
+        (keeping.store_failure_is_not_retried, 31, 200),
+        (keeping.repeated_request_is_a_new_job, 2, 100),
+        (keeping.hang_up_cancels_the_submit, 21, 100),
+        (deciding.decisions_are_dropped, 1, 100),
+        (keeping.merge_counts_twice, 2, 100),
+        (keeping.merge_leaves_out_the_last, 1, 100),
+        (keeping.late_parts_are_not_merged, 9, 100),
+        (keeping.interim_gets_newer_counters, 1, 100),
+        (stopping.cancel_only_marks, 1, 100),
+        (stopping.cancel_needs_the_disk, 192, 500),
+        (stopping.lost_runs_go_on, 48, 200),
+        (stopping.greeted_runs_go_on, 18, 100),
+        (stopping.closing_stops_nothing, 129, 500),
+        (stopping.lease_never_ends, 6, 100),
+        (stopping.stubborn_children_live, 113, 500),
+        (stopping.breaker_never_opens, 39, 200),
+        (stopping.agent_stretches_the_duration, 35, 200),
+        (linking.expired_orders_begin, 41, 200),
+        (linking.dead_streams_are_believed, 7, 100),
+        (linking.repeated_orders_run_again, 37, 200),
+        (linking.new_orders_are_taken_for_lost, 91, 500),
+        (linking.reconnecting_forgets_parts, 6, 100),
+        (linking.bad_parts_cut_the_stream, 10, 100),
+        (linking.late_greeting_is_fatal, 255, 500),
+        (linking.short_streams_are_redialled_at_once, 10, 100),
+        (linking.half_open_streams_live, 218, 500),
+    )
+}

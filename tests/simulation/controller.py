@@ -1,0 +1,124 @@
+"""The controller as a process: the same wiring as ``controller.app``, on the simulated disk and network."""
+
+import random
+from collections.abc import Callable
+
+from controller.coordinator import Coordinator
+from controller.fleet import Fleet
+from controller.policy.model import Policy
+from controller.rpc.agent_link import AgentLinkService
+from fleettrace.errors import StoreFailed
+from tests.simulation.disk import Disk, SimulatedWorker
+from tests.simulation.loop import WORLD, Process, VirtualLoop
+from tests.simulation.network import Network
+
+__all__ = ["EPOCH_MS", "ControllerSite"]
+
+EPOCH_MS = 1_700_000_000_000
+RESTARTS_S = (1.0, 1.0, 4.0, 16.0)
+STOP_GRACE_S = 1.0
+
+
+class ControllerSite:
+    """Starts, kills and restarts the controller; ``coordinator`` is None while none is up."""
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        rng: random.Random,
+        network: Network,
+        disk: Disk,
+        policy: Policy,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._loop = loop
+        self._rng = rng
+        self._network = network
+        self._disk = disk
+        self._policy = policy
+        self._tell = tell
+        self._jobs = 0
+        self.clock_offset_ms = 0
+        self.generation = 0
+        self.process = Process(loop, "controller")
+        self.coordinator: Coordinator | None = None
+        self.fleet: Fleet | None = None
+        self.on_death: Callable[[], None] = lambda: None
+        self.on_stop: Callable[[], None] = lambda: None
+        self.on_stopped: Callable[[], None] = lambda: None
+        self.on_fleet: Callable[[Fleet], None] = lambda _: None
+
+    def start(self) -> None:
+        """Start a controller on what the disk holds."""
+        self.generation += 1
+        self.process = Process(self._loop, f"controller {self.generation}")
+        self.process.spawn(self._main(), "controller")
+
+    def start_later(self) -> None:
+        """Have the service manager start it again."""
+        process = self.process
+        wait_s = self._rng.choice(RESTARTS_S)
+        self._loop.call_later(wait_s, lambda: self.start() if self.process is process else None, context=WORLD)
+
+    def kill(self, why: str) -> None:
+        """SIGKILL."""
+        if not self.process.alive:
+            return
+        self._tell(f"the controller is killed {why}")
+        self._ended()
+
+    def _ended(self) -> None:
+        self.process.kill()
+        self.coordinator = self.fleet = None
+        self._network.controller_died()
+        self.on_death()
+        self.start_later()
+
+    def stop(self) -> None:
+        """SIGTERM."""
+        if self.coordinator is not None:
+            self._tell("the controller is told to end")
+            self.on_stop()
+            self.process.spawn(self._stop(self.coordinator), "stop")
+            self.coordinator = None
+
+    async def _stop(self, coordinator: Coordinator) -> None:
+        process = self.process
+        try:
+            await coordinator.close()
+        except StoreFailed as error:
+            self._tell(f"the controller could not close: {error}")
+
+        def gone() -> None:
+            if self.process is process and process.alive:
+                self._tell("the controller has ended")
+                self.on_stopped()
+                self._ended()
+
+        self._loop.call_later(STOP_GRACE_S, gone)
+
+    async def _main(self) -> None:
+        offset_ms = EPOCH_MS + self.clock_offset_ms
+
+        def clock_ms() -> int:
+            return offset_ms + int(self._loop.time() * 1000)
+
+        worker = SimulatedWorker(self._disk)
+        await worker.open()
+        fleet = Fleet(await worker.call(lambda store: store.hosts()), clock_ms)
+        self.on_fleet(fleet)
+        coordinator = Coordinator(fleet, worker, self._policy, clock_ms, self._new_id)
+        try:
+            interrupted = await coordinator.recover()
+        except StoreFailed as error:
+            self._tell(f"the controller could not start: {error}")
+            self._loop.call_soon(self._ended)
+            return
+        self._tell(f"controller {self.generation} is up; {interrupted} jobs were interrupted")
+        self.coordinator, self.fleet = coordinator, fleet
+        service = AgentLinkService(fleet, coordinator, f"c{self.generation}", clock_ms)
+        self._network.server = (self.process, service)
+
+    def _new_id(self) -> str:
+        self._jobs += 1
+        return f"j{self._jobs}"

@@ -1,0 +1,126 @@
+"""What befalls the host that is ordered to run next, just then."""
+
+from typing import TYPE_CHECKING
+
+from fleettrace.model.run import RunKind, StartRun
+from tests.simulation.child import ChildFate
+from tests.simulation.faults.hosts import agent_killed, clock_jumps
+from tests.simulation.faults.undo import for_a_while
+from tests.simulation.faults.wire import partition, reset
+from tests.simulation.host import SimulatedHost
+from tests.simulation.loop import WORLD
+
+if TYPE_CHECKING:
+    from tests.simulation.scenario import World
+
+__all__ = [
+    "cut_on_order",
+    "killed_on_order",
+    "lost_while_disk_fails",
+    "order_late",
+    "order_twice",
+    "slow_to_attach",
+    "stubborn_child",
+]
+
+
+def order_late(world: "World", host: SimulatedHost) -> None:
+    """The next order waits in a frozen agent's socket until it has expired, perhaps on a host whose clock is wrong."""
+    wait_s, wrong = world.rng.choice((14.0, 20.0, 45.0)), world.rng.random() < 0.5
+
+    def meet(_: StartRun) -> None:
+        world.story.tell(f"FAULT {host.name}: the agent is frozen for {wait_s:g} s as an order is sent to it")
+        host.agent.freeze()
+        if wrong:
+            clock_jumps(world, host)
+        for_a_while(world, host, wait_s, host.thaw)
+
+    world.next_order[host.name] = meet
+
+
+def order_twice(world: "World", host: SimulatedHost) -> None:
+    """The next order reaches its agent a second time, later or over another connection."""
+    wait_s = world.rng.choice((0.001, 0.3, 2.0, 5.0))
+    world.network.repeat_order(host.name, lambda: host.agent, wait_s)
+
+
+def stubborn_child(world: "World", host: SimulatedHost) -> None:
+    """The next child of the host does not listen when its job is cancelled."""
+    before = host.next_fate
+
+    def fate() -> ChildFate:
+        host.next_fate = before
+        return ChildFate(ignores_stop=True)
+
+    def meet(order: StartRun) -> None:
+        host.next_fate = fate
+        world.loop.call_later(1.5, world.operators.cancel_job, order.run.job_id, context=WORLD)
+
+    world.next_order[host.name] = meet
+
+
+def slow_to_attach(world: "World", host: SimulatedHost) -> None:
+    """The next trace on the host attaches only when the controller has long given it up."""
+    start_s = world.rng.uniform(22.5, 28.0)
+
+    def meet(order: StartRun) -> None:
+        if order.kind is not RunKind.TRACE:
+            world.next_order[host.name] = meet
+            return
+        before = host.next_fate
+
+        def fate() -> ChildFate:
+            host.next_fate = before
+            return ChildFate(start_s=start_s)
+
+        world.story.tell(f"FAULT {host.name}: takes {start_s:.1f} s to attach")
+        host.ever_troubled, host.next_fate = True, fate
+
+    world.next_order[host.name] = meet
+
+
+def killed_on_order(world: "World", host: SimulatedHost) -> None:
+    """The host that is next ordered to run dies of it, or so it looks."""
+    wait_s = world.rng.uniform(0.0, 1.5)
+
+    def meet(_: StartRun) -> None:
+        host.trouble()
+        world.loop.call_later(wait_s, agent_killed, world, host, context=WORLD)
+
+    world.next_order[host.name] = meet
+
+
+def cut_on_order(world: "World", host: SimulatedHost) -> None:
+    """The connection of the host that is next ordered to run breaks."""
+    wait_s, cut = world.rng.uniform(0.0, 0.05), world.rng.choice((partition, reset))
+
+    def meet(_: StartRun) -> None:
+        host.trouble()
+        world.loop.call_later(wait_s, cut, world, host, context=WORLD)
+
+    world.next_order[host.name] = meet
+
+
+def lost_while_disk_fails(world: "World", host: SimulatedHost) -> None:
+    """The host that is next ordered to run is gone for good, and nothing can be written when it is given up."""
+    slack_s = world.rng.uniform(0.2, 2.0)
+
+    def meet(order: StartRun) -> None:
+        world.story.tell(f"FAULT {host.name}: the host is gone for good")
+        host.trouble()
+        host.wanted, host.gone = False, True
+        host.kill()
+        given_up_s = world.loop.time() + 15 + order.limits.duration_ms / 1000 + 5
+        world.at(given_up_s - slack_s, fail)
+        world.at(given_up_s + slack_s, heal)
+
+    def fail() -> None:
+        world.story.tell("FAULT the disk is full")
+        world.trouble()
+        world.disk.failing = 1.0
+
+    def heal() -> None:
+        world.trouble()
+        world.disk.failing = 0.0
+
+    world.next_order[host.name] = meet

@@ -1,0 +1,100 @@
+"""What befalls the controller and its disk."""
+
+from typing import TYPE_CHECKING
+
+from tests.simulation.host import SimulatedHost
+from tests.simulation.loop import WORLD
+
+if TYPE_CHECKING:
+    from tests.simulation.scenario import World
+
+__all__ = [
+    "cancel_on_full_disk",
+    "controller_clock_jumps",
+    "controller_frozen",
+    "controller_killed",
+    "controller_killed_at_commit",
+    "controller_stopped",
+    "disk_failing",
+    "disk_slow",
+]
+
+HOUR_MS = 3_600_000
+
+
+def controller_killed(world: "World", _: SimulatedHost) -> None:
+    world.trouble()
+    world.site.process.after_steps(
+        world.rng.randrange(60), lambda: world.site.kill("between two steps") if not world.calm else None
+    )
+
+
+def controller_killed_at_commit(world: "World", _: SimulatedHost) -> None:
+    world.trouble()
+    world.kill_after_commits = world.rng.randrange(12)
+
+
+def controller_stopped(world: "World", _: SimulatedHost) -> None:
+    world.trouble()
+    world.site.stop()
+
+
+def controller_frozen(world: "World", host: SimulatedHost) -> None:
+    wait_s = world.rng.choice((0.5, 4.0, 12.0, 20.0))
+    process = world.site.process
+    world.story.tell(f"FAULT the controller is frozen for {wait_s:g} s")
+    process.freeze()
+    world.trouble()
+
+    def undo() -> None:
+        world.trouble()
+        process.thaw()
+
+    world.loop.call_later(wait_s, undo, context=WORLD)
+
+
+def controller_clock_jumps(world: "World", _: SimulatedHost) -> None:
+    """Seen by the next controller: a living one follows its steady clock."""
+    world.trouble()
+    world.site.clock_offset_ms = world.rng.choice((-24, 24)) * HOUR_MS
+    world.site.kill("and its clock jumps by a day")
+
+
+def disk_failing(world: "World", _: SimulatedHost) -> None:
+    share, wait_s = world.rng.choice((0.3, 0.7, 1.0)), world.rng.choice((0.2, 1.0, 4.0, 12.0))
+    world.story.tell(f"FAULT the disk fails {share:.0%} of the writes for {wait_s:g} s")
+    world.disk.failing = share
+    world.trouble()
+
+    def undo() -> None:
+        world.disk.failing = 0.0
+        world.trouble()
+
+    world.loop.call_later(wait_s, undo, context=WORLD)
+
+
+def cancel_on_full_disk(world: "World", host: SimulatedHost) -> None:
+    """An operator cancels while nothing can be written."""
+    world.story.tell("FAULT the disk is full for 3 s, and an operator cancels")
+    world.trouble()
+    world.disk.failing = 1.0
+
+    def undo() -> None:
+        world.disk.failing = 0.0
+        world.trouble()
+
+    world.loop.call_later(3.0, undo, context=WORLD)
+    for request_id in sorted(world.operators.acknowledged):
+        world.operators.cancel(request_id)
+
+
+def disk_slow(world: "World", _: SimulatedHost) -> None:
+    world.story.tell("FAULT the disk is slow")
+    world.disk.slow_s = world.rng.choice((0.05, 0.2, 0.5))
+    world.trouble()
+
+    def undo() -> None:
+        world.disk.slow_s = 0.004
+        world.trouble()
+
+    world.loop.call_later(5.0, undo, context=WORLD)
