@@ -13,6 +13,7 @@ from fleettrace.errors import NoHostMatches
 from fleettrace.model.host import Host
 from fleettrace.model.job import Decision, Job, JobSpec, JobState
 from fleettrace.model.names import counted, duration_text
+from fleettrace.model.params import ParamValue
 from fleettrace.model.selector import parse_selector
 
 __all__ = ["Asked", "Plan", "open_job", "plan_job"]
@@ -39,7 +40,7 @@ class Plan:
 
     asked: Asked
     tool: ToolDefinition
-    params: dict[str, int]
+    params: dict[str, ParamValue]
     hosts: tuple[Host, ...]
     missing: dict[str, str]
 

@@ -1,29 +1,46 @@
 """Tools: one folder each, parsed once into frozen definitions.
 
 A folder holds ``tool.toml``, the program and a README. Its digest covers the manifest, the program and the
-common header, so that "the same tool" means the same bytes on the controller and on every host.
+common headers, so that "the same tool" means the same bytes on the controller and on every host.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
 from fleettrace.errors import UnknownTool
 from fleettrace.manifest import parse_manifest
-from fleettrace.model.tool import Attach, Cost, Decode, KeyField, Param, ResultKind, ToolDefinition
+from fleettrace.model.tool import (
+    Alternative,
+    Attach,
+    Cost,
+    Decode,
+    EventLayout,
+    KeyField,
+    Output,
+    Param,
+    ParamValue,
+    ResultKind,
+    ToolDefinition,
+)
 from fleettrace.toml_tables import read_text
 
 __all__ = [
+    "Alternative",
     "Attach",
     "Cost",
     "Decode",
+    "EventLayout",
     "KeyField",
+    "Output",
     "Param",
+    "ParamValue",
     "ResultKind",
     "ToolDefinition",
     "builtin_tools",
     "find_tool",
+    "header_paths",
     "load_tool",
 ]
 
@@ -46,7 +63,7 @@ def load_tool(directory: Path) -> ToolDefinition:
     manifest = parse_manifest(manifest_text, directory / MANIFEST)
     return ToolDefinition(
         name=manifest.name,
-        digest=_digest(manifest_text, program_text, read_text(COMMON_HEADER)),
+        digest=_digest(manifest_text, program_text, *map(read_text, header_paths(manifest.headers))),
         question=manifest.question,
         result=manifest.result,
         unit=manifest.unit,
@@ -54,12 +71,21 @@ def load_tool(directory: Path) -> ToolDefinition:
         optional_capabilities=manifest.optional_capabilities,
         cost=manifest.cost,
         params=manifest.params,
-        attach=manifest.attach,
+        alternatives=manifest.alternatives,
         decode=manifest.decode,
         directory=directory,
+        headers=manifest.headers,
+        filters=manifest.filters,
         program_text=program_text,
         readme=readme,
+        also=manifest.also,
+        events=manifest.events,
     )
+
+
+def header_paths(names: Iterable[str]) -> list[Path]:
+    """What is put before a program: the header of all programs, and those of these names."""
+    return [COMMON_HEADER, *(COMMON_HEADER.with_name(f"{name}.bpf.h") for name in names)]
 
 
 def _digest(*contents: str) -> str:

@@ -1,29 +1,34 @@
 """``tool.toml``: parsed once, with every name in it checked against the others. docs/tools.md has its form."""
 
-import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fleettrace.errors import BadInput, Malformed
+from fleettrace.errors import BadInput
+from fleettrace.manifest_results import is_name, parse_decode, parse_events, parse_name, parse_outputs, parse_result
 from fleettrace.model.capability import check_capabilities
-from fleettrace.model.tool import Attach, Cost, Decode, KeyField, Param, ResultKind
-from fleettrace.snapshot.key import check_key
+from fleettrace.model.params import FILTER_NAMES, FILTERS
+from fleettrace.model.tool import (
+    Alternative,
+    Attach,
+    Cost,
+    Decode,
+    EventLayout,
+    Output,
+    Param,
+    ResultKind,
+)
 from fleettrace.toml_tables import Table, parse_toml
 
-__all__ = ["KEY_TYPES", "Manifest", "parse_manifest"]
+__all__ = ["Manifest", "parse_manifest"]
 
-KEY_TYPES = ("comm", "syscall", "u32", "u64")
-"""How the bytes of a key's field can read."""
-
+MAX_ALTERNATIVES = 8
 MAX_PARAMS = 32
 MAX_PROBES = 64
 MAX_COST_NS = 1e9
 
-# Names of parameters, programs and maps reach the compiler as they are.
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _INT64 = {"minimum": -(1 << 63), "maximum": (1 << 63) - 1}
 
 
@@ -39,8 +44,12 @@ class Manifest:
     optional_capabilities: Mapping[str, str]
     cost: Cost
     params: tuple[Param, ...]
-    attach: tuple[Attach, ...]
+    alternatives: tuple[Alternative, ...]
     decode: Decode
+    headers: tuple[str, ...]
+    filters: tuple[str, ...]
+    also: tuple[Output, ...]
+    events: EventLayout | None
 
 
 def parse_manifest(text: str, origin: Path) -> Manifest:
@@ -51,10 +60,10 @@ def parse_manifest(text: str, origin: Path) -> Manifest:
     """
     top = parse_toml(text, str(origin))
     data = tomllib.loads(text)
-    name = _name(top, "name")
+    name = parse_name(top, "name")
     if name != origin.parent.name:
         raise BadInput(f"{top.place('name')} must be the folder's, {origin.parent.name!r}, not {name!r}")
-    result = _result(top)
+    result = parse_result(top)
     params = _params(top, data)
     manifest = Manifest(
         name=name,
@@ -65,25 +74,32 @@ def parse_manifest(text: str, origin: Path) -> Manifest:
         optional_capabilities=_optional(top, data),
         cost=_cost(top.table("cost"), params),
         params=params,
-        attach=_attach(top, params),
-        decode=_decode(top.table("decode"), result),
+        alternatives=_alternatives(top, params),
+        decode=parse_decode(top, result),
+        headers=_headers(top),
+        filters=_filters(top),
+        also=parse_outputs(top),
+        events=parse_events(top, result),
     )
     top.finish()
     return manifest
 
 
-def _name(table: Table, key: str) -> str:
-    name = table.text(key)
-    if not _NAME.fullmatch(name):
-        raise BadInput(f"{table.place(key)} must be of a-z, 0-9 and _, from a letter on, not {name!r}")
-    return name
+def _headers(top: Table) -> tuple[str, ...]:
+    names = top.texts("headers") if top.has("headers") else ()
+    for name in names:
+        if not is_name(name):
+            raise BadInput(f"{top.place('headers')} are names of files in tools/common, such as block, not {name!r}")
+    return names
 
 
-def _result(top: Table) -> ResultKind:
-    text = top.text("result")
-    if text not in list(ResultKind):
-        raise BadInput(f"{top.place('result')} must be one of {', '.join(ResultKind)}, not {text!r}")
-    return ResultKind(text)
+def _filters(top: Table) -> tuple[str, ...]:
+    known = tuple(param.name for param in FILTERS)
+    names = top.texts("filters") if top.has("filters") else known
+    for name in names:
+        if name not in known:
+            raise BadInput(f"{top.place('filters')} must be of {', '.join(known)}, not {name!r}")
+    return names
 
 
 def _optional(top: Table, data: Mapping[str, Any]) -> dict[str, str]:
@@ -102,8 +118,10 @@ def _params(top: Table, data: Mapping[str, Any]) -> tuple[Param, ...]:
 
 
 def _param(name: str, table: Table) -> Param:
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise BadInput(f"{table.place('default')}: a parameter's name is of a-z, 0-9 and _, not {name!r}")
+    if name in FILTER_NAMES:
+        raise BadInput(f"{table.place('default')}: {name} is a filter that every tool has; leave it out")
     minimum, maximum = table.integer("minimum", **_INT64), table.integer("maximum", **_INT64)
     param = Param(
         name=name,
@@ -135,10 +153,32 @@ def _cost(table: Table, params: tuple[Param, ...]) -> Cost:
     return cost
 
 
+def _alternatives(top: Table, params: tuple[Param, ...]) -> tuple[Alternative, ...]:
+    tables = top.tables("alternative", name_key="name", maximum=MAX_ALTERNATIVES)
+    if tables and top.has("attach"):
+        raise BadInput(f"{top.place('attach')} belongs into the tables [[alternative]]: move it there")
+    if not tables:
+        return (Alternative("", "", _attach(top, params)),)
+    alternatives = []
+    for table in tables:
+        name = parse_name(table, "name")
+        measure = table.text("measure") if table.has("measure") else ""
+        alternatives.append(Alternative(name, measure, _attach(table, params)))
+        table.finish()
+    if len({alternative.name for alternative in alternatives}) < len(alternatives):
+        raise BadInput(f"{top.place('alternative')} has one name twice: give each its own")
+    return tuple(alternatives)
+
+
 def _attach(top: Table, params: tuple[Param, ...]) -> tuple[Attach, ...]:
     attach: list[Attach] = []
     for table in top.tables("attach", name_key="program", maximum=MAX_PROBES):
-        one = Attach(_name(table, "program"), table.text("probe"), _param_name(table, "frequency_param", params))
+        one = Attach(
+            parse_name(table, "program"),
+            table.text("probe"),
+            _param_name(table, "frequency_param", params),
+            _param_name(table, "when_param", params),
+        )
         table.finish()
         if any((one.program, one.probe) == (other.program, other.probe) for other in attach):
             raise BadInput(f"{top.place('attach')} has {one.program} on {one.probe} twice: it would count twice")
@@ -146,25 +186,3 @@ def _attach(top: Table, params: tuple[Param, ...]) -> tuple[Attach, ...]:
     if not attach:
         raise BadInput(f"{top.place('attach')} is missing: add a table [[attach]] for each probe")
     return tuple(attach)
-
-
-def _decode(table: Table, result: ResultKind) -> Decode:
-    stacks_map = _name(table, "stacks_map") if table.has("stacks_map") else None
-    if (stacks_map is not None) != (result is ResultKind.STACKS):
-        raise BadInput(f"{table.place('stacks_map')} belongs to a tool whose result is stacks, and to no other")
-    fields = tuple(_key_field(field) for field in table.tables("key", name_key="name", maximum=MAX_PARAMS))
-    try:
-        check_key(tuple((field.name, "") for field in fields))
-    except Malformed as error:
-        raise BadInput(f"{table.place('key')}: {error}") from error
-    decode = Decode(map=_name(table, "map"), stacks_map=stacks_map, key=fields)
-    table.finish()
-    return decode
-
-
-def _key_field(table: Table) -> KeyField:
-    field = KeyField(name=table.text("name"), type=table.text("type"))
-    if field.type not in KEY_TYPES:
-        raise BadInput(f"{table.place('type')} must be one of {', '.join(KEY_TYPES)}, not {field.type!r}")
-    table.finish()
-    return field

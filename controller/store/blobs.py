@@ -79,7 +79,7 @@ def _take_frames(snapshot: types.Snapshot) -> dict[bytes, bytes]:
         data = types.Stack(frames=chain).SerializeToString()
         check_frames(frames, {digest: data})
         frames[digest] = data
-        snapshot.stack_refs.add(hash=digest, value=stack.value, unit=stack.unit)
+        snapshot.stack_refs.add(hash=digest, value=stack.value, unit=stack.unit, events=stack.events)
     snapshot.ClearField("stacks")
     return frames
 
@@ -99,4 +99,5 @@ def _load_chains(refs: Iterable[list[types.StackRef]], load_frames: LoadFrames) 
 
 
 def _with_stacks(snapshot: Snapshot, refs: list[types.StackRef], chains: Mapping[bytes, tuple[str, ...]]) -> Snapshot:
-    return replace(snapshot, stacks=tuple(Stack(chains[ref.hash], ref.value, ref.unit) for ref in refs))
+    stacks = tuple(Stack(chains[ref.hash], ref.value, ref.unit, ref.events) for ref in refs)
+    return replace(snapshot, stacks=stacks)

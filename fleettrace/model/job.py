@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fleettrace.model.params import ParamValue
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind
 from fleettrace.snapshot import EMPTY, Snapshot
 
@@ -92,7 +93,7 @@ class JobSpec:
     job_id: str
     tool: str
     digest: str
-    params: Mapping[str, int]
+    params: Mapping[str, ParamValue]
     selector: str
     duration_ms: int
     team: str

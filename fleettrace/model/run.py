@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fleettrace.model.params import ParamValue
 from fleettrace.snapshot import EMPTY, Snapshot
 
 __all__ = ["Part", "RunCost", "RunKey", "RunKind", "RunLimits", "RunOutcome", "StartRun"]
@@ -80,7 +81,7 @@ class StartRun:
     kind: RunKind
     tool: str
     digest: str
-    params: dict[str, int]
+    params: dict[str, ParamValue]
     limits: RunLimits
     expires_at_ms: int
     team: str = ""
@@ -104,3 +105,5 @@ class Part:
     cost: RunCost = field(default_factory=RunCost)
     snapshot: Snapshot = EMPTY
     final: bool = True
+    alternative: str = ""
+    """Which of the tool's alternatives ran; empty when it has one way only."""

@@ -1,16 +1,26 @@
 """Tools: what is known of a trace program before it runs, and what an operator is shown of it."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from fleettrace.errors import BadParameter
+from fleettrace.model.params import FILTERS, Param, ParamValue, parse_values, resolve_values
 
-__all__ = ["Attach", "Cost", "Decode", "KeyField", "Param", "ResultKind", "ToolDefinition", "ToolListing"]
-
-_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+__all__ = [
+    "Alternative",
+    "Attach",
+    "Cost",
+    "Decode",
+    "EventLayout",
+    "KeyField",
+    "Output",
+    "Param",
+    "ParamValue",
+    "ResultKind",
+    "ToolDefinition",
+    "ToolListing",
+]
 
 
 class ResultKind(StrEnum):
@@ -19,43 +29,80 @@ class ResultKind(StrEnum):
     HISTOGRAM = "histogram"
     STACKS = "stacks"
     COUNTS = "counts"
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """An integer that a caller may set; it becomes a constant of the program when it is loaded."""
-
-    name: str
-    default: int
-    minimum: int
-    maximum: int
-    help: str
+    EVENTS = "events"
 
 
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """One program on one probe; ``frequency_param`` names the parameter that sets a sampling rate in Hz."""
+    """One program on one probe.
+
+    ``frequency_param`` names the parameter that sets a sampling rate in Hz; ``when_param`` one that must not be 0 for
+    the probe to be attached at all.
+    """
 
     program: str
     probe: str
     frequency_param: str | None = None
+    when_param: str | None = None
+
+    def is_wanted(self, params: Mapping[str, ParamValue]) -> bool:
+        """Whether a run with these parameters attaches it."""
+        return self.when_param is None or params[self.when_param] != 0
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One way to run a tool: the probes that it takes. The first that a kernel accepts is used.
+
+    Results of alternatives with the same ``measure`` say the same thing and can be added up.
+    """
+
+    name: str
+    measure: str
+    attach: tuple[Attach, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyField:
-    """One field of a map's key: its label name and how its bytes read (``comm``, ``syscall``, ``u32``, ``u64``)."""
+    """One field of a record: its label's name and how its bytes read (see ``fleettrace.manifest.FIELD_TYPES``).
+
+    ``size`` in bytes is given for text alone, ``values`` for numbers that stand for words.
+    """
 
     name: str
     type: str
+    size: int = 0
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Decode:
-    """Which maps hold the result and how their keys read."""
+    """Which maps hold a result and how their keys read.
+
+    ``sums`` are the units of the 64-bit sums that follow the count in each value.
+    """
 
     map: str
     stacks_map: str | None = None
     key: tuple[KeyField, ...] = ()
+    sums: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A further result of the same events, beside the tool's own."""
+
+    result: ResultKind
+    unit: str
+    decode: Decode
+
+
+@dataclass(frozen=True, slots=True)
+class EventLayout:
+    """The map that keeps the first events of a run whole, and their fields after the time."""
+
+    map: str
+    fields: tuple[KeyField, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,48 +131,51 @@ class ToolDefinition:
     optional_capabilities: Mapping[str, str]
     cost: Cost
     params: tuple[Param, ...]
-    attach: tuple[Attach, ...]
+    alternatives: tuple[Alternative, ...]
     decode: Decode
     directory: Path
     program_text: str
     readme: str
+    headers: tuple[str, ...] = ()
+    """Shared headers that its program needs, beside the one that all have."""
+    filters: tuple[str, ...] = tuple(param.name for param in FILTERS)
+    """The filters that it can apply; most tools can apply all."""
+    also: tuple[Output, ...] = ()
+    events: EventLayout | None = None
+
+    @property
+    def attach(self) -> tuple[Attach, ...]:
+        """Every program on every probe, of all alternatives."""
+        return tuple(dict.fromkeys(attach for one in self.alternatives for attach in one.attach))
 
     @property
     def probes(self) -> tuple[str, ...]:
-        """The probes that it attaches to, in order."""
-        return tuple(attach.probe for attach in self.attach)
+        """The probes that it attaches to, in order; of all alternatives."""
+        return tuple(dict.fromkeys(attach.probe for attach in self.attach))
 
-    def resolve_params(self, given: Mapping[str, int]) -> dict[str, int]:
-        """All parameters with their values: those given, checked, and the defaults of the others.
+    def measure(self, alternative: str) -> str:
+        """What parts of an alternative measure: those that measure the same can be added up, and no others."""
+        found = next((one for one in self.alternatives if one.name == alternative), None)
+        return (found.measure if found is not None else "") or alternative
+
+    @property
+    def all_params(self) -> tuple[Param, ...]:
+        """Its own parameters and the filters that it can apply."""
+        return (*self.params, *(param for param in FILTERS if param.name in self.filters))
+
+    def resolve_params(self, given: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
+        """Its parameters with their values, those given or the defaults, and the filters that are given.
 
         Raises:
             BadParameter: an unknown name, or a value out of range.
         """
-        known = {param.name: param for param in self.params}
-        self._check_known(given)
-        resolved = {param.name: given.get(param.name, param.default) for param in self.params}
-        for name, value in resolved.items():
-            if not known[name].minimum <= value <= known[name].maximum:
-                raise BadParameter(
-                    f"{self.name}'s {name} must be within {known[name].minimum}..{known[name].maximum}, not {value}"
-                )
-        return resolved
+        return resolve_values(self.name, self.all_params, given)
 
-    def parse_params(self, given: Mapping[str, str]) -> dict[str, int]:
+    def parse_params(self, given: Mapping[str, str]) -> dict[str, ParamValue]:
         """Like :meth:`resolve_params`, from text as typed (``-p name=value``)."""
-        self._check_known(given)
-        for name, text in given.items():
-            if not _WHOLE_NUMBER.fullmatch(text):
-                raise BadParameter(f"{self.name}'s {name} must be a whole number, not {text[:40]!r}")
-        return self.resolve_params({name: int(text) for name, text in given.items()})
+        return parse_values(self.name, self.all_params, given)
 
-    def _check_known(self, names: Iterable[str]) -> None:
-        known = [param.name for param in self.params]
-        for name in names:
-            if name not in known:
-                raise BadParameter(f"{self.name} has no parameter {name!r}; it has: {', '.join(known) or 'none'}")
-
-    def max_hits_per_s_per_cpu(self, params: Mapping[str, int]) -> float | None:
+    def max_hits_per_s_per_cpu(self, params: Mapping[str, ParamValue]) -> float | None:
         """The rate that a sampling tool cannot exceed, in hits per second and CPU; None: events set the rate."""
         name = self.cost.bounded_hits_per_cpu_param
         return float(params[name]) if name is not None else None

@@ -53,10 +53,13 @@ class Snapshot:
 
     @property
     def total(self) -> int:
-        """What was recorded in all: values, samples, counts and events."""
+        """What was recorded in all: values, samples, counts and events.
+
+        A tool may record one event in several kinds, which each count.
+        """
         return (
             sum(histogram.total for histogram in self.histograms)
-            + sum(stack.value for stack in self.stacks)
+            + sum(stack.events or stack.value for stack in self.stacks)
             + sum(count.count for count in self.counts)
             + len(self.events)
         )

@@ -18,11 +18,15 @@ MAX_FRAME_CHARS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """``value`` of ``unit`` was seen with these frames, root first (the process' name, then its outermost call)."""
+    """``value`` of ``unit`` was seen with these frames, root first (the process' name, then its outermost call).
+
+    ``events`` is how many events the value sums up; 0: the value is itself their number.
+    """
 
     frames: tuple[str, ...]
     value: int
     unit: str
+    events: int = 0
 
     def check_valid(self) -> None:
         """Raise :class:`Malformed` unless within bounds."""
@@ -30,8 +34,8 @@ class Stack:
             raise Malformed(f"a stack has 1 to {MAX_FRAMES} frames, not {len(self.frames)}")
         if any(not frame or len(frame) > MAX_FRAME_CHARS for frame in self.frames):
             raise Malformed(f"a frame has 1 to {MAX_FRAME_CHARS} characters")
-        if self.value < 1 or not self.unit:
-            raise Malformed("a stack needs a value of at least 1 and a unit")
+        if self.value < 1 or not self.unit or self.events < 0:
+            raise Malformed("a stack needs a value of at least 1, a unit, and no negative number of events")
 
 
 def stack_hash(frames: tuple[str, ...]) -> bytes:
@@ -50,10 +54,18 @@ def stack_hash(frames: tuple[str, ...]) -> bytes:
 def merge_stacks(stacks: Iterable[Stack]) -> tuple[Stack, ...]:
     """Add values up, chain by chain. Raises :class:`SnapshotMismatch` when units differ."""
     sums: Counter[tuple[str, ...]] = Counter()
+    events: Counter[tuple[str, ...]] = Counter()
+    counted: set[tuple[str, ...]] = set()
     units: set[str] = set()
     for stack in stacks:
         units.add(stack.unit)
         sums[stack.frames] += stack.value
+        events[stack.frames] += stack.events or stack.value
+        counted |= {stack.frames} if stack.events else set()
     if len(units) > 1:
         raise SnapshotMismatch(f"cannot merge stacks in {' and '.join(sorted(units))}")
-    return tuple(Stack(frames, sums[frames], unit) for unit in units for frames in sorted(sums))
+    return tuple(
+        Stack(frames, sums[frames], unit, events[frames] if frames in counted else 0)
+        for unit in units
+        for frames in sorted(sums)
+    )

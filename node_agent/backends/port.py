@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from fleettrace.catalog import ToolDefinition
+from fleettrace.catalog import ParamValue, ToolDefinition
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Snapshot
 from node_agent.kernel.cgroups import Scope
@@ -16,14 +16,14 @@ __all__ = ["ProbeStats", "TracePlan", "Tracer"]
 class TracePlan:
     """What to run on this kernel; checked, so that a tracer has nothing left to refuse but what the kernel does.
 
-    ``params`` has a value for each of the tool's parameters. ``scope`` None stands for the whole machine.
-    ``max_map_bytes`` bounds the kernel memory of all maps together. Compiled objects are kept below
-    ``state_directory``.
+    ``params`` has a value for each of the tool's own parameters, and those filters that are set. ``scope`` None stands
+    for the whole machine. ``max_map_bytes`` bounds the kernel memory of all maps together. Compiled objects are kept
+    below ``state_directory``.
     """
 
     tool: ToolDefinition
     kind: RunKind
-    params: Mapping[str, int]
+    params: Mapping[str, ParamValue]
     scope: Scope | None
     max_map_bytes: int
     state_directory: str
@@ -58,6 +58,10 @@ class Tracer(Protocol):
     @property
     def backend(self) -> str:
         """Its name, as results carry it."""
+
+    @property
+    def alternative(self) -> str:
+        """Which of the tool's alternatives is attached; empty before, and when it has one way only."""
 
     def attach(self) -> None:
         """Load and attach; when it returns, every probe is live. It leaves nothing behind when it raises.

@@ -1,7 +1,8 @@
 """``python -m node_agent.backends.record TOOL FILE``: record a sample for the replay backend, on a kernel that traces.
 
 Takes a frequency check and then a trace, each of ``--window`` seconds, of the whole machine or of ``--scope``, while
-``--workload``, a shell command, runs. What others ran meanwhile is recorded too: look at it before sharing it.
+``--workload``, a shell command, runs. Without a scope, what others ran meanwhile is recorded too: look at it before
+sharing it.
 """
 
 import argparse
@@ -51,18 +52,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Record a sample of a tool for the replay backend.")
     parser.add_argument("tool")
     parser.add_argument("file", type=Path)
-    parser.add_argument("--window", type=float, default=2.0, help="seconds (default 2)")
-    parser.add_argument("--scope", default="", help="only this cgroup and its children")
+    parser.add_argument("--window", type=float, default=1.0, help="seconds (default 1)")
+    parser.add_argument("--scope", default="", help="only this cgroup and its children; the workload runs in it")
+    parser.add_argument("-p", "--param", action="append", default=[], metavar="NAME=VALUE", help="of the tool")
     parser.add_argument("--workload", default="", help="a shell command that runs meanwhile")
     parser.add_argument("--state-directory", required=True, help="where compiled objects are kept")
     options = parser.parse_args()
     workload = None
     try:
         tool = find_tool(options.tool)
-        params = tool.resolve_params({})
+        params = tool.parse_params(dict(given.split("=", 1) for given in options.param if "=" in given))
         scope = resolve_scope(options.scope) if options.scope else None
         if options.workload:
-            workload = subprocess.Popen(["sh", "-c", options.workload], start_new_session=True)
+            place = str(scope.path / "cgroup.procs") if scope is not None else "/dev/null"
+            command = ["sh", "-c", 'echo $$ > "$0" && exec sh -c "$1"', place, options.workload]
+            workload = subprocess.Popen(command, start_new_session=True)
             time.sleep(_WARM_UP_S)
         check, trace = (
             record(TracePlan(tool, kind, params, scope, _MAX_MAP_BYTES, options.state_directory), options.window)

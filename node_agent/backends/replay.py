@@ -20,6 +20,7 @@ class ReplayTracer:
     """Implements :class:`node_agent.backends.port.Tracer`."""
 
     backend = "replay"
+    alternative = ""
 
     def __init__(self, plan: TracePlan, *, clock_s: Callable[[], float] = time.monotonic) -> None:
         """Choose the tool's first recording.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fleettrace.catalog import ToolDefinition
+from fleettrace.catalog import ParamValue, ToolDefinition
 from fleettrace.errors import BadInput
 from fleettrace.snapshot import Count, Event, Histogram, Snapshot, Stack, merge
 from node_agent.backends.port import ProbeStats
@@ -32,7 +32,7 @@ class Sample:
     tool: str
     kernel_release: str
     arch: str
-    params: Mapping[str, int]
+    params: Mapping[str, ParamValue]
     workload: str
     frequency_check: Recording
     trace: Recording
@@ -45,9 +45,22 @@ def sample_files(tool: ToolDefinition) -> list[Path]:
 
 def write_sample(path: Path, sample: Sample) -> None:
     """Write a sample so that a reader, and a diff, can follow it: one entry of a snapshot a line."""
-    text = json.dumps({"schema": SCHEMA, **asdict(sample)}, indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text + "\n")
+    path.write_text(_lines({"schema": SCHEMA, **asdict(sample)}, "") + "\n")
+
+
+def _lines(value: object, indent: str) -> str:
+    """JSON: an object's members and a list's objects on lines of their own, the rest in one line."""
+    inner = indent + " "
+    match value:
+        case dict() if any(isinstance(member, dict | list | tuple) for member in value.values()):
+            members = (f"{inner}{json.dumps(name)}: {_lines(member, inner)}" for name, member in value.items())
+            return "{\n" + ",\n".join(members) + f"\n{indent}}}"
+        case [dict(), *_]:
+            items = (inner + json.dumps(item, ensure_ascii=False) for item in value)
+            return "[\n" + ",\n".join(items) + f"\n{indent}]"
+        case _:
+            return json.dumps(value)
 
 
 def read_sample(path: Path) -> Sample:
@@ -84,8 +97,8 @@ def _snapshot(data: Mapping[str, Any]) -> Snapshot:
             Histogram(_key(h["key"]), h["unit"], h["scheme"], tuple((int(i), int(n)) for i, n in h["counts"]))
             for h in data["histograms"]
         ),
-        stacks=tuple(Stack(tuple(s["frames"]), s["value"], s["unit"]) for s in data["stacks"]),
-        counts=tuple(Count(_key(c["key"]), c["count"]) for c in data["counts"]),
+        stacks=tuple(Stack(tuple(s["frames"]), s["value"], s["unit"], s.get("events", 0)) for s in data["stacks"]),
+        counts=tuple(Count(_key(c["key"]), c["count"], _sums(c.get("sums", []))) for c in data["counts"]),
         events=tuple(Event(e["at_ms"], _key(e["fields"])) for e in data["events"]),
     )
     snapshot.check_valid()
@@ -94,3 +107,7 @@ def _snapshot(data: Mapping[str, Any]) -> Snapshot:
 
 def _key(pairs: list[list[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in pairs)
+
+
+def _sums(pairs: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    return tuple((unit, value) for unit, value in pairs)

@@ -81,7 +81,7 @@ def _perform(plan: ChildPlan, timer: KillTimer) -> None:
         timer.arm(START_LIMIT_S)
         tracer.attach()
         timer.arm(plan.duration_ms / 1000 + OVERRUN_LIMIT_S)
-        _say(Attached(int(time.time() * 1000), tracer.backend))
+        _say(Attached(int(time.time() * 1000), tracer.backend, tracer.alternative))
         started_s = time.monotonic()
         stopped = _watch(plan, tool, tracer, started_s)
         tracer.detach()

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fleettrace.errors import Malformed
+from fleettrace.model.params import ParamValue
 from fleettrace.model.run import RunCost, RunKind
 from fleettrace.snapshot import Count, Event, Histogram, Snapshot, Stack
 
@@ -43,7 +44,7 @@ class ChildPlan:
     tool: str
     digest: str
     kind: str
-    params: dict[str, int]
+    params: dict[str, ParamValue]
     scope: str
     duration_ms: int
     max_events_per_s: int
@@ -61,10 +62,11 @@ class ChildPlan:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """The last probe is attached; ``at_ms`` is the host's clock (Unix)."""
+    """The last probe is attached; ``at_ms`` is the host's clock (Unix), ``alternative`` which way of the tool it is."""
 
     at_ms: int
     backend: str
+    alternative: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,10 @@ def _snapshot(data: Mapping[str, Any]) -> Snapshot:
             Histogram(_key(item["key"]), item["unit"], item["scheme"], tuple((i, n) for i, n in item["counts"]))
             for item in data["histograms"]
         ),
-        stacks=tuple(Stack(tuple(item["frames"]), item["value"], item["unit"]) for item in data["stacks"]),
-        counts=tuple(Count(_key(item["key"]), item["count"]) for item in data["counts"]),
+        stacks=tuple(
+            Stack(tuple(item["frames"]), item["value"], item["unit"], item["events"]) for item in data["stacks"]
+        ),
+        counts=tuple(Count(_key(item["key"]), item["count"], _sums(item["sums"])) for item in data["counts"]),
         events=tuple(Event(item["at_ms"], _key(item["fields"])) for item in data["events"]),
     )
     snapshot.check_valid()
@@ -153,3 +157,7 @@ def _snapshot(data: Mapping[str, Any]) -> Snapshot:
 
 def _key(labels: list[list[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in labels)
+
+
+def _sums(pairs: list[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
+    return tuple((unit, value) for unit, value in pairs)

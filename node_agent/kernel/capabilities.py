@@ -5,20 +5,10 @@ import struct
 from pathlib import Path
 
 from fleettrace.errors import Unfit
+from fleettrace.model.capability import CAPABILITY_NAMES
 from node_agent.kernel.syscalls import Syscall, prctl, syscall
 
-__all__ = ["CAPABILITIES", "confine", "effective_capabilities"]
-
-# include/uapi/linux/capability.h, by number.
-CAPABILITIES = (
-    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
-    "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST",
-    "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO",
-    "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE", "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE",
-    "CAP_AUDIT_CONTROL", "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM",
-    "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
-)  # fmt: skip
+__all__ = ["confine", "effective_capabilities"]
 
 _STATUS = Path("/proc/self/status")
 _CAPABILITY_VERSION_3 = 0x2008_0522
@@ -38,7 +28,7 @@ def effective_capabilities(status: str | None = None) -> frozenset[str]:
 
 def _read_set(name: str, status: str) -> frozenset[str]:
     mask = next(int(line.split()[1], 16) for line in status.splitlines() if line.startswith(f"{name}:"))
-    return frozenset(name for number, name in enumerate(CAPABILITIES) if mask >> number & 1)
+    return frozenset(name for number, name in enumerate(CAPABILITY_NAMES) if mask >> number & 1)
 
 
 def confine(keep: frozenset[str]) -> None:
@@ -52,9 +42,9 @@ def confine(keep: frozenset[str]) -> None:
         Unfit: the process does not have one of ``keep``.
         ValueError: ``keep`` names something that is no capability.
     """
-    if unknown := keep - set(CAPABILITIES):
+    if unknown := keep - set(CAPABILITY_NAMES):
         raise ValueError(f"no such capability: {', '.join(sorted(unknown))}")
-    numbers = {CAPABILITIES.index(name) for name in keep}
+    numbers = {CAPABILITY_NAMES.index(name) for name in keep}
     status = _STATUS.read_text()
     if missing := sorted(keep - _read_set("CapPrm", status)):
         raise Unfit(f"this process lacks {', '.join(missing)}; start the agent as root or grant it these capabilities")

@@ -6,11 +6,12 @@ import struct
 
 from node_agent.kernel.syscalls import Syscall, syscall
 
-__all__ = ["open_cpu_clock", "open_tracepoint", "run_program"]
+__all__ = ["open_cpu_clock", "open_page_faults", "open_tracepoint", "run_program"]
 
 _TYPE_SOFTWARE = 1
 _TYPE_TRACEPOINT = 2
 _SOFTWARE_CPU_CLOCK = 0
+_SOFTWARE_PAGE_FAULTS = 2
 _ATTR_BYTES = 112  # PERF_ATTR_SIZE_VER5
 _FLAG_DISABLED = 1 << 0
 _FLAG_FREQUENCY = 1 << 10  # the period field holds Hz
@@ -36,6 +37,15 @@ def open_cpu_clock(cpu: int, frequency_hz: int) -> int:
         OSError: EACCES without CAP_PERFMON, EINVAL over kernel.perf_event_max_sample_rate, ENODEV off-line.
     """
     return _open(_TYPE_SOFTWARE, _SOFTWARE_CPU_CLOCK, frequency_hz, _FLAG_DISABLED | _FLAG_FREQUENCY, cpu)
+
+
+def open_page_faults(cpu: int) -> int:
+    """Every page fault on one CPU, whatever runs there; not yet running.
+
+    Raises:
+        OSError: EACCES without CAP_PERFMON, ENODEV off-line.
+    """
+    return _open(_TYPE_SOFTWARE, _SOFTWARE_PAGE_FAULTS, 1, _FLAG_DISABLED, cpu)
 
 
 def open_tracepoint(tracepoint_id: int, cpu: int) -> int:

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from fleettrace.catalog import Attach
+from fleettrace.catalog import Attach, ParamValue
 from fleettrace.errors import AttachFailed, BadInput
 from node_agent.kernel.bpf import ProgramType, raw_tracepoint_open
 from node_agent.kernel.cpus import online_cpus
-from node_agent.kernel.perf_events import open_cpu_clock, open_tracepoint, run_program
+from node_agent.kernel.perf_events import open_cpu_clock, open_page_faults, open_tracepoint, run_program
 
-__all__ = ["CpuClock", "Probe", "RawTracepoint", "Tracepoint", "parse_probe"]
+__all__ = ["CpuClock", "PageFaults", "Probe", "RawTracepoint", "Tracepoint", "parse_probe"]
 
 _TRACEFS = Path("/sys/kernel/tracing")
 
@@ -86,6 +86,17 @@ class CpuClock:
         return _run_on_events(opens, program_fd, f"sampling at {self.frequency_hz} Hz")
 
 
+@dataclass(frozen=True, slots=True)
+class PageFaults:
+    """Page faults on every online CPU; CPUs that come online later are left out."""
+
+    program_type: ProgramType = ProgramType.PERF_EVENT
+
+    def attach(self, program_fd: int) -> list[int]:
+        """See :meth:`Probe.attach`."""
+        return _run_on_events((partial(open_page_faults, cpu) for cpu in online_cpus()), program_fd, "page faults")
+
+
 def _run_on_events(opens: Iterable[Callable[[], int]], program_fd: int, what: str) -> list[int]:
     """Open events and run the program on each; all or none."""
     opened: list[int] = []
@@ -100,11 +111,11 @@ def _run_on_events(opens: Iterable[Callable[[], int]], program_fd: int, what: st
     return opened
 
 
-def parse_probe(attach: Attach, params: Mapping[str, int]) -> Probe:
+def parse_probe(attach: Attach, params: Mapping[str, ParamValue]) -> Probe:
     """The probe that a tool's manifest names.
 
-    ``raw_tracepoint:NAME``, ``tracepoint:CATEGORY:NAME`` or ``perf_event:cpu-clock`` (whose rate in Hz is the
-    parameter that ``frequency_param`` names).
+    ``raw_tracepoint:NAME``, ``tracepoint:CATEGORY:NAME``, ``perf_event:page-faults`` or ``perf_event:cpu-clock`` (whose
+    rate in Hz is the parameter that ``frequency_param`` names).
 
     Raises:
         BadInput: none of these.
@@ -115,6 +126,8 @@ def parse_probe(attach: Attach, params: Mapping[str, int]) -> Probe:
         case ["tracepoint", category, name]:
             return Tracepoint(category, name)
         case ["perf_event", "cpu-clock"] if attach.frequency_param is not None:
-            return CpuClock(params[attach.frequency_param])
+            return CpuClock(int(params[attach.frequency_param]))
+        case ["perf_event", "page-faults"]:
+            return PageFaults()
         case _:
             raise BadInput(f"{attach.probe!r} is not a probe that this agent knows")

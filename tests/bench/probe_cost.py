@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from fleettrace.catalog import ToolDefinition, find_tool
+from fleettrace.catalog import ParamValue, ToolDefinition, find_tool
 from fleettrace.model.run import RunKind
 from node_agent.backends import TracePlan
 from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
@@ -30,8 +30,10 @@ from node_agent.backends.port import ProbeStats
 from node_agent.kernel.bpf import enable_run_time_stats
 from node_agent.kernel.loader import LoadedObject
 from node_agent.kernel.probes import parse_probe
-from tests.kernel.workload import ping_pong
+from tests.kernel.support import temporary_cgroup
+from tests.kernel.workload import execs, futex_calls, opens, ping_pong, sessions, signals, synced_writes, touches
 
+NO_SUCH_CGROUP = "fleettrace-probe-cost"  # an empty one
 NO_SUCH_PID = 4_194_304  # over kernel.pid_max's highest value: the filter refuses everything
 SAMPLERS = 5  # a sampler alone costs too little to be seen: so many run at once
 MAX_MAP_BYTES = 256 << 20
@@ -68,6 +70,18 @@ SUBJECTS = (
     Subject("syscount", copy_bytes),
     Subject("runqlat", wake_each_other),
     Subject("profile", checksum, tracers=SAMPLERS),
+    Subject("runqlen", checksum, tracers=SAMPLERS),
+    Subject("offcputime", wake_each_other),
+    Subject("opensnoop", lambda: opens(60_000)),
+    Subject("execsnoop", lambda: execs(300)),
+    Subject("killsnoop", lambda: signals(300_000)),
+    Subject("pagefaults", lambda: touches(150_000)),
+    Subject("futexwait", lambda: futex_calls(400_000)),
+    Subject("tcpconnect", lambda: sessions(1_000)),
+    Subject("tcplife", lambda: sessions(1_000)),
+    Subject("biolatency", lambda: synced_writes(1_500)),
+    Subject("biosnoop", lambda: synced_writes(1_500)),
+    Subject("biotop", lambda: synced_writes(1_500)),
 )
 
 
@@ -90,7 +104,11 @@ def tool_attached(
     tool: ToolDefinition, state: str, kind: RunKind, *, pid: int, count: int
 ) -> Iterator[list[BccTracer]]:
     """The tool, ``count`` times, at the highest rate that it offers."""
-    params = {param.name: param.maximum for param in tool.params if param.name.endswith("_hz")} | {"pid": pid}
+    params: dict[str, ParamValue] = {p.name: p.maximum for p in tool.params if p.name.endswith("_hz")}
+    if pid and "pid" in tool.filters:
+        params["pid"] = pid
+    elif pid:
+        params["cgroup"] = NO_SUCH_CGROUP
     plan = TracePlan(tool, kind, tool.resolve_params(params), None, MAX_MAP_BYTES, state)
     with ExitStack() as stack:
         tracers = [BccTracer(plan) for _ in range(count)]
@@ -103,10 +121,11 @@ def tool_attached(
 @contextmanager
 def empty_attached(tool: ToolDefinition, state: str, count: int) -> Iterator[None]:
     """Programs that do nothing on the tool's probes."""
-    text = "".join(f"int {attach.program}(void *ctx) {{ return 0; }}\n" for attach in tool.attach)
+    attached = [attach for attach in tool.alternatives[0].attach if attach.when_param is None]
+    text = "".join(f"int {attach.program}(void *ctx) {{ return 0; }}\n" for attach in attached)
     compiled = ObjectCache(object_directory(state)).get(ProgramSource("empty", text))
     params = tool.resolve_params({p.name: p.maximum for p in tool.params if p.name.endswith("_hz")})
-    probes = [(attach.program, parse_probe(attach, params)) for attach in tool.attach]
+    probes = [(attach.program, parse_probe(attach, params)) for attach in attached]
     with ExitStack() as stack:
         for _ in range(count):
             types = {program: probe.program_type for program, probe in probes}
@@ -159,22 +178,22 @@ def measure(subject: Subject, state: str, repeats: int) -> list[tuple[str, str, 
     refused_ns, refused, _ = with_tool(subject, state, RunKind.TRACE, pid=NO_SUCH_PID, repeats=repeats)
     check_ns, check, _ = with_tool(subject, state, RunKind.FREQUENCY_CHECK, pid=0, repeats=repeats)
     full_ns, full, _ = with_tool(subject, state, RunKind.TRACE, pid=0, repeats=repeats)
-    hit_ns = (refused_ns - none_ns) / refused.hits
-    event_ns = (full_ns - none_ns - hit_ns * full.hits) / full.events
+    hit_ns = (refused_ns - none_ns) / max(refused.hits, 1)
+    event_ns = (full_ns - none_ns - hit_ns * full.hits) / max(full.events, 1)
 
     def row(name: str, time_ns: float, added: str, run_time: str = "") -> tuple[str, str, str, str]:
         return name, f"{time_ns / 1e6:8.1f} ms  x{time_ns / none_ns:.3f}", added, run_time
 
     return [
         row("without", none_ns, ""),
-        row("empty programs", empty_ns, f"{(empty_ns - none_ns) / refused.hits:8.0f} ns a hit"),
+        row("empty programs", empty_ns, f"{(empty_ns - none_ns) / max(refused.hits, 1):8.0f} ns a hit"),
         row(
             "filter refuses",
             refused_ns,
             f"{hit_ns:8.0f} ns a hit",
             f"{run_time_per_hit_ns(subject, state, pid=NO_SUCH_PID):6.0f} ns",
         ),
-        row("frequency check", check_ns, f"{(check_ns - none_ns) / check.hits:8.0f} ns a hit"),
+        row("frequency check", check_ns, f"{(check_ns - none_ns) / max(check.hits, 1):8.0f} ns a hit"),
         row(
             "full",
             full_ns,
@@ -189,7 +208,7 @@ def main() -> None:
     parser.add_argument("tools", nargs="*", help="which tools; all when none is named")
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as state:
+    with tempfile.TemporaryDirectory() as state, temporary_cgroup(NO_SUCH_CGROUP):
         for subject in SUBJECTS:
             if options.tools and subject.tool not in options.tools:
                 continue

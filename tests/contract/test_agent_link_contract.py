@@ -139,7 +139,23 @@ async def test_who_does_not_greet_is_not_waited_for(link: Link, monkeypatch: pyt
     stream = await link.dialler.dial()
     with pytest.raises(StreamEnded) as ended:
         await stream.receive()
-    assert ended.value.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert ended.value.status is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_result_that_cannot_be_used_is_what_became_of_its_run(link: Link) -> None:
+    # GIVEN a host that was ordered to run
+    stream = await link.connected()
+    job_id = await link.submit()
+    order = run_key_from_wire((await stream.receive()).start.run)
+    # WHEN its last part is outside the contract
+    bad = part(order)
+    bad.part.cost.hits = 1 << 60
+    await stream.send(bad)
+    # THEN it is acknowledged, or it would come again for ever, and the job says what became of it
+    assert run_key_from_wire((await stream.receive()).ack.run) == order
+    job = await link.coordinator.job(job_id)
+    assert job.state is JobState.FAILED
+    assert "cannot be used" in job.runs[order].reason
 
 
 async def test_a_silent_agent_is_cut_off_with_the_reason(link: Link, monkeypatch: pytest.MonkeyPatch) -> None:

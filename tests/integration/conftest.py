@@ -10,6 +10,22 @@ from node_agent.kernel.inventory import program_ids
 from tests.fakes.waiting import wait_for
 from tests.integration.fleet import LiveFleet
 
+# Whole-machine traces see what else runs here, other test runs among it: that must not decide these tests.
+ROOMY = """
+[limits]
+max_duration_s = 60
+max_cpu_pct = 100.0
+max_events_per_s = 100000000
+max_map_mib = 64
+max_hosts = 100
+[[grant]]
+name = "everyone"
+teams = ["*"]
+tools = ["*"]
+hosts = "all"
+capabilities = ["CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE"]
+"""
+
 
 @pytest.fixture(scope="session")
 def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -21,7 +37,7 @@ def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fleet(state_directory: Path) -> Iterator[LiveFleet]:
     # A socket's path has at most 107 bytes; pytest's own folders can be longer.
     with tempfile.TemporaryDirectory(prefix="ft-") as folder, LiveFleet(Path(folder), state_directory) as live:
-        live.start_controller()
+        live.start_controller(policy=ROOMY)
         yield live
 
 

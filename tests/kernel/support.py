@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import find_tool
+from fleettrace.catalog import ParamValue, ResultKind, find_tool
 from fleettrace.errors import FleettraceError
 from fleettrace.model.run import RunKind
+from fleettrace.snapshot import Snapshot
 from node_agent.backends import TracePlan
 from node_agent.backends.bcc.prepare import check_capabilities
 from node_agent.backends.bcc.tracer import BccTracer
@@ -44,10 +45,23 @@ def plan(
     kind: RunKind = RunKind.TRACE,
     scope: Scope | None = None,
     max_map_bytes: int = MAX_MAP_BYTES,
-    **params: int,
+    **params: ParamValue,
 ) -> TracePlan:
     definition = find_tool(tool)
     return TracePlan(definition, kind, definition.resolve_params(params), scope, max_map_bytes, str(state))
+
+
+def recorded(tool: str, snapshot: Snapshot) -> int:
+    """What a tool recorded as its own result: other kinds tell of the same events again."""
+    match find_tool(tool).result:
+        case ResultKind.HISTOGRAM:
+            return sum(histogram.total for histogram in snapshot.histograms)
+        case ResultKind.STACKS:
+            return sum(stack.events or stack.value for stack in snapshot.stacks)
+        case ResultKind.COUNTS:
+            return sum(count.count for count in snapshot.counts)
+        case ResultKind.EVENTS:
+            return len(snapshot.events)
 
 
 @contextmanager

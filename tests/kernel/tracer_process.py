@@ -79,7 +79,8 @@ def main() -> None:
         die_with_parent(int(options["parent"]))
     if "kill_after_s" in options:
         KillTimer().arm(float(options["kill_after_s"]))
-    tracer = BccTracer(plan(tool, state, pid=int(options.get("pid", "0"))))
+    filters = {"pid": int(options["pid"])} if "pid" in options else {}
+    tracer = BccTracer(plan(tool, state, **filters))  # type: ignore[arg-type]
     tracer.attach()
     print("attached", flush=True)
     time.sleep(float(options.get("window_s", "60")))

@@ -6,18 +6,24 @@ just when.
 """
 
 import ctypes
+import mmap
 import os
 import platform
+import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 RARE_SYSCALL = "ioprio_get"
 _RARE_NUMBER = {"x86_64": 252, "aarch64": 31}[platform.machine()]
+_FUTEX_NUMBER = {"x86_64": 202, "aarch64": 98}[platform.machine()]
+_FUTEX_WAIT_PRIVATE = 128
 
 WAITS_US = (48, 96, 192, 384, 768)
 """In the middle of a bucket each, so that a microsecond more or less changes nothing."""
@@ -110,8 +116,134 @@ def read_zeros(milliseconds: int) -> None:
             zeros.readinto(buffer)
 
 
+def execs(number: int) -> None:
+    """So many programs, one after the other, and half as many attempts that fail."""
+    for index in range(number):
+        subprocess.run(["/bin/true", "an argument", str(index)], check=True)
+    for _ in range(number // 2):
+        with suppress(OSError):
+            os.execv(NO_SUCH_FILE, ["none"])
+
+
+NO_SUCH_FILE = "/nonexistent/fleettrace"
+OPENED_FILE = "/etc/hostname"
+
+
+def opens(number: int) -> None:
+    """So many opens of a file, and half as many of one that is not there."""
+    for _ in range(number):
+        os.close(os.open(OPENED_FILE, os.O_RDONLY))
+    for _ in range(number // 2):
+        with suppress(OSError):
+            os.open(NO_SUCH_FILE, os.O_RDONLY)
+
+
+def signals(number: int) -> None:
+    """So many signals to a child that ignores them."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(60)
+    for _ in range(number):
+        os.kill(child, signal.SIGCONT)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+BYTES_OUT, BYTES_IN = 1000, 3000
+
+
+def sessions(number: int) -> None:
+    """So many TCP sessions with a server of this process, and half as many attempts where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        for _ in range(number):
+            with socket.create_connection(address) as client, server.accept()[0] as accepted:
+                client.sendall(bytes(BYTES_OUT))
+                accepted.recv(BYTES_OUT, socket.MSG_WAITALL)
+                accepted.sendall(bytes(BYTES_IN))
+                client.recv(BYTES_IN, socket.MSG_WAITALL)
+    for _ in range(number // 2):
+        with suppress(OSError):
+            socket.create_connection(address)
+
+
+def unanswered(number: int) -> None:
+    """Connections to a server that takes one and has no room for the others: each SYN is sent again after a second."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
+        clients = [socket.socket() for _ in range(number + 1)]
+        for client in clients:
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        time.sleep(1.5)
+
+
+def touches(number: int) -> None:
+    """So many pages of new memory, each touched once."""
+    page = os.sysconf("SC_PAGESIZE")
+    memory = mmap.mmap(-1, page * number)
+    memory.madvise(mmap.MADV_NOHUGEPAGE)
+    for index in range(number):
+        memory[index * page] = 1
+
+
+def lock_waits(number: int) -> None:
+    """So many waits of 5 ms for a semaphore that is never free."""
+    libc = ctypes.CDLL(None)
+    word = ctypes.c_int(7)
+    timeout = (ctypes.c_long * 2)(0, 5_000_000)
+    for _ in range(number):
+        libc.syscall(_FUTEX_NUMBER, ctypes.byref(word), _FUTEX_WAIT_PRIVATE, 7, timeout, None, 0)
+
+
+def futex_calls(number: int) -> None:
+    """So many waits that end at once, since the word has another value."""
+    libc = ctypes.CDLL(None)
+    word = ctypes.c_int(7)
+    for _ in range(number):
+        libc.syscall(_FUTEX_NUMBER, ctypes.byref(word), _FUTEX_WAIT_PRIVATE, 8, None, None, 0)
+
+
+def synced_writes(number: int) -> None:
+    """So many writes that each wait for the disk."""
+    with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
+        data = os.urandom(BLOCK_BYTES)
+        descriptor = os.open(file.name, os.O_WRONLY | os.O_DIRECT | os.O_DSYNC)
+        buffer = mmap.mmap(-1, BLOCK_BYTES)
+        buffer[:] = data
+        for _ in range(number):
+            os.pwrite(descriptor, buffer, 0)
+        os.close(descriptor)
+
+
+BLOCK_BYTES = 65_536
+
+
+def sleeps(number: int) -> None:
+    """So many sleeps of 10 ms."""
+    for _ in range(number):
+        time.sleep(0.01)
+
+
 WORKLOADS = {
-    f.__name__: f for f in (rare_syscalls, mixed_syscalls, many_syscalls, waits, ping_pong, checksum, read_zeros)
+    f.__name__: f
+    for f in (
+        rare_syscalls,
+        mixed_syscalls,
+        many_syscalls,
+        waits,
+        ping_pong,
+        checksum,
+        read_zeros,
+        execs,
+        opens,
+        signals,
+        sessions,
+        unanswered,
+        touches,
+        lock_waits,
+        synced_writes,
+        sleeps,
+    )
 }
 
 

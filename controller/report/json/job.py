@@ -103,6 +103,7 @@ def _host_part(host: HostPart) -> Document:
         "outcome": part.outcome.value,
         "reason": part.reason,
         "backend": part.backend,
+        "alternative": part.alternative,
         "lost_events": part.cost.lost_events,
         "cost": _cost(part.cost),
         **_snapshot(part.snapshot),
@@ -126,9 +127,12 @@ def _snapshot(snapshot: Snapshot) -> Document:
     return {
         "histograms": [_histogram(histogram) for histogram in snapshot.histograms],
         "stacks": [
-            {"frames": list(stack.frames), "value": stack.value, "unit": stack.unit} for stack in snapshot.stacks
+            {"frames": list(stack.frames), "value": stack.value, "unit": stack.unit, "events": stack.events}
+            for stack in snapshot.stacks
         ],
-        "counts": [{"key": dict(count.key), "count": count.count} for count in snapshot.counts],
+        "counts": [
+            {"key": dict(count.key), "count": count.count, "sums": dict(count.sums)} for count in snapshot.counts
+        ],
         "events": [{"at": time_text(event.at_ms), "fields": dict(event.fields)} for event in snapshot.events],
     }
 

@@ -61,6 +61,7 @@ def tools_document(tools: Iterable[ToolListing]) -> Document:
                 "params": [
                     {
                         "name": param.name,
+                        "type": param.type.value,
                         "default": param.default,
                         "minimum": param.minimum,
                         "maximum": param.maximum,

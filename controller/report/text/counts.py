@@ -40,14 +40,20 @@ def render_counts(counts: Sequence[Count], whose: str) -> RenderableType:
     total = sum(count.count for count in counts)
     top = sorted(counts, key=lambda count: (-count.count, count.key))[:MAX_COUNTS]
     names = _names(count.key for count in top)
+    units = list(dict.fromkeys(unit for count in top for unit, _ in count.sums))
     table = _table(names)
+    for unit in units:
+        table.add_column(unit, justify="right", no_wrap=True)
     table.add_column("count", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True, style="dim")
     table.add_column("", max_width=_BAR_CELLS)
     for count in top:
         values = dict(count.key)
         cells = (Text(values.get(name, "-"), overflow="fold") for name in names)
-        table.add_row(*cells, count_text(count.count), share_text(count.count, total), Bar(count.count / top[0].count))
+        sums = (count_text(dict(count.sums).get(unit, 0)) for unit in units)
+        table.add_row(
+            *cells, *sums, count_text(count.count), share_text(count.count, total), Bar(count.count / top[0].count)
+        )
     parts: list[RenderableType] = [Text(f"{whose}: {counted(total, 'event')}, {counted(len(counts), 'key')}", "bold")]
     parts.append(Padding.indent(table, 2))
     if len(counts) > len(top):

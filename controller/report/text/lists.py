@@ -14,6 +14,7 @@ from controller.report.text.numbers import time_text
 from fleettrace.model.host import Host
 from fleettrace.model.job import Job
 from fleettrace.model.names import counted, duration_text
+from fleettrace.model.params import FILTER_NAMES
 from fleettrace.model.tool import ToolListing
 
 __all__ = ["render_host_list", "render_jobs", "render_tool", "render_tools"]
@@ -71,8 +72,8 @@ def render_tool(tool: ToolListing) -> RenderableType:
         table = FittingTable(
             [
                 Column("parameter", [f"-p {param.name}=" for param in params], words=True),
-                Column("default", [str(param.default) for param in params]),
-                Column("range", [f"{param.minimum}..{param.maximum}" for param in params]),
+                Column("default", [str(param.default) or "-" for param in params]),
+                Column("range", [param.range_text for param in params]),
                 Column("meaning", [param.help for param in params], words=True),
             ],
             [""] * len(params),
@@ -113,4 +114,5 @@ def _why(host: Host) -> str:
 
 
 def _defaults(tool: ToolListing) -> str:
-    return " ".join(f"{param.name}={param.default}" for param in tool.params) or "-"
+    own = [param for param in tool.params if param.name not in FILTER_NAMES]
+    return " ".join(f"{param.name}={param.default}" for param in own) or "-"

@@ -9,6 +9,12 @@
 #define FT_COUNT_ONLY 1    // 1: count hits and events and record nothing
 #define FT_SCOPE_LEVEL 2   // level of the cgroup that is "this host"; 0: the whole machine
 #define FT_SCOPE_CGROUP 3  // its id
+// Filters, 0: not set. What is asked for and the scope must both hold.
+#define FT_PID 4           // process id
+#define FT_COMM_LOW 5      // the first 8 bytes of the name, as a little-endian number
+#define FT_COMM_HIGH 6     // the others
+#define FT_CGROUP_LEVEL 7  // level of the cgroup that is asked for
+#define FT_CGROUP 8        // its id
 // A tool's own parameters come as PARAM_<NAME>, from 16 upwards in the order of its manifest.
 
 #define FT_TASK_RUNNING 0
@@ -66,34 +72,69 @@ static __always_inline struct ft_counters *ft_hit(void)
         ft->lost++;                          \
     } while (0)
 
+// Events that are kept whole, the first of a run. A program declares
+//     FT_EVENTS(kept, struct event, MAX);
+// where struct event begins with `u64 at_ns` (bpf_ktime_get_ns()), and keeps one, after counting it, by
+//     struct ft_event_id id = ft_new_event_id(ft);
+//     kept.update(&id, &event);  // not 0: there is no more room
+// Ids are unique without atomics: the CPU, and a number on it.
+struct ft_event_id {
+    u32 cpu;
+    u32 number;
+};
+#define FT_EVENTS(map, type, max) BPF_HASH(map, struct ft_event_id, type, max)
+static __always_inline struct ft_event_id ft_new_event_id(struct ft_counters *ft)
+{
+    struct ft_event_id id = { .cpu = bpf_get_smp_processor_id(), .number = (u32)ft->events };
+    return id;
+}
+
 // Bucket 0 is [0, 1], bucket i is [2^i, 2^(i+1) - 1]: the scheme "log2".
 static __always_inline u32 ft_log2_bucket(u64 value)
 {
     return bpf_log2l(value | 1) - 1;
 }
 
-static __always_inline bool ft_current_in_scope(void)
+static __always_inline u32 ft_task_state(void *task)
 {
-    int level = PARAM(FT_SCOPE_LEVEL);
-    return !level || bpf_get_current_ancestor_cgroup_id(level) == PARAM(FT_SCOPE_CGROUP);
+#ifdef FT_OFFSET_task_struct____state  // since 5.14
+    u32 state;
+    FT_READ(state, task, task_struct, __state);
+#else
+    long state;
+    FT_READ(state, task, task_struct, state);
+#endif
+    return state;
 }
 
-// For a task that is not the current one. Membership is what the cgroup's ancestor at the scope's level says, so that
-// children are included.
-static __always_inline bool ft_task_in_scope(struct task_struct *task)
+// The current task is one that is asked for: to be looked at first, before any work is done for it.
+static __always_inline bool ft_current_wanted(void)
 {
-    u32 level = PARAM(FT_SCOPE_LEVEL);
-    void *css, *group;
+    u64 comm[2] = {};
+    u32 pid = PARAM(FT_PID);
+    int level = PARAM(FT_CGROUP_LEVEL), scope_level = PARAM(FT_SCOPE_LEVEL);
+
+    if (pid && pid != bpf_get_current_pid_tgid() >> 32)
+        return false;
+    if (PARAM(FT_COMM_LOW)) {
+        bpf_get_current_comm(&comm, sizeof(comm));
+        if (comm[0] != PARAM(FT_COMM_LOW) || comm[1] != PARAM(FT_COMM_HIGH))
+            return false;
+    }
+    if (level && bpf_get_current_ancestor_cgroup_id(level) != PARAM(FT_CGROUP))
+        return false;
+    return !scope_level || bpf_get_current_ancestor_cgroup_id(scope_level) == PARAM(FT_SCOPE_CGROUP);
+}
+
+// The id of a cgroup's ancestor at a level; 0 when it is above that itself. Children of a cgroup are thereby in it.
+static __always_inline u64 ft_ancestor_cgroup_id(void *group, u32 level)
+{
     s32 own_level;
     u64 id = 0;
 
-    if (!level)
-        return true;
-    FT_READ(css, task, task_struct, cgroups);
-    FT_READ(group, css, css_set, dfl_cgrp);
     FT_READ(own_level, group, cgroup, level);
     if (own_level < (s32)level)
-        return false;
+        return 0;
 #ifdef FT_OFFSET_cgroup__ancestors  // pointers, since 6.1
     void *ancestor, *node;
     bpf_probe_read_kernel(&ancestor, sizeof(ancestor), group + FT_OFFSET_cgroup__ancestors + level * sizeof(ancestor));
@@ -102,33 +143,39 @@ static __always_inline bool ft_task_in_scope(struct task_struct *task)
 #else  // ids
     bpf_probe_read_kernel(&id, sizeof(id), group + FT_OFFSET_cgroup__ancestor_ids + level * sizeof(id));
 #endif
-    return id == PARAM(FT_SCOPE_CGROUP);
+    return id;
 }
 
-// One life of a process between two execs: address space layout randomisation gives each a start of its stack of its own,
-// which /proc/PID/stat shows too. So the symbols of another program are never taken for this one's.
-struct ft_process {
-    u64 start_stack;  // 0: a kernel thread
-    u32 tgid;
-    u32 unused;
-};
-
-// The key of a map of stacks. Stack ids index the BPF_STACK_TRACE map that the manifest names, or, marked with
-// FT_OVERFLOW_STACK, the map <name>_overflow. Negative: no such stack.
-#define FT_OVERFLOW_STACK (1 << 30)
-struct ft_stack_key {
-    struct ft_process process;
-    s32 user_stack;
-    s32 kernel_stack;
-    char comm[FT_COMM_LEN];
-};
-
-static __always_inline void ft_current_process(struct ft_process *process)
+// A cgroup is in what is asked for and in the scope.
+static __always_inline bool ft_cgroup_wanted(void *group)
 {
-    void *mm;
+    int level = PARAM(FT_CGROUP_LEVEL), scope_level = PARAM(FT_SCOPE_LEVEL);
 
-    process->tgid = bpf_get_current_pid_tgid() >> 32;
-    FT_READ(mm, bpf_get_current_task(), task_struct, mm);
-    if (mm)
-        FT_READ(process->start_stack, mm, mm_struct, start_stack);
+    if (level && ft_ancestor_cgroup_id(group, level) != PARAM(FT_CGROUP))
+        return false;
+    return !scope_level || ft_ancestor_cgroup_id(group, scope_level) == PARAM(FT_SCOPE_CGROUP);
+}
+
+// The same as ft_current_wanted() for a task that is not the current one.
+static __always_inline bool ft_task_wanted(void *task)
+{
+    u64 comm[2] = {};
+    u32 pid = PARAM(FT_PID), tgid;
+    void *css, *group;
+
+    if (pid) {
+        FT_READ(tgid, task, task_struct, tgid);
+        if (tgid != pid)
+            return false;
+    }
+    if (PARAM(FT_COMM_LOW)) {
+        FT_READ(comm, task, task_struct, comm);
+        if (comm[0] != PARAM(FT_COMM_LOW) || comm[1] != PARAM(FT_COMM_HIGH))
+            return false;
+    }
+    if (!PARAM(FT_CGROUP_LEVEL) && !PARAM(FT_SCOPE_LEVEL))
+        return true;
+    FT_READ(css, task, task_struct, cgroups);
+    FT_READ(group, css, css_set, dfl_cgrp);
+    return ft_cgroup_wanted(group);
 }

@@ -11,17 +11,7 @@ BPF_PERCPU_ARRAY(waits_us, u64, BUCKETS);
 
 static __always_inline bool in_scope(struct task_struct *task, u32 pid)
 {
-    u32 wanted = PARAM(PARAM_PID);
-    u32 tgid;
-
-    if (!pid)  // the idle task waits for nobody
-        return false;
-    if (wanted) {
-        FT_READ(tgid, task, task_struct, tgid);
-        if (tgid != wanted)
-            return false;
-    }
-    return ft_task_in_scope(task);
+    return pid && ft_task_wanted(task);  // the idle task waits for nobody
 }
 
 static __always_inline u32 pid_of(struct task_struct *task)
@@ -29,18 +19,6 @@ static __always_inline u32 pid_of(struct task_struct *task)
     u32 pid;
     FT_READ(pid, task, task_struct, pid);
     return pid;
-}
-
-static __always_inline u32 state_of(struct task_struct *task)
-{
-#ifdef FT_OFFSET_task_struct____state  // since 5.14
-    u32 state;
-    FT_READ(state, task, task_struct, __state);
-#else
-    long state;
-    FT_READ(state, task, task_struct, state);
-#endif
-    return state;
 }
 
 static __always_inline void start_waiting(struct ft_counters *ft, u32 pid)
@@ -93,7 +71,7 @@ int on_switch(struct bpf_raw_tracepoint_args *ctx)
 
     u32 prev_pid = pid_of(prev);
     if (prev_pid) {
-        u32 state = state_of(prev);
+        u32 state = ft_task_state(prev);
         // A task preempted on its way to sleep is not TASK_RUNNING and yet still on the queue.
         if (preempted || state == FT_TASK_RUNNING) {
             if (in_scope(prev, prev_pid))

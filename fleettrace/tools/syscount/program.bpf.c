@@ -12,10 +12,7 @@ BPF_PERCPU_HASH(calls, struct syscall_key, u64, MAX_KEYS);
 int on_enter(struct bpf_raw_tracepoint_args *ctx)
 {
     FT_HIT();
-    u32 wanted = PARAM(PARAM_PID);
-    if (wanted && wanted != bpf_get_current_pid_tgid() >> 32)
-        return 0;
-    if (!ft_current_in_scope())
+    if (!ft_current_wanted())
         return 0;
     FT_EVENT();
 

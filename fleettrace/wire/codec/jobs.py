@@ -6,6 +6,7 @@ from fleettrace.errors import Malformed
 from fleettrace.model.job import CanaryCheck, Decision, Job, JobSpec, JobState, Run, RunState, Verdict, Wave
 from fleettrace.model.run import RunKey
 from fleettrace.wire.codec.fields import parse_amount, parse_choice, parse_host_name, parse_id, parse_number, wire_text
+from fleettrace.wire.codec.params import params_from_wire, params_to_wire
 from fleettrace.wire.codec.runs import (
     run_cost_from_wire,
     run_cost_to_wire,
@@ -27,7 +28,7 @@ def job_to_wire(job: Job) -> control.Job:
         tool=spec.tool,
         digest=spec.digest,
         selector=wire_text(spec.selector),
-        params=spec.params,
+        params=params_to_wire(spec.params),
         duration_ms=spec.duration_ms,
         team=wire_text(spec.team),
         operator=wire_text(spec.operator),
@@ -51,7 +52,7 @@ def job_from_wire(message: control.Job) -> Job:
         job_id=parse_id(message.job_id, "job id"),
         tool=message.tool,
         digest=message.digest,
-        params=dict(message.params),
+        params=params_from_wire(message.params),
         selector=message.selector,
         duration_ms=message.duration_ms,
         team=message.team,

@@ -3,6 +3,7 @@
 from fleettrace.errors import Malformed
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
 from fleettrace.wire.codec.fields import MAX_NUMBER, parse_amount, parse_host_name, parse_id, parse_number, wire_text
+from fleettrace.wire.codec.params import params_from_wire, params_to_wire
 from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link
 from fleettrace.wire.v1 import types_pb2 as types
@@ -134,7 +135,7 @@ def start_run_to_wire(start: StartRun) -> link.StartRun:
         kind=run_kind_to_wire(start.kind),
         tool=start.tool,
         digest=start.digest,
-        params=start.params,
+        params=params_to_wire(start.params),
         limits=run_limits_to_wire(start.limits),
         expires_at_ms=start.expires_at_ms,
         team=wire_text(start.team),
@@ -149,7 +150,7 @@ def start_run_from_wire(message: link.StartRun) -> StartRun:
         kind=run_kind_from_wire(message.kind),
         tool=parse_id(message.tool, "tool's name"),
         digest=parse_id(message.digest, "tool's digest"),
-        params=dict(message.params),
+        params=params_from_wire(message.params),
         limits=run_limits_from_wire(message.limits),
         expires_at_ms=message.expires_at_ms,
         team=message.team,
@@ -170,6 +171,7 @@ def part_to_wire(part: Part) -> types.Part:
         cost=run_cost_to_wire(part.cost),
         snapshot=snapshot_to_wire(part.snapshot),
         final=part.final,
+        alternative=part.alternative,
     )
 
 
@@ -186,6 +188,7 @@ def part_from_wire(message: types.Part) -> Part:
         cost=run_cost_from_wire(message.cost),
         snapshot=snapshot_from_wire(message.snapshot),
         final=message.final,
+        alternative=message.alternative,
     )
     if part.snapshot.total > MAX_NUMBER:
         raise Malformed(f"a part's counts add up to {part.snapshot.total}, more than {MAX_NUMBER}")

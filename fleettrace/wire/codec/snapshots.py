@@ -13,7 +13,7 @@ def snapshot_to_wire(snapshot: Snapshot) -> types.Snapshot:
     return types.Snapshot(
         histograms=[_histogram_to_wire(histogram) for histogram in snapshot.histograms],
         stacks=[_stack_to_wire(stack) for stack in snapshot.stacks],
-        counts=[types.Count(key=_key_to_wire(count.key), count=count.count) for count in snapshot.counts],
+        counts=[_count_to_wire(count) for count in snapshot.counts],
         events=[types.Event(at_ms=event.at_ms, fields=_key_to_wire(event.fields)) for event in snapshot.events],
     )
 
@@ -28,8 +28,8 @@ def snapshot_from_wire(message: types.Snapshot, max_entries: int = MAX_ENTRIES) 
         raise Malformed("stacks by hash are for the store alone: a snapshot must come with its frames")
     snapshot = Snapshot(
         histograms=tuple(_histogram_from_wire(histogram) for histogram in message.histograms),
-        stacks=tuple(Stack(tuple(stack.frames), stack.value, stack.unit) for stack in message.stacks),
-        counts=tuple(Count(_key_from_wire(count.key), count.count) for count in message.counts),
+        stacks=tuple(Stack(tuple(stack.frames), stack.value, stack.unit, stack.events) for stack in message.stacks),
+        counts=tuple(_count_from_wire(count) for count in message.counts),
         events=tuple(Event(event.at_ms, _key_from_wire(event.fields)) for event in message.events),
     )
     snapshot.check_valid(max_entries)
@@ -63,4 +63,14 @@ def _histogram_from_wire(message: types.Histogram) -> Histogram:
 
 
 def _stack_to_wire(stack: Stack) -> types.Stack:
-    return types.Stack(frames=[wire_text(frame) for frame in stack.frames], value=stack.value, unit=stack.unit)
+    frames = [wire_text(frame) for frame in stack.frames]
+    return types.Stack(frames=frames, value=stack.value, unit=stack.unit, events=stack.events)
+
+
+def _count_to_wire(count: Count) -> types.Count:
+    sums = [types.Sum(unit=unit, value=value) for unit, value in count.sums]
+    return types.Count(key=_key_to_wire(count.key), count=count.count, sums=sums)
+
+
+def _count_from_wire(message: types.Count) -> Count:
+    return Count(_key_from_wire(message.key), message.count, tuple((sum_.unit, sum_.value) for sum_ in message.sums))

@@ -1,6 +1,7 @@
 """Tools on the wire: what an operator is shown of them."""
 
-from fleettrace.model.tool import Param, ResultKind, ToolDefinition, ToolListing
+from fleettrace.model.params import Param, ParamType
+from fleettrace.model.tool import ResultKind, ToolDefinition, ToolListing
 from fleettrace.wire.codec.fields import parse_choice, parse_id
 from fleettrace.wire.v1 import control_pb2 as control
 
@@ -16,9 +17,14 @@ def tool_to_wire(tool: ToolDefinition | ToolListing) -> control.Tool:
         result=tool.result.value,
         params=[
             control.ToolParam(
-                name=param.name, default=param.default, minimum=param.minimum, maximum=param.maximum, help=param.help
+                name=param.name,
+                default=param.default if isinstance(param.default, int) else 0,
+                minimum=param.minimum,
+                maximum=param.maximum,
+                help=param.help,
+                type=param.type.value,
             )
-            for param in tool.params
+            for param in (tool.all_params if isinstance(tool, ToolDefinition) else tool.params)
         ],
         capabilities=tool.capabilities,
         probes=tool.probes,
@@ -33,10 +39,14 @@ def tool_from_wire(message: control.Tool) -> ToolListing:
         digest=parse_id(message.digest, "tool's digest"),
         question=message.question,
         result=parse_choice(ResultKind, message.result, "kind of result"),
-        params=tuple(
-            Param(param.name, param.default, param.minimum, param.maximum, param.help) for param in message.params
-        ),
+        params=tuple(_param_from_wire(param) for param in message.params),
         capabilities=tuple(message.capabilities),
         probes=tuple(message.probes),
         readme=message.readme,
     )
+
+
+def _param_from_wire(message: control.ToolParam) -> Param:
+    kind = parse_choice(ParamType, message.type, "type of parameter")
+    default = message.default if kind is ParamType.INTEGER else ""
+    return Param(message.name, default, message.minimum, message.maximum, message.help, kind)

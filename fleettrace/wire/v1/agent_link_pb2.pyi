@@ -243,14 +243,15 @@ class StartRun(_message.Message):
         KEY_FIELD_NUMBER: _builtins.int
         VALUE_FIELD_NUMBER: _builtins.int
         key: _builtins.str
-        value: _builtins.int
+        @_builtins.property
+        def value(self) -> _types_pb2.ParamValue: ...
         def __init__(
             self,
             *,
             key: _builtins.str = ...,
-            value: _builtins.int = ...,
+            value: _types_pb2.ParamValue | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
         _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -275,7 +276,9 @@ class StartRun(_message.Message):
     @_builtins.property
     def run(self) -> _types_pb2.RunKey: ...
     @_builtins.property
-    def params(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
+    def params(self) -> _containers.MessageMap[_builtins.str, _types_pb2.ParamValue]:
+        """the tool's own, all of them, and the filters that are set"""
+
     @_builtins.property
     def limits(self) -> Global___RunLimits: ...
     def __init__(
@@ -285,7 +288,7 @@ class StartRun(_message.Message):
         kind: _types_pb2.RunKind.ValueType = ...,
         tool: _builtins.str = ...,
         digest: _builtins.str = ...,
-        params: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        params: _abc.Mapping[_builtins.str, _types_pb2.ParamValue] | None = ...,
         limits: Global___RunLimits | None = ...,
         expires_at_ms: _builtins.int = ...,
         team: _builtins.str = ...,

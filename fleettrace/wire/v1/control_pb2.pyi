@@ -95,7 +95,7 @@ class Tool(_message.Message):
     digest: _builtins.str
     question: _builtins.str
     result: _builtins.str
-    """histogram | stacks | counts"""
+    """histogram | stacks | counts | events"""
     readme: _builtins.str
     @_builtins.property
     def params(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolParam]: ...
@@ -132,11 +132,15 @@ class ToolParam(_message.Message):
     MINIMUM_FIELD_NUMBER: _builtins.int
     MAXIMUM_FIELD_NUMBER: _builtins.int
     HELP_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     default: _builtins.int
+    """of an integer; text has none"""
     minimum: _builtins.int
     maximum: _builtins.int
     help: _builtins.str
+    type: _builtins.str
+    """integer | comm | cgroup | container"""
     def __init__(
         self,
         *,
@@ -145,10 +149,11 @@ class ToolParam(_message.Message):
         minimum: _builtins.int = ...,
         maximum: _builtins.int = ...,
         help: _builtins.str = ...,
+        type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "help", b"help", "maximum", b"maximum", "minimum", b"minimum", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "help", b"help", "maximum", b"maximum", "minimum", b"minimum", "name", b"name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -595,14 +600,15 @@ class Job(_message.Message):
         KEY_FIELD_NUMBER: _builtins.int
         VALUE_FIELD_NUMBER: _builtins.int
         key: _builtins.str
-        value: _builtins.int
+        @_builtins.property
+        def value(self) -> _types_pb2.ParamValue: ...
         def __init__(
             self,
             *,
             key: _builtins.str = ...,
-            value: _builtins.int = ...,
+            value: _types_pb2.ParamValue | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
         _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
@@ -640,7 +646,7 @@ class Job(_message.Message):
     created_at_ms: _builtins.int
     finished_at_ms: _builtins.int
     @_builtins.property
-    def params(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]: ...
+    def params(self) -> _containers.MessageMap[_builtins.str, _types_pb2.ParamValue]: ...
     @_builtins.property
     def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -662,7 +668,7 @@ class Job(_message.Message):
         tool: _builtins.str = ...,
         digest: _builtins.str = ...,
         selector: _builtins.str = ...,
-        params: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        params: _abc.Mapping[_builtins.str, _types_pb2.ParamValue] | None = ...,
         duration_ms: _builtins.int = ...,
         team: _builtins.str = ...,
         operator: _builtins.str = ...,

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66leettrace/wire/v1/types.proto\x12\x12\x66leettrace.wire.v1\"$\n\x05Label\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"0\n\x03Key\x12)\n\x06labels\x18\x01 \x03(\x0b\x32\x19.fleettrace.wire.v1.Label\"\xc9\x02\n\tHostFacts\x12\x16\n\x0ekernel_release\x18\x01 \x01(\t\x12\x14\n\x0ckernel_build\x18\x02 \x01(\t\x12\x0c\n\x04\x61rch\x18\x03 \x01(\t\x12\x11\n\tcpu_count\x18\x04 \x01(\r\x12\x12\n\nbtf_sha256\x18\x05 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x06 \x01(\t\x12\x15\n\ragent_version\x18\x07 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x08 \x03(\t\x12\r\n\x05scope\x18\t \x01(\t\x12\x37\n\x05tools\x18\n \x03(\x0b\x32(.fleettrace.wire.v1.HostFacts.ToolsEntry\x12\x0f\n\x07\x62oot_id\x18\x0b \x01(\t\x12\x14\n\x0cunfit_reason\x18\x0c \x01(\t\x1a,\n\nToolsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"7\n\x06RunKey\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\"\xce\x01\n\x07RunCost\x12\x0c\n\x04hits\x18\x01 \x01(\x04\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\x12\x16\n\x0e\x65vents_per_cpu\x18\x03 \x03(\x04\x12\x13\n\x0blost_events\x18\x04 \x01(\x04\x12\x18\n\x10truncated_stacks\x18\x05 \x01(\x04\x12\x11\n\tmap_bytes\x18\x06 \x01(\x04\x12\x14\n\x0c\x63hild_cpu_us\x18\x07 \x01(\x04\x12\x1c\n\x14\x63hild_peak_rss_bytes\x18\x08 \x01(\x04\x12\x17\n\x0f\x62pf_run_time_ns\x18\t \x01(\x04\"&\n\x06\x42ucket\x12\r\n\x05index\x18\x01 \x01(\r\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"|\n\tHistogram\x12$\n\x03key\x18\x01 \x01(\x0b\x32\x17.fleettrace.wire.v1.Key\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x0e\n\x06scheme\x18\x03 \x01(\t\x12+\n\x07\x62uckets\x18\x04 \x03(\x0b\x32\x1a.fleettrace.wire.v1.Bucket\"4\n\x05Stack\x12\x0e\n\x06\x66rames\x18\x01 \x03(\t\x12\r\n\x05value\x18\x02 \x01(\x04\x12\x0c\n\x04unit\x18\x03 \x01(\t\"5\n\x08StackRef\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x04\x12\x0c\n\x04unit\x18\x03 \x01(\t\"<\n\x05\x43ount\x12$\n\x03key\x18\x01 \x01(\x0b\x32\x17.fleettrace.wire.v1.Key\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"?\n\x05\x45vent\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x04\x12\'\n\x06\x66ields\x18\x02 \x01(\x0b\x32\x17.fleettrace.wire.v1.Key\"\xf0\x01\n\x08Snapshot\x12\x31\n\nhistograms\x18\x01 \x03(\x0b\x32\x1d.fleettrace.wire.v1.Histogram\x12)\n\x06stacks\x18\x02 \x03(\x0b\x32\x19.fleettrace.wire.v1.Stack\x12)\n\x06\x63ounts\x18\x03 \x03(\x0b\x32\x19.fleettrace.wire.v1.Count\x12)\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x19.fleettrace.wire.v1.Event\x12\x30\n\nstack_refs\x18\x05 \x03(\x0b\x32\x1c.fleettrace.wire.v1.StackRef\"\xc2\x02\n\x04Part\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.fleettrace.wire.v1.RunKind\x12/\n\x07outcome\x18\x03 \x01(\x0e\x32\x1e.fleettrace.wire.v1.RunOutcome\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x05 \x01(\t\x12\x15\n\rstarted_at_ms\x18\x06 \x01(\x04\x12\x13\n\x0b\x64uration_ms\x18\x07 \x01(\x04\x12)\n\x04\x63ost\x18\x08 \x01(\x0b\x32\x1b.fleettrace.wire.v1.RunCost\x12.\n\x08snapshot\x18\t \x01(\x0b\x32\x1c.fleettrace.wire.v1.Snapshot\x12\r\n\x05\x66inal\x18\n \x01(\x08*U\n\x07RunKind\x12\x18\n\x14RUN_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18RUN_KIND_FREQUENCY_CHECK\x10\x01\x12\x12\n\x0eRUN_KIND_TRACE\x10\x02*t\n\nRunOutcome\x12\x1b\n\x17RUN_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14RUN_OUTCOME_COMPLETE\x10\x01\x12\x17\n\x13RUN_OUTCOME_PARTIAL\x10\x02\x12\x16\n\x12RUN_OUTCOME_FAILED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x66leettrace/wire/v1/types.proto\x12\x12\x66leettrace.wire.v1\"$\n\x05Label\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"0\n\x03Key\x12)\n\x06labels\x18\x01 \x03(\x0b\x32\x19.fleettrace.wire.v1.Label\"\xc9\x02\n\tHostFacts\x12\x16\n\x0ekernel_release\x18\x01 \x01(\t\x12\x14\n\x0ckernel_build\x18\x02 \x01(\t\x12\x0c\n\x04\x61rch\x18\x03 \x01(\t\x12\x11\n\tcpu_count\x18\x04 \x01(\r\x12\x12\n\nbtf_sha256\x18\x05 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x06 \x01(\t\x12\x15\n\ragent_version\x18\x07 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x08 \x03(\t\x12\r\n\x05scope\x18\t \x01(\t\x12\x37\n\x05tools\x18\n \x03(\x0b\x32(.fleettrace.wire.v1.HostFacts.ToolsEntry\x12\x0f\n\x07\x62oot_id\x18\x0b \x01(\t\x12\x14\n\x0cunfit_reason\x18\x0c \x01(\t\x1a,\n\nToolsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\nParamValue\x12\x11\n\x07integer\x18\x01 \x01(\x03H\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x42\x07\n\x05value\"7\n\x06RunKey\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\"\xce\x01\n\x07RunCost\x12\x0c\n\x04hits\x18\x01 \x01(\x04\x12\x0e\n\x06\x65vents\x18\x02 \x01(\x04\x12\x16\n\x0e\x65vents_per_cpu\x18\x03 \x03(\x04\x12\x13\n\x0blost_events\x18\x04 \x01(\x04\x12\x18\n\x10truncated_stacks\x18\x05 \x01(\x04\x12\x11\n\tmap_bytes\x18\x06 \x01(\x04\x12\x14\n\x0c\x63hild_cpu_us\x18\x07 \x01(\x04\x12\x1c\n\x14\x63hild_peak_rss_bytes\x18\x08 \x01(\x04\x12\x17\n\x0f\x62pf_run_time_ns\x18\t \x01(\x04\"&\n\x06\x42ucket\x12\r\n\x05index\x18\x01 \x01(\r\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"|\n\tHistogram\x12$\n\x03key\x18\x01 \x01(\x0b\x32\x17.fleettrace.wire.v1.Key\x12\x0c\n\x04unit\x18\x02 \x01(\t\x12\x0e\n\x06scheme\x18\x03 \x01(\t\x12+\n\x07\x62uckets\x18\x04 \x03(\x0b\x32\x1a.fleettrace.wire.v1.Bucket\"D\n\x05Stack\x12\x0e\n\x06\x66rames\x18\x01 \x03(\t\x12\r\n\x05value\x18\x02 \x01(\x04\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x04\"E\n\x08StackRef\x12\x0c\n\x04hash\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x04\x12\x0c\n\x04unit\x18\x03 \x01(\t\x12\x0e\n\x06\x65vents\x18\x04 \x01(\x04\"\"\n\x03Sum\x12\x0c\n\x04unit\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04\"c\n\x05\x43ount\x12$\n\x03key\x18\x01 \x01(\x0b\x32\x17.fleettrace.wire.v1.Key\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\x12%\n\x04sums\x18\x03 \x03(\x0b\x32\x17.fleettrace.wire.v1.Sum\"?\n\x05\x45vent\x12\r\n\x05\x61t_ms\x18\x01 \x01(\x04\x12\'\n\x06\x66ields\x18\x02 \x01(\x0b\x32\x17.fleettrace.wire.v1.Key\"\xf0\x01\n\x08Snapshot\x12\x31\n\nhistograms\x18\x01 \x03(\x0b\x32\x1d.fleettrace.wire.v1.Histogram\x12)\n\x06stacks\x18\x02 \x03(\x0b\x32\x19.fleettrace.wire.v1.Stack\x12)\n\x06\x63ounts\x18\x03 \x03(\x0b\x32\x19.fleettrace.wire.v1.Count\x12)\n\x06\x65vents\x18\x04 \x03(\x0b\x32\x19.fleettrace.wire.v1.Event\x12\x30\n\nstack_refs\x18\x05 \x03(\x0b\x32\x1c.fleettrace.wire.v1.StackRef\"\xd7\x02\n\x04Part\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.fleettrace.wire.v1.RunKind\x12/\n\x07outcome\x18\x03 \x01(\x0e\x32\x1e.fleettrace.wire.v1.RunOutcome\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x05 \x01(\t\x12\x15\n\rstarted_at_ms\x18\x06 \x01(\x04\x12\x13\n\x0b\x64uration_ms\x18\x07 \x01(\x04\x12)\n\x04\x63ost\x18\x08 \x01(\x0b\x32\x1b.fleettrace.wire.v1.RunCost\x12.\n\x08snapshot\x18\t \x01(\x0b\x32\x1c.fleettrace.wire.v1.Snapshot\x12\r\n\x05\x66inal\x18\n \x01(\x08\x12\x13\n\x0b\x61lternative\x18\x0b \x01(\t*U\n\x07RunKind\x12\x18\n\x14RUN_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18RUN_KIND_FREQUENCY_CHECK\x10\x01\x12\x12\n\x0eRUN_KIND_TRACE\x10\x02*t\n\nRunOutcome\x12\x1b\n\x17RUN_OUTCOME_UNSPECIFIED\x10\x00\x12\x18\n\x14RUN_OUTCOME_COMPLETE\x10\x01\x12\x17\n\x13RUN_OUTCOME_PARTIAL\x10\x02\x12\x16\n\x12RUN_OUTCOME_FAILED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,10 +33,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_HOSTFACTS_TOOLSENTRY']._loaded_options = None
   _globals['_HOSTFACTS_TOOLSENTRY']._serialized_options = b'8\001'
-  _globals['_RUNKIND']._serialized_start=1710
-  _globals['_RUNKIND']._serialized_end=1795
-  _globals['_RUNOUTCOME']._serialized_start=1797
-  _globals['_RUNOUTCOME']._serialized_end=1913
+  _globals['_RUNKIND']._serialized_start=1896
+  _globals['_RUNKIND']._serialized_end=1981
+  _globals['_RUNOUTCOME']._serialized_start=1983
+  _globals['_RUNOUTCOME']._serialized_end=2099
   _globals['_LABEL']._serialized_start=54
   _globals['_LABEL']._serialized_end=90
   _globals['_KEY']._serialized_start=92
@@ -45,24 +45,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HOSTFACTS']._serialized_end=472
   _globals['_HOSTFACTS_TOOLSENTRY']._serialized_start=428
   _globals['_HOSTFACTS_TOOLSENTRY']._serialized_end=472
-  _globals['_RUNKEY']._serialized_start=474
-  _globals['_RUNKEY']._serialized_end=529
-  _globals['_RUNCOST']._serialized_start=532
-  _globals['_RUNCOST']._serialized_end=738
-  _globals['_BUCKET']._serialized_start=740
-  _globals['_BUCKET']._serialized_end=778
-  _globals['_HISTOGRAM']._serialized_start=780
-  _globals['_HISTOGRAM']._serialized_end=904
-  _globals['_STACK']._serialized_start=906
-  _globals['_STACK']._serialized_end=958
-  _globals['_STACKREF']._serialized_start=960
-  _globals['_STACKREF']._serialized_end=1013
-  _globals['_COUNT']._serialized_start=1015
-  _globals['_COUNT']._serialized_end=1075
-  _globals['_EVENT']._serialized_start=1077
-  _globals['_EVENT']._serialized_end=1140
-  _globals['_SNAPSHOT']._serialized_start=1143
-  _globals['_SNAPSHOT']._serialized_end=1383
-  _globals['_PART']._serialized_start=1386
-  _globals['_PART']._serialized_end=1708
+  _globals['_PARAMVALUE']._serialized_start=474
+  _globals['_PARAMVALUE']._serialized_end=530
+  _globals['_RUNKEY']._serialized_start=532
+  _globals['_RUNKEY']._serialized_end=587
+  _globals['_RUNCOST']._serialized_start=590
+  _globals['_RUNCOST']._serialized_end=796
+  _globals['_BUCKET']._serialized_start=798
+  _globals['_BUCKET']._serialized_end=836
+  _globals['_HISTOGRAM']._serialized_start=838
+  _globals['_HISTOGRAM']._serialized_end=962
+  _globals['_STACK']._serialized_start=964
+  _globals['_STACK']._serialized_end=1032
+  _globals['_STACKREF']._serialized_start=1034
+  _globals['_STACKREF']._serialized_end=1103
+  _globals['_SUM']._serialized_start=1105
+  _globals['_SUM']._serialized_end=1139
+  _globals['_COUNT']._serialized_start=1141
+  _globals['_COUNT']._serialized_end=1240
+  _globals['_EVENT']._serialized_start=1242
+  _globals['_EVENT']._serialized_end=1305
+  _globals['_SNAPSHOT']._serialized_start=1308
+  _globals['_SNAPSHOT']._serialized_end=1548
+  _globals['_PART']._serialized_start=1551
+  _globals['_PART']._serialized_end=1894
 # @@protoc_insertion_point(module_scope)

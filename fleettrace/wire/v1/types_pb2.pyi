@@ -199,6 +199,32 @@ class HostFacts(_message.Message):
 Global___HostFacts: _TypeAlias = HostFacts  # noqa: Y015
 
 @_typing.final
+class ParamValue(_message.Message):
+    """A parameter's value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INTEGER_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    integer: _builtins.int
+    text: _builtins.str
+    def __init__(
+        self,
+        *,
+        integer: _builtins.int = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["integer", b"integer", "text", b"text", "value", b"value"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["integer", b"integer", "text", b"text", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_value: _TypeAlias = _typing.Literal["integer", "text"]  # noqa: Y015
+    _WhichOneofArgType_value: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_value) -> _WhichOneofReturnType_value | None: ...
+
+Global___ParamValue: _TypeAlias = ParamValue  # noqa: Y015
+
+@_typing.final
 class RunKey(_message.Message):
     """One run: a job on a host, tried once. Every message about a run carries it."""
 
@@ -341,9 +367,12 @@ class Stack(_message.Message):
     FRAMES_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
     value: _builtins.int
     unit: _builtins.str
     """samples, us, ..."""
+    events: _builtins.int
+    """that the value sums up; 0: the value is their number"""
     @_builtins.property
     def frames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """root first; kernel frames end in _[k]"""
@@ -354,10 +383,11 @@ class Stack(_message.Message):
         frames: _abc.Iterable[_builtins.str] | None = ...,
         value: _builtins.int = ...,
         unit: _builtins.str = ...,
+        events: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "unit", b"unit", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "frames", b"frames", "unit", b"unit", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -372,24 +402,52 @@ class StackRef(_message.Message):
     HASH_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
     hash: _builtins.bytes
     """16 bytes"""
     value: _builtins.int
     unit: _builtins.str
+    events: _builtins.int
     def __init__(
         self,
         *,
         hash: _builtins.bytes = ...,
         value: _builtins.int = ...,
         unit: _builtins.str = ...,
+        events: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["hash", b"hash", "unit", b"unit", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "hash", b"hash", "unit", b"unit", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StackRef: _TypeAlias = StackRef  # noqa: Y015
+
+@_typing.final
+class Sum(_message.Message):
+    """What the events of a count add up to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    unit: _builtins.str
+    """bytes, us, ..."""
+    value: _builtins.int
+    def __init__(
+        self,
+        *,
+        unit: _builtins.str = ...,
+        value: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["unit", b"unit", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Sum: _TypeAlias = Sum  # noqa: Y015
 
 @_typing.final
 class Count(_message.Message):
@@ -397,18 +455,24 @@ class Count(_message.Message):
 
     KEY_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
+    SUMS_FIELD_NUMBER: _builtins.int
     count: _builtins.int
     @_builtins.property
     def key(self) -> Global___Key: ...
+    @_builtins.property
+    def sums(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sum]:
+        """in order of their units, each once"""
+
     def __init__(
         self,
         *,
         key: Global___Key | None = ...,
         count: _builtins.int = ...,
+        sums: _abc.Iterable[Global___Sum] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "key", b"key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "key", b"key", "sums", b"sums"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -491,6 +555,7 @@ class Part(_message.Message):
     COST_FIELD_NUMBER: _builtins.int
     SNAPSHOT_FIELD_NUMBER: _builtins.int
     FINAL_FIELD_NUMBER: _builtins.int
+    ALTERNATIVE_FIELD_NUMBER: _builtins.int
     kind: Global___RunKind.ValueType
     outcome: Global___RunOutcome.ValueType
     reason: _builtins.str
@@ -501,6 +566,8 @@ class Part(_message.Message):
     duration_ms: _builtins.int
     """while attached"""
     final: _builtins.bool
+    alternative: _builtins.str
+    """which of the tool's alternatives ran; empty: it has one way only"""
     @_builtins.property
     def run(self) -> Global___RunKey: ...
     @_builtins.property
@@ -520,10 +587,11 @@ class Part(_message.Message):
         cost: Global___RunCost | None = ...,
         snapshot: Global___Snapshot | None = ...,
         final: _builtins.bool = ...,
+        alternative: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "run", b"run", "snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend", b"backend", "cost", b"cost", "duration_ms", b"duration_ms", "final", b"final", "kind", b"kind", "outcome", b"outcome", "reason", b"reason", "run", b"run", "snapshot", b"snapshot", "started_at_ms", b"started_at_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternative", b"alternative", "backend", b"backend", "cost", b"cost", "duration_ms", b"duration_ms", "final", b"final", "kind", b"kind", "outcome", b"outcome", "reason", b"reason", "run", b"run", "snapshot", b"snapshot", "started_at_ms", b"started_at_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,8 +27,9 @@ __all__ = ["compile_object", "main"]
 
 _ADDRESS_SPACE_BYTES = 2 << 30
 _NICENESS = 10
-# BCC's prelude declares helpers for types that the tree leaves out, and macros that it has too.
-_WARNINGS = ("-Wno-visibility", "-Wno-macro-redefined")
+# BCC's prelude declares helpers for types that the tree leaves out, and macros that it has too. A function that is
+# not there would become a jump to nowhere.
+_WARNINGS = ("-Wno-visibility", "-Wno-macro-redefined", "-Werror=implicit-function-declaration")
 
 
 def compile_object(text: str, flags: Mapping[str, int]) -> BpfObject:

@@ -45,7 +45,7 @@ def compile_in_child(source: ProgramSource) -> BpfObject:
         compiled = BpfObject.from_json(json.loads(done.stdout))
     except ValueError as error:
         raise Unfit(f"the compiler's answer for {source.name} is not an object: {error}") from error
-    if unread := set(source.param_ids.values()) - compiled.param_ids:
-        names = sorted(name for name, param_id in source.param_ids.items() if param_id in unread)
+    must_read = {name: param_id for name, param_id in source.param_ids.items() if name not in source.unread_params}
+    if names := sorted(name for name, param_id in must_read.items() if param_id not in compiled.param_ids):
         raise Unfit(f"{source.name} declares {', '.join(names)} but its program never reads it")
     return compiled

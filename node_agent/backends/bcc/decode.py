@@ -1,67 +1,87 @@
 """Raw map contents to canonical snapshots, by the kind of result that a tool declares."""
 
+import struct
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from fleettrace.catalog import KeyField
+from fleettrace.catalog import Decode, EventLayout
 from fleettrace.errors import Malformed
-from fleettrace.snapshot import LOG2, MAX_ENTRIES, NO_KEY, Count, Histogram, Snapshot, merge
-from node_agent.kernel.syscall_names import syscall_name
+from fleettrace.snapshot import LOG2, MAX_ENTRIES, NO_KEY, Count, Event, Histogram, Key, Snapshot, merge
+from node_agent.backends.bcc.fields import record_bytes, record_labels
 
-__all__ = ["decode_counts", "decode_histogram", "text_of_comm"]
+__all__ = ["clock_offset_ns", "decode_counts", "decode_events", "decode_histogram", "totals"]
 
 RawEntries = Iterable[tuple[bytes, Sequence[bytes]]]
 """Keys with their values, several for a per-CPU map, as :meth:`node_agent.kernel.maps.BpfMap.entries` yields them."""
 
-_FIELD_BYTES = {"comm": 16, "syscall": 4, "u32": 4, "u64": 8}
+_BUCKET_BYTES = 4
+_TIME_BYTES = 8
 
 
-def decode_histogram(entries: RawEntries, unit: str) -> Snapshot:
-    """An array whose index is the bucket of the scheme "log2"."""
-    sums = ((int.from_bytes(key, "little"), total(values)) for key, values in entries)
-    counts = tuple((bucket, count) for bucket, count in sorted(sums) if count)
-    return Snapshot(histograms=(Histogram(NO_KEY, unit, LOG2, counts),)) if counts else Snapshot()
+def decode_histogram(entries: RawEntries, decode: Decode, unit: str) -> Snapshot:
+    """Counts by bucket of the scheme "log2": the map's key is the declared fields and then the bucket's index.
+
+    Raises:
+        Malformed: the fields do not fill the key: the manifest does not describe the program.
+    """
+    buckets: defaultdict[Key, Counter[int]] = defaultdict(Counter)
+    for key, values in entries:
+        (count,) = totals(values, 1)
+        if count:
+            labels = _labels(key[:-_BUCKET_BYTES], decode) if decode.key else NO_KEY
+            buckets[labels][int.from_bytes(key[-_BUCKET_BYTES:], "little")] += count
+    _check_size(sum(map(len, buckets.values())))
+    histograms = tuple(Histogram(key, unit, LOG2, tuple(sorted(counts.items()))) for key, counts in buckets.items())
+    return merge([Snapshot(histograms=histograms)])
 
 
-def decode_counts(entries: RawEntries, fields: Sequence[KeyField]) -> Snapshot:
-    """A hash whose key is the given fields, one after the other.
+def decode_counts(entries: RawEntries, decode: Decode) -> Snapshot:
+    """A hash whose key is the declared fields, one after the other; a value is the count and then the sums.
 
     Raises:
         Malformed: the fields do not fill the key: the manifest does not describe the program.
     """
     counts = []
     for key, values in entries:
-        if count := total(values):
-            counts.append(Count(_labels(key, fields), count))
-    if len(counts) > MAX_ENTRIES:
-        raise Malformed(f"the map holds {len(counts)} entries; a snapshot holds at most {MAX_ENTRIES}")
+        count, *sums = totals(values, 1 + len(decode.sums))
+        if count:
+            counts.append(Count(_labels(key, decode), count, tuple(sorted(zip(decode.sums, sums, strict=True)))))
+    _check_size(len(counts))
     return merge([Snapshot(counts=tuple(counts))])
 
 
-def total(values: Sequence[bytes]) -> int:
-    """The sum of little-endian integers: one value, or one per CPU."""
-    return sum(int.from_bytes(value, "little") for value in values)
+def decode_events(entries: RawEntries, layout: EventLayout, offset_ns: int) -> Snapshot:
+    """Events that were kept whole: a value is the time in ns by the kernel's clock, and then the declared fields.
+
+    ``offset_ns`` is :func:`clock_offset_ns`.
+    """
+    events = []
+    for _, (value, *_) in entries:
+        at_ns = int.from_bytes(value[:_TIME_BYTES], "little")
+        if at_ns:
+            events.append(Event((at_ns + offset_ns) // 1_000_000, record_labels(value[_TIME_BYTES:], layout.fields)))
+    _check_size(len(events))
+    return merge([Snapshot(events=tuple(events))])
 
 
-def text_of_comm(comm: bytes) -> str:
-    """A task's name: bytes up to the first zero. Bytes that are no UTF-8 and control characters are shown escaped."""
-    text = comm.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text) or "?"
+def clock_offset_ns() -> int:
+    """What to add to ``bpf_ktime_get_ns()`` for Unix time."""
+    return time.time_ns() - time.monotonic_ns()
 
 
-def _labels(key: bytes, fields: Sequence[KeyField]) -> tuple[tuple[str, str], ...]:
-    labels = []
-    offset = 0
-    for field in fields:
-        end = offset + _FIELD_BYTES[field.type]
-        labels.append((field.name, _field_text(key[offset:end], field.type)))
-        offset = end
-    if offset != len(key):
-        raise Malformed(f"the key has {len(key)} bytes, but its fields take {offset}")
-    return tuple(labels)
+def totals(values: Sequence[bytes], numbers: int) -> list[int]:
+    """So many little-endian 64-bit numbers of a value, summed over CPUs where there is one value for each."""
+    layout = struct.Struct(f"<{numbers}Q")
+    return [sum(column) for column in zip(*(layout.unpack_from(value) for value in values), strict=True)]
 
 
-def _field_text(raw: bytes, kind: str) -> str:
-    if kind == "comm":
-        return text_of_comm(raw)
-    number = int.from_bytes(raw, "little")
-    return syscall_name(number) if kind == "syscall" else str(number)
+def _labels(key: bytes, decode: Decode) -> Key:
+    if record_bytes(decode.key) != len(key):
+        raise Malformed(f"the key has {len(key)} bytes, but its fields take {record_bytes(decode.key)}")
+    return record_labels(key, decode.key)
+
+
+def _check_size(entries: int) -> None:
+    if entries > MAX_ENTRIES:
+        raise Malformed(f"the map holds {entries} entries; a snapshot holds at most {MAX_ENTRIES}")

@@ -15,10 +15,28 @@ from node_agent.kernel.btf import KernelTypes
 
 __all__ = ["STRUCTS", "TREE_VERSION", "layout_macros", "write_header_tree"]
 
-TREE_VERSION = 2
+TREE_VERSION = 3
 """Part of an object's identity: raise it when the tree changes what a program compiles to."""
 
-STRUCTS = ("task_struct", "mm_struct", "css_set", "cgroup", "kernfs_node")
+STRUCTS = (
+    "block_device",
+    "cfs_rq",
+    "cgroup",
+    "css_set",
+    "gendisk",
+    "kernfs_node",
+    "linux_binprm",
+    "mm_struct",
+    "pt_regs",
+    "request",
+    "request_queue",
+    "rq",
+    "sched_entity",
+    "sock",
+    "sock_common",
+    "task_struct",
+    "tcp_sock",
+)
 """The structs that programs may read. A tool that needs another one adds it here."""
 
 # What BCC's prelude (src/cc/export/helpers.h, src/cc/compat/linux/virtual_bpf.h) includes.

@@ -2,35 +2,58 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from fleettrace.catalog import COMMON_HEADER, ToolDefinition
+from fleettrace.catalog import ToolDefinition, header_paths
 
-__all__ = ["COUNT_ONLY", "FIRST_TOOL_PARAM", "SCOPE_CGROUP", "SCOPE_LEVEL", "ProgramSource", "tool_source"]
+__all__ = [
+    "CGROUP",
+    "CGROUP_LEVEL",
+    "COMM_HIGH",
+    "COMM_LOW",
+    "COUNT_ONLY",
+    "FIRST_TOOL_PARAM",
+    "PID",
+    "SCOPE_CGROUP",
+    "SCOPE_LEVEL",
+    "ProgramSource",
+    "tool_source",
+]
 
 # As in fleettrace/tools/common/fleettrace.bpf.h.
 COUNT_ONLY = 1
 SCOPE_LEVEL = 2
 SCOPE_CGROUP = 3
+PID = 4
+COMM_LOW = 5
+COMM_HIGH = 6
+CGROUP_LEVEL = 7
+CGROUP = 8
 FIRST_TOOL_PARAM = 16
 
 
 @cache
-def _common_header() -> str:
-    return COMMON_HEADER.read_text()
+def _header(path: Path) -> str:
+    return path.read_text()
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramSource:
-    """One translation unit. ``params`` are the tool's own, in the order of its manifest."""
+    """One translation unit. ``params`` are the tool's own, in the order of its manifest.
+
+    A program need not read its ``unread_params``, since they choose its probes.
+    """
 
     name: str
     text: str
     params: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    unread_params: frozenset[str] = frozenset()
 
     @property
     def full_text(self) -> str:
         """The common header and the program. BCC rewrites map accesses in the main text only, so it is one text."""
-        return f'{_common_header()}\n#line 1 "{self.name}.bpf.c"\n{self.text}'
+        return f'{"".join(map(_header, header_paths(self.headers)))}\n#line 1 "{self.name}.bpf.c"\n{self.text}'
 
     @property
     def param_ids(self) -> dict[str, int]:
@@ -46,4 +69,6 @@ class ProgramSource:
 def tool_source(tool: ToolDefinition) -> ProgramSource:
     """A tool's program. A sampling rate is not a parameter of the program: it goes to the probe."""
     rates = {attach.frequency_param for attach in tool.attach}
-    return ProgramSource(tool.name, tool.program_text, tuple(p.name for p in tool.params if p.name not in rates))
+    own = tuple(param.name for param in tool.params if param.name not in rates)
+    choosing = frozenset(attach.when_param for attach in tool.attach if attach.when_param is not None)
+    return ProgramSource(tool.name, tool.program_text, own, tool.headers, choosing)

@@ -2,14 +2,15 @@
 
 import struct
 from array import array
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fleettrace.catalog import Decode
 from fleettrace.errors import Malformed
 from fleettrace.snapshot import KERNEL_SUFFIX, MAX_ENTRIES, Snapshot, Stack, merge
-from node_agent.backends.bcc.decode import text_of_comm, total
+from node_agent.backends.bcc.decode import totals
+from node_agent.backends.bcc.fields import text_of_comm
 from node_agent.kernel.address_space import ProcessLife
 from node_agent.kernel.maps import BpfMap
 from node_agent.kernel.symbols_kernel import KernelSymbols
@@ -24,6 +25,9 @@ _OVERFLOW_MARK = 1 << 30  # FT_OVERFLOW_STACK of the common header
 _PROCESS = struct.Struct("<QII")  # struct ft_process: start of the stack, tgid, padding
 _KEY = struct.Struct("<QIIii16s")  # struct ft_stack_key: the process, user and kernel stack id, name
 _MAX_FRAME_CHARS = 512
+_MAX_PROBE_FRAMES = 6
+_SWITCHING = frozenset({"__schedule", "schedule"})
+_PROBE_FUNCTIONS = ("bpf_trace_run", "__traceiter_", "__bpf_trace_", "perf_trace_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class StackReader:
             raise Malformed(f"a tool whose result is stacks needs a map {error}, which its program has not") from error
         self._overflow = maps.get(f"{decode.stacks_map}{_OVERFLOW_SUFFIX}")
         self._unit = unit
+        self._summed = bool(decode.sums)
         self._kernel = KernelSymbols()
         self._user = UserSymbols()
         self._addresses: dict[int, array[int]] = {}
@@ -72,24 +77,30 @@ class StackReader:
         for sample in samples:
             user_addresses[sample.life].update(self._stack(sample.user_stack))
         user_names = {life: self._user.resolve(life, addresses) for life, addresses in user_addresses.items()}
-        self.truncated_stacks = sum(count for sample, count in samples.items() if self._is_truncated(sample))
+        self.truncated_stacks = sum(
+            events or value for sample, (value, events) in samples.items() if self._is_truncated(sample)
+        )
         return merge(
             [
                 Snapshot(
                     stacks=tuple(
-                        Stack(self._frames(sample, user_names[sample.life], kernel_names), count, self._unit)
-                        for sample, count in samples.items()
+                        Stack(self._frames(sample, user_names[sample.life], kernel_names), value, self._unit, events)
+                        for sample, (value, events) in samples.items()
                     )
                 )
             ]
         )
 
-    def _read_samples(self) -> Counter[_Sample]:
-        samples: Counter[_Sample] = Counter()
+    def _read_samples(self) -> dict[_Sample, tuple[int, int]]:
+        """By sample its value, and the number of events in it where the value is not that."""
+        samples: dict[_Sample, tuple[int, int]] = {}
         for key, values in self._samples.entries():
             start_stack, tgid, _, user_stack, kernel_stack, comm = _KEY.unpack(key)
-            if count := total(values):
-                samples[_Sample(ProcessLife(tgid, start_stack), user_stack, kernel_stack, comm)] += count
+            events, *value = totals(values, 1 + self._summed)
+            if events:
+                sample = _Sample(ProcessLife(tgid, start_stack), user_stack, kernel_stack, comm)
+                # A value of 0 is an event that took less than one unit.
+                samples[sample] = (max(value[0], 1), events) if value else (events, 0)
         if len(samples) > MAX_ENTRIES:
             raise Malformed(f"the map holds {len(samples)} stacks; a snapshot holds at most {MAX_ENTRIES}")
         return samples
@@ -118,12 +129,24 @@ class StackReader:
 
     def _frames(self, sample: _Sample, user: Mapping[int, str], kernel: Mapping[int, str]) -> tuple[str, ...]:
         user_frames = _without_repeated_unknowns([_bounded(user[a]) for a in self._stack(sample.user_stack)])
-        kernel_frames = [_bounded(kernel[address]) + KERNEL_SUFFIX for address in self._stack(sample.kernel_stack)]
+        kernel_names = _without_the_probe([kernel[address] for address in self._stack(sample.kernel_stack)])
+        kernel_frames = [_bounded(name) + KERNEL_SUFFIX for name in kernel_names]
         return (text_of_comm(sample.comm), *reversed(user_frames), *reversed(kernel_frames))
 
     def close(self) -> None:
         """Give up what was opened to read symbols; idempotent."""
         self._user.close()
+
+
+def _without_the_probe(names: list[str]) -> list[str]:
+    """Kernel frames, innermost first, without those of the probe and the scheduler that it is in: all have them."""
+    own = [at for at, name in enumerate(names[:_MAX_PROBE_FRAMES]) if name.startswith(_PROBE_FUNCTIONS)]
+    if not own:
+        return names
+    first = own[-1] + 1
+    while first < len(names) and names[first] in _SWITCHING:
+        first += 1
+    return names[first:]
 
 
 def _bounded(frame: str) -> str:

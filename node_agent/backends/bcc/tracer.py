@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 
-from fleettrace.catalog import ResultKind
-from fleettrace.errors import Unfit
+from fleettrace.catalog import Alternative, Output, ResultKind
+from fleettrace.errors import AttachFailed, Unfit
 from fleettrace.model.run import RunKind
-from fleettrace.snapshot import EMPTY, Snapshot
-from node_agent.backends.bcc.decode import decode_counts, decode_histogram
+from fleettrace.snapshot import EMPTY, Snapshot, merge
+from node_agent.backends.bcc.constants import program_constants
+from node_agent.backends.bcc.decode import clock_offset_ns, decode_counts, decode_events, decode_histogram
 from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
-from node_agent.backends.bcc.source import COUNT_ONLY, SCOPE_CGROUP, SCOPE_LEVEL, tool_source
+from node_agent.backends.bcc.source import tool_source
 from node_agent.backends.bcc.stacks import StackReader
 from node_agent.backends.bcc.stats import STATS_MAP, read_stats
 from node_agent.backends.port import ProbeStats, TracePlan
@@ -35,16 +36,44 @@ class BccTracer:
         self._max_entries = max_entries or {}
         self._loaded: LoadedObject | None = None
         self._stacks: StackReader | None = None
+        self._alternative = ""
+        self._clock_offset_ns = clock_offset_ns()
+
+    @property
+    def alternative(self) -> str:
+        """See :meth:`Tracer.alternative`."""
+        return self._alternative
 
     def attach(self) -> None:
         """See :meth:`Tracer.attach`."""
         plan = self._plan
+        constants = program_constants(plan)
         compiled = ObjectCache(object_directory(plan.state_directory)).get(tool_source(plan.tool))
-        probes = [(attach.program, parse_probe(attach, plan.params)) for attach in plan.tool.attach]
+        refusals: list[AttachFailed] = []
+        for alternative in plan.tool.alternatives:
+            try:
+                self._load(compiled, alternative, constants)
+            except AttachFailed as refusal:
+                refusals.append(refusal)
+            else:
+                self._alternative = alternative.name
+                return
+        if len(refusals) == 1:
+            raise refusals[0]
+        named = zip(plan.tool.alternatives, refusals, strict=True)
+        raise AttachFailed("; ".join(f"{alternative.name}: {refusal}" for alternative, refusal in named))
+
+    def _load(self, compiled: BpfObject, alternative: Alternative, constants: Mapping[int, int]) -> None:
+        plan = self._plan
+        probes = [
+            (attach.program, parse_probe(attach, plan.params))
+            for attach in alternative.attach
+            if attach.is_wanted(plan.params)
+        ]
         loaded = LoadedObject(
             compiled,
             {program: probe.program_type for program, probe in probes},
-            _param_values(plan),
+            constants,
             max_map_bytes=plan.max_map_bytes,
             max_entries=self._map_sizes(compiled),
         )
@@ -75,12 +104,15 @@ class BccTracer:
         loaded, tool = self._attached(), self._plan.tool
         if self._plan.kind is RunKind.FREQUENCY_CHECK:
             return EMPTY
+        parts = []
         if self._stacks is not None:
-            return self._stacks.snapshot()
-        entries = loaded.maps[tool.decode.map].entries()
-        if tool.result is ResultKind.HISTOGRAM:
-            return decode_histogram(entries, tool.unit)
-        return decode_counts(entries, tool.decode.key)
+            parts.append(self._stacks.snapshot())
+        elif tool.result is not ResultKind.EVENTS:
+            parts.append(_decode(loaded, Output(tool.result, tool.unit, tool.decode)))
+        parts += [_decode(loaded, output) for output in tool.also]
+        if tool.events is not None:
+            parts.append(decode_events(loaded.maps[tool.events.map].entries(), tool.events, self._clock_offset_ns))
+        return merge(parts)
 
     def detach(self) -> None:
         """See :meth:`Tracer.detach`."""
@@ -100,13 +132,8 @@ class BccTracer:
         return self._loaded
 
 
-def _param_values(plan: TracePlan) -> dict[int, int]:
-    """A value for every parameter that a program may read."""
-    values = {
-        COUNT_ONLY: int(plan.kind is RunKind.FREQUENCY_CHECK),
-        SCOPE_LEVEL: plan.scope.level if plan.scope is not None else 0,
-        SCOPE_CGROUP: plan.scope.cgroup_id if plan.scope is not None else 0,
-    }
-    for name, param_id in tool_source(plan.tool).param_ids.items():
-        values[param_id] = plan.params[name]
-    return values
+def _decode(loaded: LoadedObject, output: Output) -> Snapshot:
+    entries, decode = loaded.maps[output.decode.map].entries(), output.decode
+    if output.result is ResultKind.HISTOGRAM:
+        return decode_histogram(entries, decode, output.unit)
+    return decode_counts(entries, decode)

@@ -39,8 +39,9 @@ buckets = st.dictionaries(st.integers(0, 63), st.integers(1, 1 << 30), max_size=
 # One unit for all, so that any two snapshots can be merged.
 histograms = st.builds(Histogram, keys, st.just("us"), st.just(LOG2), buckets)
 frames = st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=4).map(tuple)
-stacks = st.builds(Stack, frames, st.integers(1, 1 << 30), st.just("samples"))
-counts = st.builds(Count, keys, st.integers(1, 1 << 30))
+stacks = st.builds(Stack, frames, st.integers(1, 1 << 30), st.just("samples"), st.integers(0, 1 << 20))
+sums = st.dictionaries(st.sampled_from(("bytes", "us")), numbers).map(lambda units: tuple(sorted(units.items())))
+counts = st.builds(Count, keys, st.integers(1, 1 << 30), sums)
 events = st.builds(Event, numbers, keys)
 snapshots = st.builds(
     Snapshot,
@@ -53,7 +54,7 @@ costs = st.builds(
 )
 capabilities = st.lists(names, max_size=3).map(tuple)
 limits = st.builds(RunLimits, st.integers(1, 1 << 31), numbers, numbers, amounts, capabilities)
-params = st.dictionaries(names, st.integers(-(1 << 62), 1 << 62), max_size=3)
+params = st.dictionaries(names, st.integers(-(1 << 62), 1 << 62) | texts, max_size=3)
 starts = st.builds(StartRun, run_keys, st.sampled_from(RunKind), names, digests, params, limits, numbers, texts, texts)
 parts = st.builds(
     Part,
@@ -67,6 +68,7 @@ parts = st.builds(
     costs,
     snapshots,
     st.booleans(),
+    texts,
 )
 host_parts = st.builds(HostPart, parts, labels, texts)
 

@@ -111,7 +111,7 @@ def test_a_parameter_out_of_range(tool: ToolDefinition, value: int) -> None:
 
 
 def test_an_unknown_parameter_says_which_there_are(tool: ToolDefinition) -> None:
-    with pytest.raises(BadParameter, match="no parameter 'hz'; it has: rate_hz, offset"):
+    with pytest.raises(BadParameter, match="no parameter 'hz'; it has: rate_hz, offset, pid, comm, cgroup, container"):
         tool.resolve_params({"hz": 1})
 
 
@@ -140,7 +140,7 @@ def test_every_tool_that_is_shipped_loads() -> None:
     assert {"runqlat", "profile", "syscount"} <= set(tools)
     for name, tool in tools.items():
         assert find_tool(name) is tool
-        assert tool.resolve_params({})
+        assert set(tool.resolve_params({})) == {param.name for param in tool.params}
 
 
 def test_an_unknown_tool_says_which_there_are() -> None:

@@ -6,7 +6,17 @@ import pytest
 
 from fleettrace.errors import BadInput
 from fleettrace.manifest import parse_manifest
-from fleettrace.model.tool import Attach, Cost, Decode, KeyField, Param, ResultKind
+from fleettrace.model.tool import (
+    Alternative,
+    Attach,
+    Cost,
+    Decode,
+    EventLayout,
+    KeyField,
+    Output,
+    Param,
+    ResultKind,
+)
 
 COUNTS = """\
 name = "opens"
@@ -22,11 +32,11 @@ CAP_SYSLOG = "names of kernel functions"
 hit_ns = 70
 event_ns = 140.5
 
-[params.pid]
+[params.depth]
 default = 0
 minimum = 0
 maximum = 4194304
-help = "Only this process."
+help = "Of stacks."
 
 [params.rate_hz]
 default = 99
@@ -59,12 +69,18 @@ def test_a_manifest() -> None:
     assert manifest.optional_capabilities == {"CAP_SYSLOG": "names of kernel functions"}
     assert manifest.cost == Cost(70, 140.5)
     assert manifest.params == (
-        Param("pid", 0, 0, 4194304, "Only this process."),
+        Param("depth", 0, 0, 4194304, "Of stacks."),
         Param("rate_hz", 99, 1, 999, "Samples per second."),
     )
-    assert manifest.attach == (
-        Attach("on_enter", "raw_tracepoint:sys_enter"),
-        Attach("on_sample", "perf_event:cpu-clock", "rate_hz"),
+    assert manifest.alternatives == (
+        Alternative(
+            "",
+            "",
+            (
+                Attach("on_enter", "raw_tracepoint:sys_enter"),
+                Attach("on_sample", "perf_event:cpu-clock", "rate_hz"),
+            ),
+        ),
     )
     assert manifest.decode == Decode("calls", None, (KeyField("process", "comm"), KeyField("syscall", "syscall")))
 
@@ -85,7 +101,7 @@ def test_what_may_be_left_out() -> None:
         ('name = "opens"', "name = 5", "name must be a text"),
         ('name = "opens"', 'name = "opens"\nname = "opens"', "is not TOML"),
         ('name = "opens"', 'nmae = "opens"\nname = "opens"', "nmae is not known; did you mean name"),
-        ('result = "counts"', 'result = "pie"', "one of histogram, stacks, counts, not 'pie'"),
+        ('result = "counts"', 'result = "pie"', "one of histogram, stacks, counts, events, not 'pie'"),
         ('unit = "calls"', 'unit = ""', "unit must be a text"),
         ('["CAP_PERFMON", "CAP_BPF"]', '"CAP_BPF"', "capabilities must be a list"),
         ('["CAP_PERFMON", "CAP_BPF"]', '["CAP_PERFMOM"]', "CAP_PERFMON"),
@@ -102,7 +118,8 @@ def test_what_may_be_left_out() -> None:
         ("maximum = 999", "maximum = 0", "params.rate_hz.default"),
         ("maximum = 999", "maximum = 99999999999999999999", "params.rate_hz.maximum"),
         ("maximum = 999", "", "params.rate_hz.maximum is missing"),
-        ("[params.pid]", '[params."pid -DX"]', "a parameter's name is of a-z"),
+        ("[params.depth]", '[params."pid -DX"]', "a parameter's name is of a-z"),
+        ("[params.depth]", "[params.comm]", "comm is a filter that every tool has"),
         ('probe = "raw_tracepoint:sys_enter"', "", "probe is missing"),
         ('program = "on_enter"', 'program = "on enter"', "a-z, 0-9"),
         ('frequency_param = "rate_hz"', 'frequency_param = "pids"', "'pids' is none"),
@@ -114,7 +131,7 @@ def test_what_may_be_left_out() -> None:
         ('map = "calls"', "", "decode.map is missing"),
         ('map = "calls"', 'map = "calls"\nstacks_map = "stacks"', "belongs to a tool whose result is stacks"),
         ('result = "counts"', 'result = "stacks"', "belongs to a tool whose result is stacks"),
-        ('type = "comm"', 'type = "char[16]"', "one of comm, syscall, u32, u64, not 'char[16]'"),
+        ('type = "comm"', 'type = "char[16]"', "skip, text, args, not 'char[16]'"),
         ('name = "syscall"', 'name = "process"', "unique names"),
         ('name = "syscall"', 'name = "Sys Call"', "name is a-z"),
         ('{ name = "syscall", type = "syscall" }', "5", "decode.key must be a list of tables"),
@@ -147,3 +164,83 @@ def test_parameters_are_bounded_in_number() -> None:
     many = "".join(f'[params.p{n}]\ndefault = 0\nminimum = 0\nmaximum = 1\nhelp = "x"\n' for n in range(31))
     with pytest.raises(BadInput, match="params has 33 parameters"):
         parse_manifest(COUNTS + many, ORIGIN)
+
+
+ALTERNATIVES = """
+[[alternative]]
+name = "fast"
+measure = "faults"
+
+[[alternative.attach]]
+program = "on_user"
+probe = "raw_tracepoint:page_fault_user"
+when_param = "depth"
+
+[[alternative]]
+name = "anywhere"
+
+[[alternative.attach]]
+program = "on_any"
+probe = "perf_event:page-faults"
+"""
+
+
+def with_alternatives(text: str) -> str:
+    """The manifest with alternatives instead of its own probes."""
+    start, end = COUNTS.index("[[attach]]"), COUNTS.index("[decode]")
+    return COUNTS[:start] + text + COUNTS[end:]
+
+
+def test_alternatives_in_their_order() -> None:
+    manifest = parse_manifest(with_alternatives(ALTERNATIVES), ORIGIN)
+    assert manifest.alternatives == (
+        Alternative("fast", "faults", (Attach("on_user", "raw_tracepoint:page_fault_user", when_param="depth"),)),
+        Alternative("anywhere", "", (Attach("on_any", "perf_event:page-faults"),)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (ALTERNATIVES.replace('"anywhere"', '"fast"'), "one name twice"),
+        (ALTERNATIVES.replace('"depth"', '"width"'), "must be a parameter of the tool"),
+        ('[[alternative]]\nname = "none"\n', "attach is missing"),
+        (ALTERNATIVES + '[[attach]]\nprogram = "on_any"\nprobe = "perf_event:page-faults"\n', "move it there"),
+    ],
+)
+def test_alternatives_that_cannot_be(text: str, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        parse_manifest(with_alternatives(text), ORIGIN)
+
+
+def test_results_beside_the_tools_own() -> None:
+    extra = """
+[[also]]
+result = "histogram"
+unit = "us"
+map = "times"
+
+[events]
+map = "kept"
+field = [{ name = "path", type = "text", size = 64 }, { name = "kind", type = "u32", values = ["a", "b"] }]
+"""
+    manifest = parse_manifest(COUNTS.replace('map = "calls"', 'map = "calls"\nsums = ["bytes"]') + extra, ORIGIN)
+    assert manifest.decode.sums == ("bytes",)
+    assert manifest.also == (Output(ResultKind.HISTOGRAM, "us", Decode("times")),)
+    fields = (KeyField("path", "text", 64), KeyField("kind", "u32", values=("a", "b")))
+    assert manifest.events == EventLayout("kept", fields)
+
+
+def test_a_tool_of_events_says_how_they_read() -> None:
+    text = COUNTS.replace('"counts"', '"events"').split("[decode]")[0]
+    with pytest.raises(BadInput, match="events is missing"):
+        parse_manifest(text, ORIGIN)
+    events = parse_manifest(text + '[events]\nmap = "kept"\nfield = [{ name = "n", type = "u32" }]\n', ORIGIN).events
+    assert events == EventLayout("kept", (KeyField("n", "u32"),))
+
+
+def test_a_tool_says_which_filters_it_can_apply() -> None:
+    limited = COUNTS.replace('unit = "calls"', 'unit = "calls"\nfilters = ["cgroup"]')
+    assert parse_manifest(limited, ORIGIN).filters == ("cgroup",)
+    with pytest.raises(BadInput, match="must be of pid, comm, cgroup, container"):
+        parse_manifest(limited.replace('["cgroup"]', '["port"]'), ORIGIN)

@@ -32,7 +32,7 @@ ORDER = StartRun(
     kind=RunKind.TRACE,
     tool="runqlat",
     digest="d" * 64,
-    params={"pid": 7},
+    params={"depth": 7},
     limits=LIMITS,
     expires_at_ms=NOW_MS + 1,
     team="db",
@@ -46,8 +46,8 @@ TOOL = ToolDefinition(
     capabilities=BOTH,
     optional_capabilities={"CAP_SYSLOG": "names of kernel frames", "CAP_SYS_PTRACE": "names of user frames"},
     cost=Cost(hit_ns=100, event_ns=100),
-    params=(Param("pid", default=0, minimum=0, maximum=100, help=""),),
-    attach=(),
+    params=(Param("depth", default=0, minimum=0, maximum=100, help=""),),
+    alternatives=(),
     decode=Decode(map="m"),
     directory=Path("/nowhere"),
     program_text="",
@@ -143,8 +143,8 @@ def test_another_version_of_the_tool_does_not_run(tool: ToolDefinition) -> None:
         checked(tool=tool)
 
 
-@pytest.mark.parametrize("params", [{"pid": 101}, {"pid": -1}, {"tid": 1}])
-def test_parameters_are_checked_again(params: dict[str, int]) -> None:
+@pytest.mark.parametrize("params", [{"depth": 101}, {"pid": -1}, {"comm": 1}, {"tid": 1}])
+def test_parameters_are_checked_again(params: dict[str, int | str]) -> None:
     with pytest.raises(BadParameter):
         checked(order=replace(ORDER, params=params))
 

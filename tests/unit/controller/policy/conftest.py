@@ -27,7 +27,7 @@ def make_tool() -> MakeTool:
             optional_capabilities=dict.fromkeys(uses, "names"),
             cost=Cost(hit_ns=100, event_ns=100),
             params=(),
-            attach=(),
+            alternatives=(),
             decode=Decode(map="m"),
             directory=Path("/nowhere"),
             program_text="",

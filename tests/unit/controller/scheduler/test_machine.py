@@ -282,3 +282,26 @@ def test_every_event_is_defined_in_every_state_and_the_laws_hold(steps: list[tup
         story.at_ms = max(wake_ms, story.at_ms)
         story.tell(TimePassed(story.at_ms))
     assert story.state().ended
+
+
+def test_a_host_that_is_given_up_is_told_to_stop() -> None:
+    # GIVEN a host that says nothing; it may be tracing all the same
+    story = Story(opened({"a": "C"}))
+    (check,) = story.now.execution.job.runs
+    # WHEN nobody waits for it any longer
+    story.later(60_000)
+    # THEN
+    assert SendStop(check, "the run did not start in time") in story.instructions
+
+
+def test_a_host_that_returns_with_a_run_that_was_given_up_is_told_to_stop_it() -> None:
+    # GIVEN two canaries of which one was given up, while the job goes on
+    story = Story(opened({"a": "C", "b": "D"}))
+    given_up = run_of(story.now, "a", CHECK).key
+    story.tell(RunProgressed(story.at_ms, run_of(story.now, "b", CHECK).key, 100, cost(100)))
+    story.tell(HostReturned(story.at_ms, story.at_ms + 1, "a", frozenset()))
+    assert story.now.execution.job.runs[given_up].state is RunState.LOST
+    # WHEN it turns up again with the run
+    returned = story.tell(HostReturned(story.at_ms, story.at_ms + 2, "a", frozenset({given_up})))
+    # THEN
+    assert [order.key for order in returned.instructions if isinstance(order, SendStop)] == [given_up]

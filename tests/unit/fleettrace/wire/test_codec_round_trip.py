@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from fleettrace.errors import Malformed
 from fleettrace.model.job import Coverage, Job, JobResult, JobSpec, JobState
+from fleettrace.model.params import FILTERS
 from fleettrace.model.run import RunKind, RunOutcome
-from fleettrace.model.tool import Attach, Cost, Decode, Param, ResultKind, ToolDefinition, ToolListing
+from fleettrace.model.tool import Alternative, Attach, Cost, Decode, Param, ResultKind, ToolDefinition, ToolListing
 from fleettrace.snapshot import MAX_ENTRIES, Count, Snapshot, merge
 from fleettrace.wire import codec
 from tests.unit.fleettrace import strategies
@@ -104,8 +105,10 @@ def test_what_is_listed_of_a_definition() -> None:
         capabilities=("CAP_BPF",),
         optional_capabilities={},
         cost=Cost(100, 200),
-        params=(Param("pid", 0, 0, 99, "one process"),),
-        attach=(Attach("switch", "tp_btf/sched_switch"), Attach("wake", "tp_btf/sched_wakeup")),
+        params=(Param("depth", 0, 0, 99, "of stacks"),),
+        alternatives=(
+            Alternative("", "", (Attach("switch", "tp_btf/sched_switch"), Attach("wake", "tp_btf/sched_wakeup"))),
+        ),
         decode=Decode("hist"),
         directory=Path("runqlat"),
         program_text="int x;",
@@ -119,7 +122,7 @@ def test_what_is_listed_of_a_definition() -> None:
         digest="ab12",
         question="How long?",
         result=ResultKind.HISTOGRAM,
-        params=(Param("pid", 0, 0, 99, "one process"),),
+        params=(Param("depth", 0, 0, 99, "of stacks"), *FILTERS),
         capabilities=("CAP_BPF",),
         probes=("tp_btf/sched_switch", "tp_btf/sched_wakeup"),
         readme="# runqlat",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fleettrace.catalog import Attach, Cost, Decode, KeyField, Param, ResultKind, ToolDefinition
+from fleettrace.catalog import Alternative, Attach, Cost, Decode, KeyField, Param, ResultKind, ToolDefinition
 from fleettrace.model.run import RunKind
 from node_agent.backends import TracePlan
 
@@ -17,8 +17,8 @@ def small_tool(directory: Path) -> ToolDefinition:
         capabilities=("CAP_BPF", "CAP_PERFMON"),
         optional_capabilities={},
         cost=Cost(hit_ns=1, event_ns=1),
-        params=(Param("rate_hz", 9, 1, 99, "?"), Param("pid", 0, 0, 99, "?"), Param("depth", 0, 0, 99, "?")),
-        attach=(Attach("on_sample", "perf_event:cpu-clock", "rate_hz"),),
+        params=(Param("rate_hz", 9, 1, 99, "?"), Param("width", 0, 0, 99, "?"), Param("depth", 0, 0, 99, "?")),
+        alternatives=(Alternative("", "", (Attach("on_sample", "perf_event:cpu-clock", "rate_hz"),)),),
         decode=Decode("counts", key=(KeyField("process", "comm"), KeyField("n", "u32"))),
         directory=directory,
         program_text="int on_sample(void *ctx) { return 0; }\n",

@@ -1,13 +1,13 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fleettrace.catalog import KeyField
+from fleettrace.catalog import Decode, EventLayout, KeyField
 from fleettrace.errors import Malformed
-from fleettrace.snapshot import EMPTY, Count, Histogram
-from node_agent.backends.bcc.decode import decode_counts, decode_histogram, text_of_comm
+from fleettrace.snapshot import EMPTY, Count, Event, Histogram
+from node_agent.backends.bcc.decode import decode_counts, decode_events, decode_histogram
 
 FIELDS = (KeyField("process", "comm"), KeyField("n", "u32"))
+KEYED = Decode("m", key=FIELDS)
+BARE = Decode("m")
 
 
 def u32(value: int) -> bytes:
@@ -20,12 +20,12 @@ def u64(value: int) -> bytes:
 
 def test_a_histogram_is_the_sum_of_all_cpus_without_empty_buckets() -> None:
     entries = [(u32(5), [u64(1), u64(2)]), (u32(0), [u64(0), u64(4)]), (u32(1), [u64(0), u64(0)])]
-    assert decode_histogram(entries, "us").histograms == (Histogram((), "us", "log2", ((0, 4), (5, 3))),)
+    assert decode_histogram(entries, BARE, "us").histograms == (Histogram((), "us", "log2", ((0, 4), (5, 3))),)
 
 
 def test_nothing_measured_is_an_empty_snapshot() -> None:
-    assert decode_histogram([(u32(0), [u64(0)])], "us") == EMPTY
-    assert decode_counts([], FIELDS) == EMPTY
+    assert decode_histogram([(u32(0), [u64(0)])], BARE, "us") == EMPTY
+    assert decode_counts([], KEYED) == EMPTY
 
 
 def test_counts_are_keyed_by_the_declared_fields_and_sorted() -> None:
@@ -34,7 +34,7 @@ def test_counts_are_keyed_by_the_declared_fields_and_sorted() -> None:
         (b"cron".ljust(16, b"\0") + u32(9), [u64(1), u64(0)]),
         (b"idle".ljust(16, b"\0") + u32(9), [u64(0), u64(0)]),
     ]
-    assert decode_counts(entries, FIELDS).counts == (
+    assert decode_counts(entries, KEYED).counts == (
         Count((("process", "cron"), ("n", "9")), 1),
         Count((("process", "nginx"), ("n", "2")), 7),
     )
@@ -43,23 +43,29 @@ def test_counts_are_keyed_by_the_declared_fields_and_sorted() -> None:
 @pytest.mark.parametrize("key", [b"x" * 16, b"x" * 24])
 def test_a_key_that_the_manifest_does_not_describe_is_refused(key: bytes) -> None:
     with pytest.raises(Malformed, match="but its fields take"):
-        decode_counts([(key, [u64(1)])], FIELDS)
+        decode_counts([(key, [u64(1)])], KEYED)
 
 
-def test_system_calls_have_names() -> None:
-    (count,) = decode_counts([(u32(435), [u64(1)])], [KeyField("syscall", "syscall")]).counts
-    assert count.key == (("syscall", "clone3"),)
+def test_a_histogram_for_each_key() -> None:
+    decode = Decode("m", key=(KeyField("n", "u32"),))
+    entries = [(u32(7) + u32(3), [u64(1)]), (u32(7) + u32(1), [u64(2)]), (u32(8) + u32(1), [u64(4), u64(1)])]
+    assert decode_histogram(entries, decode, "us").histograms == (
+        Histogram((("n", "7"),), "us", "log2", ((1, 2), (3, 1))),
+        Histogram((("n", "8"),), "us", "log2", ((1, 5),)),
+    )
 
 
-@given(st.binary(min_size=16, max_size=16))
-def test_any_name_of_a_task_can_be_shown(comm: bytes) -> None:
-    text = text_of_comm(comm)
-    assert text
-    assert text.isprintable()
+def test_sums_follow_the_count_in_each_value() -> None:
+    decode = Decode("m", key=(KeyField("n", "u32"),), sums=("us", "bytes"))
+    values = [u64(2) + u64(30) + u64(4096), u64(1) + u64(5) + u64(1)]
+    assert decode_counts([(u32(7), values)], decode).counts == (Count((("n", "7"),), 3, (("bytes", 4097), ("us", 35))),)
 
 
-@pytest.mark.parametrize(
-    ("comm", "text"), [(b"sh\0junk", "sh"), (b"a\nb", r"a\x0ab"), (b"\xff", r"\xff"), (b"\0", "?"), ("ü".encode(), "ü")]
-)
-def test_odd_names_are_escaped(comm: bytes, text: str) -> None:
-    assert text_of_comm(comm) == text
+def test_events_come_in_order_of_time_by_the_hosts_clock() -> None:
+    layout = EventLayout("m", (KeyField("n", "u32"),))
+    entries = [(b"", [u64(5_000_000) + u32(2) + u32(0)]), (b"", [u64(3_999_999) + u32(1) + u32(0)])]
+    assert decode_events(entries, layout, 1_000_000).events == (Event(4, (("n", "1"),)), Event(6, (("n", "2"),)))
+
+
+def test_an_event_that_was_not_written_yet_is_left_out() -> None:
+    assert decode_events([(b"", [u64(0) + u32(0)])], EventLayout("m", (KeyField("n", "u32"),)), 0) == EMPTY

@@ -1,6 +1,7 @@
 import pytest
 
-from node_agent.kernel.capabilities import CAPABILITIES, confine, effective_capabilities
+from fleettrace.model.capability import CAPABILITY_NAMES
+from node_agent.kernel.capabilities import confine, effective_capabilities
 
 
 def test_effective_capabilities_are_read_by_name() -> None:
@@ -10,7 +11,7 @@ def test_effective_capabilities_are_read_by_name() -> None:
 
 def test_numbers_are_those_of_the_kernel() -> None:
     known = {"CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_SYSLOG": 34, "CAP_PERFMON": 38, "CAP_BPF": 39}
-    assert {name: CAPABILITIES.index(name) for name in known} == known
+    assert {name: CAPABILITY_NAMES.index(name) for name in known} == known
 
 
 def test_what_is_no_capability_cannot_be_kept() -> None:

@@ -1,0 +1,132 @@
+"""Parameters: what a caller may set of a tool, the filters that every tool has, and their values."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fleettrace.errors import BadParameter
+
+__all__ = ["FILTERS", "FILTER_NAMES", "Param", "ParamType", "ParamValue", "parse_values", "resolve_values"]
+
+ParamValue = int | str
+
+MAX_COMM_BYTES = 15
+"""A task's name in the kernel: TASK_COMM_LEN without its zero."""
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
+_CGROUP = re.compile(r"/?[A-Za-z0-9@_.:\\-][A-Za-z0-9@_.:\\/-]{0,1023}")
+_CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
+
+
+class ParamType(StrEnum):
+    """How a parameter's value reads."""
+
+    INTEGER = "integer"
+    COMM = "comm"
+    """A process' name as the kernel has it."""
+    CGROUP = "cgroup"
+    """A cgroup v2 path, with all below it."""
+    CONTAINER = "container"
+    """A container's id or the beginning of it, or its name where the host can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A value that a caller may set; an integer becomes a constant of the program when it is loaded.
+
+    For text, ``minimum`` and ``maximum`` bound its length and the default is empty: not set.
+    """
+
+    name: str
+    default: ParamValue
+    minimum: int
+    maximum: int
+    help: str
+    type: ParamType = ParamType.INTEGER
+
+    @property
+    def range_text(self) -> str:
+        """What values it takes, for people."""
+        return f"{self.minimum}..{self.maximum}" if self.type is ParamType.INTEGER else f"a {self.type}"
+
+    def check(self, tool: str, value: ParamValue) -> None:
+        """Raise :class:`BadParameter` unless the value is of the type and within its bounds."""
+        if self.type is ParamType.INTEGER:
+            if isinstance(value, str) or not self.minimum <= value <= self.maximum:
+                raise BadParameter(f"{tool}'s {self.name} must be within {self.minimum}..{self.maximum}, not {value}")
+        elif not isinstance(value, str) or not _reads_as(self.type, value):
+            raise BadParameter(f"{tool}'s {self.name} must be {_FORMS[self.type]}, not {str(value)[:40]!r}")
+
+    def parse(self, tool: str, text: str) -> ParamValue:
+        """The value of a text as typed.
+
+        Raises:
+            BadParameter: it is not of the type.
+        """
+        if self.type is not ParamType.INTEGER:
+            return text
+        if not _WHOLE_NUMBER.fullmatch(text):
+            raise BadParameter(f"{tool}'s {self.name} must be a whole number, not {text[:40]!r}")
+        return int(text)
+
+
+_FORMS = {
+    ParamType.COMM: f"a process' name of 1 to {MAX_COMM_BYTES} bytes",
+    ParamType.CGROUP: "a cgroup's path below the mount point, such as system.slice/nginx.service",
+    ParamType.CONTAINER: "a container's id, the beginning of one, or a name",
+}
+
+
+def _reads_as(kind: ParamType, text: str) -> bool:
+    match kind:
+        case ParamType.COMM:
+            return text.isprintable() and 1 <= len(text.encode(errors="replace")) <= MAX_COMM_BYTES
+        case ParamType.CGROUP:
+            return _CGROUP.fullmatch(text) is not None and ".." not in text.split("/")
+        case ParamType.CONTAINER:
+            return _CONTAINER.fullmatch(text) is not None
+        case ParamType.INTEGER:
+            return False
+
+
+FILTERS = (
+    Param("pid", 0, 1, 4_194_304, "Only this process (its process id)."),
+    Param("comm", "", 1, MAX_COMM_BYTES, "Only processes of this name.", ParamType.COMM),
+    Param("cgroup", "", 1, 1024, "Only processes in this cgroup and below.", ParamType.CGROUP),
+    Param("container", "", 1, 253, "Only processes of this container.", ParamType.CONTAINER),
+)
+"""What every tool can be narrowed to; none is set unless it is given."""
+
+FILTER_NAMES = frozenset(param.name for param in FILTERS)
+
+
+def resolve_values(tool: str, params: Sequence[Param], given: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
+    """The tool's parameters with their values, those given or the defaults, and the filters that are given.
+
+    Raises:
+        BadParameter: an unknown name, or a value out of range.
+    """
+    known = _known(tool, params, given)
+    resolved = {
+        param.name: given.get(param.name, param.default)
+        for param in params
+        if param.name in given or param.name not in FILTER_NAMES
+    }
+    for name, value in resolved.items():
+        known[name].check(tool, value)
+    return resolved
+
+
+def parse_values(tool: str, params: Sequence[Param], given: Mapping[str, str]) -> dict[str, ParamValue]:
+    """Like :func:`resolve_values`, from text as typed."""
+    known = _known(tool, params, given)
+    return resolve_values(tool, params, {name: known[name].parse(tool, text) for name, text in given.items()})
+
+
+def _known(tool: str, params: Sequence[Param], given: Mapping[str, object]) -> dict[str, Param]:
+    known = {param.name: param for param in params}
+    for name in given:
+        if name not in known:
+            raise BadParameter(f"{tool} has no parameter {name!r}; it has: {', '.join(known)}")
+    return known

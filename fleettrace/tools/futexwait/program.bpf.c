@@ -1,0 +1,67 @@
+// How long threads sleep in futex(2) waiting for a lock or a condition, as a log2 histogram in microseconds by process.
+//
+// An event is a FUTEX_WAIT (or WAIT_BITSET, LOCK_PI) that has ended. A frequency check counts them as they begin.
+
+#define MAX_WAITING 10240
+#define MAX_BUCKETS 8192
+#define COMMAND_MASK 0x7f  // without FUTEX_PRIVATE_FLAG and FUTEX_CLOCK_REALTIME
+#define FUTEX_WAIT 0
+#define FUTEX_LOCK_PI 6
+#define FUTEX_WAIT_BITSET 9
+#define FUTEX_LOCK_PI2 13
+
+struct bucket_key {
+    char process[FT_COMM_LEN];
+    u32 bucket;
+};
+BPF_HASH(waiting_since, u32, u64, MAX_WAITING);
+BPF_PERCPU_HASH(waits_us, struct bucket_key, u64, MAX_BUCKETS);
+
+// TP_PROTO(struct pt_regs *regs, long id)
+int on_enter(struct bpf_raw_tracepoint_args *ctx)
+{
+    FT_HIT();
+    u64 operation, now_ns;
+    u32 thread, command;
+
+    if (ctx->args[1] != FT_NR_FUTEX || !ft_current_wanted())
+        return 0;
+    operation = ft_syscall_argument((void *)ctx->args[0], 1);
+    command = operation & COMMAND_MASK;
+    if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET && command != FUTEX_LOCK_PI && command != FUTEX_LOCK_PI2)
+        return 0;
+    if (PARAM(FT_COUNT_ONLY)) {
+        ft->events++;
+        return 0;
+    }
+    thread = bpf_get_current_pid_tgid();
+    now_ns = bpf_ktime_get_ns();
+    if (waiting_since.update(&thread, &now_ns)) {
+        ft->events++;  // it will not be measured when it ends
+        FT_LOST();
+    }
+    return 0;
+}
+
+// TP_PROTO(struct pt_regs *regs, long ret)
+int on_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+    FT_HIT();
+    if (PARAM(FT_COUNT_ONLY))
+        return 0;
+    u32 thread = bpf_get_current_pid_tgid();
+    u64 *since_ns = waiting_since.lookup(&thread), zero = 0;
+    if (!since_ns)
+        return 0;
+    u64 now_ns = bpf_ktime_get_ns();
+    struct bucket_key key = { .bucket = ft_log2_bucket((now_ns - *since_ns) / 1000) };
+    waiting_since.delete(&thread);
+    bpf_get_current_comm(&key.process, sizeof(key.process));
+    ft->events++;
+    u64 *count = waits_us.lookup_or_try_init(&key, &zero);
+    if (count)
+        *count += 1;
+    else
+        FT_LOST();
+    return 0;
+}

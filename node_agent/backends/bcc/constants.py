@@ -1,0 +1,76 @@
+"""The constants of a run: its kind, its filters and its parameters, as the program gets them when it is loaded."""
+
+from collections.abc import Mapping
+
+from fleettrace.catalog import ParamValue
+from fleettrace.errors import BadInput
+from fleettrace.model.run import RunKind
+from node_agent.backends.bcc.source import (
+    CGROUP,
+    CGROUP_LEVEL,
+    COMM_HIGH,
+    COMM_LOW,
+    COUNT_ONLY,
+    PID,
+    SCOPE_CGROUP,
+    SCOPE_LEVEL,
+    tool_source,
+)
+from node_agent.backends.port import TracePlan
+from node_agent.kernel.cgroups import Scope, resolve_scope
+from node_agent.kernel.containers import find_container
+
+__all__ = ["program_constants"]
+
+_COMM_BYTES = 16
+
+
+def program_constants(plan: TracePlan) -> dict[int, int]:
+    """A value for every parameter that a program of the plan's tool may read.
+
+    Raises:
+        BadInput: a filter names a cgroup or container that is not here, or is outside the plan's scope.
+    """
+    params = plan.params
+    values = {
+        COUNT_ONLY: int(plan.kind is RunKind.FREQUENCY_CHECK),
+        SCOPE_LEVEL: plan.scope.level if plan.scope is not None else 0,
+        SCOPE_CGROUP: plan.scope.cgroup_id if plan.scope is not None else 0,
+        PID: _integer(params, "pid"),
+        **_comm(str(params.get("comm", ""))),
+        **_cgroup(_asked_cgroup(params), plan.scope),
+    }
+    for name, param_id in tool_source(plan.tool).param_ids.items():
+        values[param_id] = _integer(params, name)
+    return values
+
+
+def _integer(params: Mapping[str, ParamValue], name: str) -> int:
+    value = params.get(name, 0)
+    assert isinstance(value, int), name
+    return value
+
+
+def _comm(name: str) -> dict[int, int]:
+    padded = name.encode().ljust(_COMM_BYTES, b"\0")
+    return {COMM_LOW: int.from_bytes(padded[:8], "little"), COMM_HIGH: int.from_bytes(padded[8:], "little")}
+
+
+def _asked_cgroup(params: Mapping[str, ParamValue]) -> Scope | None:
+    asked = [resolve_scope(str(params["cgroup"]))] if "cgroup" in params else []
+    if "container" in params:
+        asked.append(find_container(str(params["container"])))
+    if not asked:
+        return None
+    inner = max(asked, key=lambda scope: scope.level)
+    if not all(inner.path.is_relative_to(scope.path) for scope in asked):
+        raise BadInput(f"{inner.path} is not in {params['cgroup']}: ask for the container or the cgroup alone")
+    return inner
+
+
+def _cgroup(asked: Scope | None, scope: Scope | None) -> dict[int, int]:
+    if asked is None:
+        return {CGROUP_LEVEL: 0, CGROUP: 0}
+    if scope is not None and not asked.path.is_relative_to(scope.path):
+        raise BadInput(f"{asked.path} is outside of what this agent may trace, {scope.path}: ask another agent")
+    return {CGROUP_LEVEL: asked.level, CGROUP: asked.cgroup_id}

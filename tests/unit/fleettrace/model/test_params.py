@@ -1,0 +1,47 @@
+"""Parameters and filters: what is taken, what is refused, and that a filter that is not given is not there."""
+
+import pytest
+
+from fleettrace.errors import BadParameter
+from fleettrace.model.params import FILTERS, Param, ParamValue, parse_values, resolve_values
+
+OWN = (Param("depth", 5, 0, 9, "?"),)
+ALL = (*OWN, *FILTERS)
+
+
+def test_own_parameters_have_defaults_and_filters_are_there_when_given() -> None:
+    assert resolve_values("t", ALL, {}) == {"depth": 5}
+    given = {"pid": "7", "comm": "nginx", "cgroup": "system.slice/x.service", "container": "0a1b2c"}
+    assert parse_values("t", ALL, given) == {"depth": 5, **given, "pid": 7}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("pid", 0),
+        ("pid", 4_194_305),
+        ("pid", "7"),
+        ("comm", ""),
+        ("comm", "sixteen-letters!"),
+        ("comm", "üüüüüüüü"),
+        ("comm", "a\nb"),
+        ("comm", 5),
+        ("cgroup", ""),
+        ("cgroup", "../etc"),
+        ("cgroup", "a/../b"),
+        ("cgroup", "a\0b"),
+        ("container", "a/b"),
+        ("container", "-rm"),
+        ("depth", 10),
+        ("depth", "x"),
+    ],
+)
+def test_a_value_of_the_wrong_form_is_refused_in_one_sentence(name: str, value: ParamValue) -> None:
+    with pytest.raises(BadParameter, match=f"t's {name} must be") as refusal:
+        resolve_values("t", ALL, {name: value})
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_filter_that_a_tool_cannot_apply_is_unknown() -> None:
+    with pytest.raises(BadParameter, match="t has no parameter 'pid'; it has: depth"):
+        parse_values("t", OWN, {"pid": "7"})
