@@ -4,17 +4,27 @@ Hosts are compared within their class, and only results of one kind, unit and sc
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from controller.analysis.evidence import describe_buckets, describe_category
+from controller.analysis.callees import Blame, blame
+from controller.analysis.evidence import (
+    ShapeChange,
+    change_of_shape,
+    describe_buckets,
+    describe_category,
+    describe_rate,
+)
 from controller.analysis.profiles import Profiles, apart_by_octaves, apart_by_share
-from controller.analysis.samples import Sample, SampleKind, Trait, group_samples
-from controller.analysis.scores import Score, score_few_hosts, score_hosts
-from controller.analysis.verdicts import MIN_EVENTS, MIN_HOSTS, TOO_FEW_TO_TELL, odd_hosts
+from controller.analysis.rates import Rate, score_rates
+from controller.analysis.samples import Category, Sample, SampleKind, Trait, group_samples
+from controller.analysis.scores import Scores, score_few_hosts, score_hosts
+from controller.analysis.verdicts import MIN_EVENTS, MIN_HOSTS, TOO_FEW_TO_TELL, Odd, Verdict, odd_hosts
+from controller.analysis.whole import ChiSquare
 from fleettrace.model.job import HostPart, Suspect
 
-__all__ = ["RANKING", "SUSPECT", "compare_hosts"]
+__all__ = ["RANKING", "SUSPECT", "Finding", "compare_hosts", "compare_parts"]
 
 SUSPECT = "suspect"
 RANKING = "ranking"
@@ -22,9 +32,25 @@ RANKING = "ranking"
 MAX_LISTED = 8
 """So many hosts that are no suspects are listed, and as many of those without enough data."""
 
-Item = TypeVar("Item", bound=Hashable)
-Tell = Callable[[int, frozenset[int], str], str]
-"""How a host differs from all that are not in a set of hosts, whom a text names."""
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is said of one host.
+
+    ``score`` is how far it is from the others in its ``category``, in standard deviations (positive: it has more of
+    it); ``chi_square_z`` the same over all categories together (0 where too few hosts let one tell). ``shape`` is for
+    histograms, ``blame`` for stacks, ``rate`` where hosts are enough.
+    """
+
+    host: str
+    verdict: Verdict
+    score: float
+    evidence: str
+    category: Category = None
+    chi_square_z: float = 0.0
+    rate: Rate | None = None
+    shape: ShapeChange | None = None
+    blame: Blame | None = None
 
 
 def compare_hosts(parts: Iterable[HostPart]) -> tuple[Suspect, ...]:
@@ -32,68 +58,118 @@ def compare_hosts(parts: Iterable[HostPart]) -> tuple[Suspect, ...]:
 
     A ``ranking`` is no accusation: it says who comes first, and in words why that is not enough.
     """
-    groups = group_samples(parts)
-    of_its_class = " of its class" if len({trait.host_class for trait in groups}) > 1 else ""
-    found: dict[str, Suspect] = {}
-    for trait, samples in groups.items():
-        for suspect in _compare(trait, samples, of_its_class):
-            # A host with results of several kinds stands where it stands out most.
-            found[suspect.host] = min(found.get(suspect.host, suspect), suspect, key=_order)
-    return tuple(sorted(found.values(), key=_order))
-
-
-def _order(suspect: Suspect) -> tuple[bool, float, str]:
-    return (suspect.verdict != SUSPECT, -suspect.score, suspect.host)
-
-
-def _compare(trait: Trait, samples: Sequence[Sample], of_its_class: str) -> list[Suspect]:
-    enough = [sample for sample in samples if sample.events >= MIN_EVENTS]
-    short = [sample for sample in samples if sample.events < MIN_EVENTS]
-    found = [Suspect(sample.host, 0.0, RANKING, _too_little(sample)) for sample in short[:MAX_LISTED]]
-    if len(enough) < 2:
-        alone = f"no other host{of_its_class} has the {MIN_EVENTS} events that comparing needs"
-        return [*(Suspect(sample.host, 0.0, RANKING, alone) for sample in enough), *found]
-    scores = score_few_hosts(enough) if len(enough) < MIN_HOSTS else score_hosts(enough)
-    if trait.kind is SampleKind.HISTOGRAM:
-        buckets = Profiles([_shares(sample, sample.buckets) for sample in enough], apart_by_octaves)
-        odd = odd_hosts(trait.kind, scores, buckets.gap)
-        return found + _listed(enough, scores, odd, _telling_buckets(trait, buckets), of_its_class)
-    weights = Profiles([_shares(sample, sample.weights) for sample in enough], apart_by_share)
-    odd = odd_hosts(trait.kind, scores, weights.gap)
-    return found + _listed(enough, scores, odd, _telling_categories(trait, enough, scores), of_its_class)
-
-
-def _listed(
-    samples: Sequence[Sample], scores: Sequence[Score], odd: frozenset[int], tell: Tell, of_its_class: str
-) -> list[Suspect]:
-    order = sorted(range(len(samples)), key=lambda host: (host not in odd, -abs(scores[host].z), samples[host].host))
-    found = []
-    for host in order[: len(odd) + MAX_LISTED]:
-        # Suspects would make everybody else look odd.
-        excluded = odd | {host}
-        evidence = tell(host, excluded, _whom(len(samples) - len(excluded), bool(odd - {host}), of_its_class))
-        verdict = SUSPECT if host in odd else RANKING
-        remark = _remark(suspect=host in odd, hosts=len(samples))
-        found.append(Suspect(samples[host].host, round(abs(scores[host].z), 2), verdict, evidence + remark))
-    return found
-
-
-def _telling_buckets(trait: Trait, buckets: Profiles[int]) -> Tell:
-    return lambda host, excluded, whom: describe_buckets(
-        trait, buckets.shares[host], buckets.typical_without(*excluded), whom
+    return tuple(
+        Suspect(
+            found.host,
+            round(abs(found.score), 2),
+            RANKING if found.verdict is Verdict.RANKING else SUSPECT,
+            found.evidence,
+        )
+        for found in compare_parts(parts)
     )
 
 
-def _telling_categories(trait: Trait, samples: Sequence[Sample], scores: Sequence[Score]) -> Tell:
-    def tell(host: int, excluded: frozenset[int], whom: str) -> str:
-        others = [sample for place, sample in enumerate(samples) if place not in excluded]
-        return describe_category(trait, samples[host], others, scores[host].category, whom)
+def compare_parts(parts: Iterable[HostPart]) -> tuple[Finding, ...]:
+    """Like :func:`compare_hosts`, with everything that was measured."""
+    groups = group_samples(parts)
+    of_its_class = " of its class" if len({trait.host_class for trait in groups}) > 1 else ""
+    best: dict[str, Finding] = {}
+    for trait, samples in groups.items():
+        for found in _compare(trait, samples, of_its_class):
+            # A host with results of several kinds stands where it stands out most.
+            best[found.host] = min(best.get(found.host, found), found, key=_order)
+    return tuple(sorted(best.values(), key=_order))
 
-    return tell
+
+def _order(found: Finding) -> tuple[bool, float, str]:
+    return (found.verdict is Verdict.RANKING, -abs(found.score), found.host)
 
 
-def _shares(sample: Sample, counts: Mapping[Item, int]) -> dict[Item, float]:
-    return {item: count / sample.total for item, count in counts.items()}
+def _compare(trait: Trait, samples: Sequence[Sample], of_its_class: str) -> list[Finding]:
+    enough = [sample for sample in samples if sample.events >= MIN_EVENTS]
+    short = [sample for sample in samples if sample.events < MIN_EVENTS]
+    found = [Finding(sample.host, Verdict.RANKING, 0.0, _too_little(sample)) for sample in short[:MAX_LISTED]]
+    if len(enough) < 2:
+        alone = f"no other host{of_its_class} has the {MIN_EVENTS} events that comparing needs"
+        return [*(Finding(sample.host, Verdict.RANKING, 0.0, alone) for sample in enough), *found]
+    return found + _Group(trait, enough, of_its_class).findings()
+
+
+class _Group:
+    """Two or more hosts with enough data that may be compared."""
+
+    def __init__(self, trait: Trait, samples: Sequence[Sample], of_its_class: str) -> None:
+        self.trait = trait
+        self.samples = samples
+        self.of_its_class = of_its_class
+        many = len(samples) >= MIN_HOSTS
+        self.scores: Scores = score_hosts(samples) if many else score_few_hosts(samples)
+        self.rates = score_rates(samples)
+        self.chi_square = ChiSquare(samples) if many else None
+        self.buckets: Profiles[int] | None = None
+        if trait.kind is SampleKind.HISTOGRAM:
+            apart = partial(apart_by_octaves, scheme=trait.scheme)
+            self.buckets = Profiles([(sample.buckets, sample.total) for sample in samples], apart)
+
+    def findings(self) -> list[Finding]:
+        """The suspects, hosts with an odd rate, and the head of the ranking."""
+        odd = odd_hosts(self.trait.kind, self.scores.of_hosts, self._gap)
+        if odd.several_kinds:
+            rate_odd: dict[int, Verdict] = {}
+        else:
+            rate_odd = {
+                host: Verdict.SUSPECT
+                for host, rate in enumerate(self.rates)
+                if rate is not None and rate.odd and host not in odd.verdicts
+            }
+        named = {**odd.verdicts, **rate_odd}
+        order = sorted(
+            range(len(self.samples)), key=lambda host: (host not in named, -self._size(host, rate_odd), host)
+        )
+        return [self._finding(host, named, rate_odd, odd) for host in order[: len(named) + MAX_LISTED]]
+
+    def _size(self, host: int, rate_odd: Mapping[int, Verdict]) -> float:
+        rate = self.rates[host]
+        return abs(rate.z) if host in rate_odd and rate is not None else abs(self.scores.of_hosts[host].z)
+
+    def _finding(self, host: int, named: Mapping[int, Verdict], rate_odd: Mapping[int, Verdict], odd: Odd) -> Finding:
+        sample, score, rate = self.samples[host], self.scores.of_hosts[host], self.rates[host]
+        # Suspects would make everybody else look odd.
+        excluded = frozenset(odd.verdicts) | {host}
+        whom = _whom(len(self.samples) - len(excluded), bool(excluded - {host}), self.of_its_class)
+        shape, explained, clauses = None, None, []
+        if self.buckets is not None:
+            theirs = self.buckets.typical_without(*excluded)
+            shape = change_of_shape(self.trait.scheme, self.buckets.shares(host), theirs, sample.total)
+            clauses.append(describe_buckets(self.trait, shape, whom))
+        else:
+            others = [other for place, other in enumerate(self.samples) if place not in excluded]
+            if self.trait.kind is SampleKind.STACKS and score.category is not None:
+                explained = blame(sample, self.scores, score.category)
+            shown = explained or Blame(score.category)
+            clauses.append(describe_category(self.trait, sample, others, shown, whom))
+        if rate is not None and rate.odd:
+            clauses.append(describe_rate(rate))
+        if host in rate_odd:
+            clauses.reverse()
+        remark = _remark(named.get(host), odd, len(self.samples))
+        return Finding(
+            sample.host,
+            named.get(host, Verdict.RANKING),
+            rate.z if host in rate_odd and rate is not None else score.z,
+            "; ".join(clauses) + remark,
+            score.category,
+            self.chi_square.z(sample) if self.chi_square is not None else 0.0,
+            rate,
+            shape,
+            explained,
+        )
+
+    def _gap(self, host: int, *without: int) -> float:
+        """How far a host is from what is typical of the others; asked for among a few hosts only."""
+        if self.buckets is not None:
+            return self.buckets.gap(host, *without)
+        return Profiles([(sample.weights, sample.total) for sample in self.samples], apart_by_share).gap(host, *without)
 
 
 def _whom(count: int, beside_suspects: bool, of_its_class: str) -> str:
@@ -101,11 +177,13 @@ def _whom(count: int, beside_suspects: bool, of_its_class: str) -> str:
     return f"the other {f'{count} ' if count > 1 else ''}{unsuspected}host{'s' if count > 1 else ''}{of_its_class}"
 
 
-def _remark(*, suspect: bool, hosts: int) -> str:
-    if suspect:
+def _remark(verdict: Verdict | None, odd: Odd, hosts: int) -> str:
+    if verdict is not None:
         return " (too few hosts for an outlier verdict)" if hosts < MIN_HOSTS else ""
     if hosts <= TOO_FEW_TO_TELL:
         return " (of two hosts nothing says which one is odd)"
+    if odd.several_kinds:
+        return " (the hosts are of several kinds: select by label)"
     return " (not clearly apart)"
 
 

@@ -1,21 +1,43 @@
 """What a snapshot says, in sentences that are true to its buckets. docs/reading.md explains them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from controller.analysis.buckets import bucket_text, quantile_bucket, quantile_index
 from controller.analysis.frames import is_application_frame
+from controller.analysis.modes import Mode, find_modes
 from controller.analysis.wording import number_text, share_text
-from fleettrace.snapshot import Count, Histogram, Snapshot, Stack, bucket_bounds, key_text
+from fleettrace.snapshot import LOG2, Count, Histogram, Snapshot, Stack, bucket_bounds, key_text
 
-__all__ = ["NOTHING", "quantile_bucket", "read_snapshot"]
+__all__ = ["NOTHING", "HistogramReading", "quantile_bucket", "read_histogram", "read_snapshot"]
 
 NOTHING = "nothing was recorded"
 
+QUANTILES = (0.5, 0.9, 0.99)
 TAIL_FACTOR = 16
 """The tail is what lies beyond so many times the upper bound of the mode's bucket."""
 MAX_KEYS = 5
 """Of a tool with a histogram per key, so many are read one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramReading:
+    """What a histogram says; buckets are indexes of its scheme, but for the modes', which are of ``log2``.
+
+    ``mode`` is the fullest bucket, with ``mode_count`` values; ``quantiles`` has (q, bucket); ``largest`` is the last
+    bucket that holds any; ``tail`` the first one wholly beyond 16 times the mode's upper bound, None where none holds
+    any, with ``tail_count`` values from there on.
+    """
+
+    total: int
+    mode: int
+    mode_count: int
+    quantiles: tuple[tuple[float, int], ...]
+    largest: int
+    tail: int | None
+    tail_count: int
+    modes: tuple[Mode, ...]
 
 
 def read_snapshot(snapshot: Snapshot) -> tuple[str, ...]:
@@ -40,39 +62,67 @@ def _read_histograms(histograms: Sequence[Histogram]) -> list[str]:
     return sentences
 
 
-def _read_histogram(histogram: Histogram) -> list[str]:
-    counts, unit, scheme, total = dict(histogram.counts), histogram.unit, histogram.scheme, histogram.total
-    mode = _mode(counts)
-    prefix = f"{key_text(histogram.key)}: " if histogram.key else ""
-    quantiles = ", ".join(
-        f"p{round(q * 100)} in {bucket_text(scheme, quantile_index(counts, q))}" for q in (0.5, 0.9, 0.99)
-    )
-    sentences = [
-        f"{prefix}{number_text(total, 'value')}, most often in {bucket_text(scheme, mode)} {unit} "
-        f"({share_text(counts[mode], total)})",
-        f"{prefix}{quantiles} {unit}; the largest in {bucket_text(scheme, max(counts))} {unit}",
-    ]
-    return [*sentences, prefix + _read_tail(histogram, mode)]
+def read_histogram(histogram: Histogram) -> HistogramReading:
+    """What it says, as numbers. It must not be empty.
 
-
-def _read_tail(histogram: Histogram, mode: int) -> str:
+    Raises:
+        BadInput: it is.
+    """
+    counts = dict(histogram.counts)
+    quantiles = tuple((q, quantile_index(counts, q)) for q in QUANTILES)
+    # The fullest bucket; of equals the lowest.
+    mode = max(sorted(counts), key=lambda index: counts[index])
     limit = TAIL_FACTOR * bucket_bounds(histogram.scheme, mode)[1]
     beyond = [(index, count) for index, count in histogram.counts if bucket_bounds(histogram.scheme, index)[0] > limit]
-    if not beyond:
+    return HistogramReading(
+        histogram.total,
+        mode,
+        counts[mode],
+        quantiles,
+        max(counts),
+        beyond[0][0] if beyond else None,
+        sum(count for _, count in beyond),
+        find_modes(histogram),
+    )
+
+
+def _read_histogram(histogram: Histogram) -> list[str]:
+    reading, unit, scheme, total = read_histogram(histogram), histogram.unit, histogram.scheme, histogram.total
+    prefix = f"{key_text(histogram.key)}: " if histogram.key else ""
+    quantiles = ", ".join(f"p{round(q * 100)} in {bucket_text(scheme, index)}" for q, index in reading.quantiles)
+    sentences = [
+        f"{number_text(total, 'value')}, most often in {bucket_text(scheme, reading.mode)} {unit} "
+        f"({share_text(reading.mode_count, total)})",
+        f"{quantiles} {unit}; the largest in {bucket_text(scheme, reading.largest)} {unit}",
+        _read_tail(histogram, reading),
+    ]
+    if len(reading.modes) > 1:
+        sentences.append(_read_modes(reading.modes, unit))
+    return [prefix + sentence for sentence in sentences]
+
+
+def _read_tail(histogram: Histogram, reading: HistogramReading) -> str:
+    if reading.tail is None:
+        limit = TAIL_FACTOR * bucket_bounds(histogram.scheme, reading.mode)[1]
         return (
             f"no tail: no bucket beyond {TAIL_FACTOR} times the most frequent one ({limit} {histogram.unit}) holds any"
         )
-    low = bucket_bounds(histogram.scheme, beyond[0][0])[0]
-    count = sum(count for _, count in beyond)
+    low = bucket_bounds(histogram.scheme, reading.tail)[0]
+    share = share_text(reading.tail_count, histogram.total)
     return (
-        f"tail: {number_text(count, 'value')} ({share_text(count, histogram.total)}) of {low} {histogram.unit} or "
-        f"more, beyond {TAIL_FACTOR} times the most frequent bucket"
+        f"tail: {number_text(reading.tail_count, 'value')} ({share}) of {low} "
+        f"{histogram.unit} or more, beyond {TAIL_FACTOR} times the most frequent bucket"
     )
 
 
-def _mode(counts: Mapping[int, int]) -> int:
-    """The fullest bucket; of equals the lowest."""
-    return max(sorted(counts), key=lambda index: counts[index])
+def _read_modes(modes: Sequence[Mode], unit: str) -> str:
+    """The humps, with the ranges between which lie the valleys."""
+    told = []
+    for mode in modes:
+        low, high = bucket_bounds(LOG2, mode.first)[0], bucket_bounds(LOG2, mode.last)[1]
+        told.append(f"{share_text(mode.weight)} in [{low}, {high}] around {bucket_text(LOG2, mode.peak)}")
+    gaps = " and ".join(f"{mode.gap_octaves}" for mode in modes[:-1])
+    return f"{len(modes)} humps, {gaps} octaves apart: {'; '.join(told)} {unit}"
 
 
 def _read_stacks(stacks: Sequence[Stack]) -> list[str]:

@@ -1,6 +1,7 @@
 """Hosts' results in the one form in which they are compared: weights by category.
 
-A category is a histogram's (key, bucket), a count's key, or a frame (of a stack, counted once a stack).
+A category is a histogram's bucket (with its key, where it has one), a count's key, or a frame (of a stack, counted
+once a stack).
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from enum import StrEnum
 from fleettrace.model.job import HostPart
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Count, Histogram, Key, Snapshot, Stack, merge
+from fleettrace.snapshot.histogram import coarsest, fold
 
 __all__ = ["Category", "Sample", "SampleKind", "Trait", "group_samples"]
 
@@ -42,8 +44,8 @@ class Trait:
 class Sample:
     """One host. ``total`` is the sum that ``weights`` are shares of; ``events`` how many independent ones it rests on.
 
-    ``buckets`` (histograms only) are the counts by bucket index over all keys, ``tails`` those from each bucket on and
-    those before it; ``depths`` (stacks only) is how deep each frame was seen at most.
+    ``buckets`` (histograms only) are the counts by bucket index over all keys; ``stacks`` what frames were counted
+    from; ``window_s`` is for how long the host was traced, 0 when that is not known.
     """
 
     host: str
@@ -51,8 +53,8 @@ class Sample:
     events: float
     weights: Mapping[Category, int]
     buckets: Mapping[int, int] = field(default_factory=dict)
-    tails: Mapping[Category, int] = field(default_factory=dict)
-    depths: Mapping[Category, int] = field(default_factory=dict)
+    stacks: Sequence[Stack] = ()
+    window_s: float = 0.0
 
     def share(self, category: Category) -> float:
         """The category's part of the total, 0..1."""
@@ -62,40 +64,78 @@ class Sample:
 def group_samples(parts: Iterable[HostPart]) -> dict[Trait, list[Sample]]:
     """All traced hosts, each trait's by name; a host with several runs is their sum.
 
-    A host that recorded nothing is a sample of total 0 beside the others of its class.
+    A host that recorded nothing is a sample of total 0 beside the others of its class. Histograms that came in finer
+    and coarser buckets of one family are compared in the coarsest of them.
     """
     snapshots: dict[tuple[str, str], list[Snapshot]] = {}
+    window_ms: Counter[tuple[str, str]] = Counter()
     for item in parts:
         if item.part.kind is RunKind.TRACE:
-            snapshots.setdefault((item.host_class, item.part.run.host), []).append(item.part.snapshot)
+            place = (item.host_class, item.part.run.host)
+            snapshots.setdefault(place, []).append(item.part.snapshot)
+            window_ms[place] += item.part.duration_ms
+    merged = {place: merge(own) if len(own) > 1 else own[0] for place, own in sorted(snapshots.items())}
+    schemes = _common_schemes(merged)
     groups: dict[Trait, list[Sample]] = {}
     silent: list[tuple[str, str]] = []
-    for (host_class, host), own in sorted(snapshots.items()):
-        samples = _samples(host_class, host, merge(own) if len(own) > 1 else own[0])
+    names = _Names()
+    for place, snapshot in merged.items():
+        host_class, host = place
+        samples = _samples(host_class, host, snapshot, schemes, names)
         for trait, sample in samples:
-            groups.setdefault(trait, []).append(sample)
+            groups.setdefault(trait, []).append(replace(sample, window_s=window_ms[place] / 1000))
         if not samples:
-            silent.append((host_class, host))
+            silent.append(place)
     for host_class, host in silent:
         for trait, group in groups.items():
             if trait.host_class == host_class:
                 group.append(Sample(host, 0, 0.0, {}))
-    return {
-        trait: _with_tails(group) if trait.kind is SampleKind.HISTOGRAM else group for trait, group in groups.items()
-    }
+    return groups
 
 
-def _samples(host_class: str, host: str, snapshot: Snapshot) -> list[tuple[Trait, Sample]]:
-    by_kind: dict[tuple[str, str], list[Histogram]] = {}
+class _Names:
+    """Which frames are on a stack, as places in one list of all frames; looked up once for all hosts that have it."""
+
+    def __init__(self) -> None:
+        self.frames: list[str] = []
+        self._places: dict[str, int] = {}
+        self._known: dict[tuple[str, ...], tuple[int, ...]] = {}
+
+    def of(self, frames: tuple[str, ...]) -> tuple[int, ...]:
+        """Each once, without the first: that is the process' name, and which function is hot is asked."""
+        known = self._known.get(frames)
+        if known is None:
+            for frame in frames:
+                if frame not in self._places:
+                    self._places[frame] = len(self.frames)
+                    self.frames.append(frame)
+            known = self._known[frames] = tuple({self._places[frame] for frame in frames[1:] or frames})
+        return known
+
+
+def _common_schemes(snapshots: Mapping[tuple[str, str], Snapshot]) -> dict[tuple[str, str], str]:
+    """The scheme into which all histograms of a (class, unit) fold."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for (host_class, _), snapshot in snapshots.items():
+        for histogram in snapshot.histograms:
+            found.setdefault((host_class, histogram.unit), set()).add(histogram.scheme)
+    return {place: coarsest(schemes) for place, schemes in found.items()}
+
+
+def _samples(
+    host_class: str, host: str, snapshot: Snapshot, schemes: Mapping[tuple[str, str], str], names: _Names
+) -> list[tuple[Trait, Sample]]:
+    by_unit: dict[str, list[Histogram]] = {}
     for histogram in snapshot.histograms:
-        by_kind.setdefault((histogram.unit, histogram.scheme), []).append(histogram)
+        folded = fold(histogram, schemes[host_class, histogram.unit])
+        by_unit.setdefault(histogram.unit, []).append(folded)
     samples = [
-        (Trait(host_class, SampleKind.HISTOGRAM, unit, scheme), _of_histograms(host, histograms))
-        for (unit, scheme), histograms in sorted(by_kind.items())
+        (Trait(host_class, SampleKind.HISTOGRAM, unit, schemes[host_class, unit]), _of_histograms(host, histograms))
+        for unit, histograms in sorted(by_unit.items())
     ]
     if snapshot.stacks:
         samples.append(
-            (Trait(host_class, SampleKind.STACKS, snapshot.stacks[0].unit), _of_stacks(host, snapshot.stacks))
+            (Trait(host_class, SampleKind.STACKS, snapshot.stacks[0].unit), _of_stacks(host, snapshot.stacks, names))
         )
     if snapshot.counts:
         samples.append((Trait(host_class, SampleKind.COUNTS, "counts"), _of_counts(host, snapshot.counts)))
@@ -103,47 +143,43 @@ def _samples(host_class: str, host: str, snapshot: Snapshot) -> list[tuple[Trait
 
 
 def _of_histograms(host: str, histograms: Sequence[Histogram]) -> Sample:
+    if len(histograms) == 1:
+        (only,) = histograms
+        if not only.key:
+            own = dict(only.counts)
+            total = sum(own.values())
+            by_category: dict[Category, int] = dict(only.counts)
+            return Sample(host, total, total, by_category, buckets=own)
     weights: Counter[Category] = Counter()
     buckets: Counter[int] = Counter()
     for histogram in histograms:
         key = _without_own_name(histogram.key, host)
         for index, count in histogram.counts:
-            weights[key, index] += count
+            weights[(key, index) if key else index] += count
             buckets[index] += count
     total = buckets.total()
     return Sample(host, total, total, weights, buckets=buckets)
 
 
-def _with_tails(group: Sequence[Sample]) -> list[Sample]:
-    """Slowness spreads over many buckets, each of which tells little; what they have in common is their side."""
-    indexes = {index for sample in group for index in sample.buckets}
-    bounds = range(min(indexes, default=0) + 1, max(indexes, default=0) + 1)
-    filled = []
-    for sample in group:
-        tails: dict[Category, int] = {}
-        before = sample.buckets.get(bounds.start - 1, 0)
-        for index in bounds:
-            tails["before", index], tails["from", index] = before, sample.total - before
-            before += sample.buckets.get(index, 0)
-        filled.append(replace(sample, tails=tails))
-    return filled
-
-
-def _of_stacks(host: str, stacks: Sequence[Stack]) -> Sample:
-    weights: Counter[Category] = Counter()
-    depths: dict[Category, int] = {}
-    for stack in stacks:
-        # The first frame is the process' name; which function is hot is asked, not which process.
-        frames = stack.frames[1:] or stack.frames
-        for frame in set(frames):
-            weights[frame] += stack.value
-        for depth, frame in enumerate(frames):
-            depths[frame] = max(depths.get(frame, 0), depth)
+def _of_stacks(host: str, stacks: Sequence[Stack], names: _Names) -> Sample:
+    on_stacks = [(names.of(stack.frames), stack.value) for stack in stacks]
+    sums = [0] * len(names.frames)
+    for places, value in on_stacks:
+        for place in places:
+            sums[place] += value
+    weights: dict[Category, int] = {names.frames[place]: weight for place, weight in enumerate(sums) if weight}
     total = sum(stack.value for stack in stacks)
-    # Samples are counted; times are weights, of which a few large ones can make up everything: Kish's effective number.
-    squares = sum(stack.value**2 for stack in stacks)
-    events = total if stacks[0].unit == SAMPLES_UNIT else total**2 / squares
-    return Sample(host, total, events, weights, depths=depths)
+    return Sample(host, total, _independent_events(stacks, total), weights, stacks=stacks)
+
+
+def _independent_events(stacks: Sequence[Stack], total: int) -> float:
+    """Samples are events. Times are weights, of which a few large ones can make up everything: Kish's effective number.
+
+    It is (sum of weights)^2 / (sum of squares); events that were added up in one stack are taken as equal.
+    """
+    if stacks[0].unit == SAMPLES_UNIT or not total:
+        return total
+    return float(total**2 / sum(stack.value**2 / (stack.events or 1) for stack in stacks))
 
 
 def _of_counts(host: str, counts: Sequence[Count]) -> Sample:
@@ -155,4 +191,4 @@ def _of_counts(host: str, counts: Sequence[Count]) -> Sample:
 
 def _without_own_name(key: Key, host: str) -> Key:
     """Services are often named after their host, and a name that only one host can have tells nothing of it."""
-    return tuple((name, value.replace(host, OWN_NAME)) for name, value in key)
+    return tuple((name, value.replace(host, OWN_NAME)) for name, value in key) if key else key

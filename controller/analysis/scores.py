@@ -1,29 +1,65 @@
 """How far each host's shares lie from the others', in robust standard deviations.
 
-Shares are made comparable by a = sqrt(c / n), whose sampling variance is about 1/(4n) whatever the share (the square
-root that stabilises the variance of counts: Bartlett 1936, Anscombe 1948). The centre is a median and the spread a
-median absolute deviation, which a minority of odd hosts cannot move.
+The centre is a median, and the spread a median absolute deviation or the standard deviation of those near the centre,
+whichever is larger: a minority of odd hosts can move neither.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import repeat
+from operator import add, mul, sub, truediv
 from statistics import median
-from typing import TypeVar
 
 from controller.analysis.samples import Category, Sample
+from controller.analysis.table import MOST_MEASURED, Table, Tail, tabulate
 
-__all__ = ["Score", "score_few_hosts", "score_hosts"]
+__all__ = ["Centre", "Score", "Scores", "score_few_hosts", "score_hosts"]
 
 MAD_TO_SIGMA = 1.4826
 """A normal distribution's standard deviation in units of its median absolute deviation."""
+NEAR_SIGMAS = 3.0
+"""A host is near the centre when it is within so many standard deviations."""
+TRIM_CORRECTION = 1.03
+"""The variance of a normal distribution in units of that of its part within three standard deviations."""
 
+PRIOR_HOSTS = 8
+"""The usual spread weighs as much as so many hosts: a spread that is estimated from few is sometimes far too small by
+chance, but on this scale it is much the same everywhere (the moderated variance of Smyth 2004)."""
+EFFICIENCY = 0.8
+"""Of the robust spread, in degrees of freedom a host."""
+
+ROUNDING = 1e-9
 WELL_FILLED_EVENTS = 5
 """Categories where the typical host has at least so many events have a spread worth knowing."""
 
-Value = TypeVar("Value")
-Roots = Mapping[Category, float]
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """What is usual in a column: the median root and the variance between hosts.
+
+    ``freedom`` is of the part of the variance that was estimated; ``sampling`` is the part that is known.
+    """
+
+    median: float
+    variance: float
+    sampling: float
+    freedom: float
+
+    def deviate(self, value: float, own_sampling: float) -> float:
+        """A host's deviation as a normal deviate that is as improbable; ``own_sampling`` is its own sampling
+        variance."""
+        own = self.variance + own_sampling
+        return math.copysign(self.calibrated((value - self.median) ** 2 / own, own), value - self.median)
+
+    def calibrated(self, square: float, own_variance: float) -> float:
+        """The normal deviate of a squared t deviate (Wallace 1959), with Satterthwaite's degrees of freedom."""
+        estimated = self.variance - self.sampling
+        if estimated <= 0:
+            return math.sqrt(square)
+        freedom = self.freedom * (own_variance / estimated) ** 2
+        return math.sqrt(freedom * math.log1p(square / freedom)) * (8 * freedom + 1) / (8 * freedom + 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,79 +70,126 @@ class Score:
     category: Category
 
 
-def score_hosts(samples: Sequence[Sample]) -> list[Score]:
-    """The scores of many samples, none of them empty, in their order.
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The scores of samples in their order, and what is usual by category; what is not there has the usual spread."""
 
-    No spread is taken to be less than sampling alone makes it, nor less than what is usual over the well-filled
-    categories: estimated from a few numbers it is sometimes far too small by chance, but on this scale it is much
-    the same everywhere.
-    """
-    roots = [_roots(sample) for sample in samples]
+    of_hosts: tuple[Score, ...]
+    centres: dict[Category, Centre]
+    elsewhere: Centre
+
+    def z(self, sample: Sample, category: Category) -> float:
+        """A host's deviation in a category of its own."""
+        return self.centres.get(category, self.elsewhere).deviate(
+            math.sqrt(sample.share(category)), 1 / (4 * sample.events)
+        )
+
+
+def score_hosts(samples: Sequence[Sample]) -> Scores:
+    """The scores of many samples, none of them empty."""
+    table = tabulate(samples)
     typical_events = median(sample.events for sample in samples)
-    centres = _centres(roots)
-    spreads = {
-        category: MAD_TO_SIGMA * median([abs(own.get(category, 0.0) - centre) for own in roots])
-        for category, centre in centres.items()
+    sampling = 1 / (4 * typical_events)
+    stride = max(1, -(-len(samples) // MOST_MEASURED))
+    measured = {
+        category: _measure(roots, sampling)
+        for category, roots in zip(table.categories, zip(*table.rows[::stride], strict=True), strict=True)
     }
-    own_categories = {category for sample in samples for category in sample.weights}
     filled = [
-        spreads[category]
-        for category in own_categories & centres.keys()
-        if centres[category] ** 2 * typical_events >= WELL_FILLED_EVENTS
+        variance
+        for category, (centre, variance) in measured.items()
+        if not isinstance(category, Tail) and centre**2 * typical_events >= WELL_FILLED_EVENTS
     ]
-    floor = max(median(filled) ** 2 if filled else 0.0, 1 / (4 * typical_events))
-    variances = {category: max(spread**2, floor) for category, spread in spreads.items()}
-    return [_largest(own, centres, variances, floor, sample.events) for own, sample in zip(roots, samples, strict=True)]
+    for category, cells in table.sparse.items():
+        measured[category] = _measure_sparse(cells, len(samples), sampling)
+    prior = PRIOR_HOSTS * (median(filled) if filled else 0.0)
+    others = len(samples) - 1
+    freedom = EFFICIENCY * others + PRIOR_HOSTS
+
+    def centre_of(middle: float, variance: float) -> Centre:
+        shrunk = (others * variance + prior) / (others + PRIOR_HOSTS)
+        return Centre(middle, max(shrunk, sampling), sampling, freedom)
+
+    centres = {category: centre_of(*both) for category, both in measured.items()}
+    return Scores(_largest(table, centres, samples), centres, centre_of(0.0, 0.0))
 
 
-def score_few_hosts(samples: Sequence[Sample]) -> list[Score]:
+def score_few_hosts(samples: Sequence[Sample]) -> Scores:
     """The scores of two or more samples, each against the others alone, by what sampling would explain.
 
     Among a few hosts, one that is in the median hides itself. How much the others differ cannot be estimated from so
     few either, so that a high score says that a difference is real, and not that it is unusual.
     """
-    roots = [_roots(sample) for sample in samples]
+    columns = _columns(tabulate(samples), len(samples))
     scores = []
     for host, sample in enumerate(samples):
-        typical_events = median([other.events for other in _others(samples, host)])
-        scores.append(
-            _largest(roots[host], _centres(_others(roots, host)), {}, 1 / (4 * typical_events), sample.events)
-        )
-    return scores
+        sampling = 1 / (4 * median([other.events for place, other in enumerate(samples) if place != host]))
+        best = Score(0.0, None)
+        for category, roots in columns.items():
+            centre = Centre(median([*roots[:host], *roots[host + 1 :]]), sampling, sampling, math.inf)
+            best = _larger(best, Score(centre.deviate(roots[host], 1 / (4 * sample.events)), category))
+        scores.append(best)
+    sampling = 1 / (4 * median(sample.events for sample in samples))
+    centres = {category: Centre(median(roots), sampling, sampling, math.inf) for category, roots in columns.items()}
+    return Scores(tuple(scores), centres, Centre(0.0, sampling, sampling, math.inf))
 
 
-def _roots(sample: Sample) -> dict[Category, float]:
-    weights = chain(sample.weights.items(), sample.tails.items())
-    return {category: math.sqrt(weight / sample.total) for category, weight in weights}
+def _columns(table: Table, hosts: int) -> dict[Category, Sequence[float]]:
+    columns: dict[Category, Sequence[float]] = dict(zip(table.categories, zip(*table.rows, strict=True), strict=True))
+    for category, cells in table.sparse.items():
+        roots = [0.0] * hosts
+        for place, root in cells:
+            roots[place] = root
+        columns[category] = roots
+    return columns
 
 
-def _centres(roots: Sequence[Roots]) -> dict[Category, float]:
-    """Medians by category; those that most hosts have nothing of are left out, for theirs is 0 (and so is the MAD)."""
-    present: dict[Category, list[float]] = {}
-    for own in roots:
-        for category, root in own.items():
-            present.setdefault(category, []).append(root)
-    return {
-        category: median(values + [0.0] * (len(roots) - len(values)))
-        for category, values in present.items()
-        if 2 * len(values) >= len(roots)
-    }
+def _measure(roots: Sequence[float], sampling: float) -> tuple[float, float]:
+    """The median root and the variance between hosts."""
+    centre = median(roots)
+    squares = sorted([(root - centre) ** 2 for root in roots])
+    spread = reference = MAD_TO_SIGMA**2 * median(squares)
+    for _ in range(2):
+        near = squares[: bisect_right(squares, NEAR_SIGMAS**2 * max(reference, sampling))]
+        reference = max(spread, TRIM_CORRECTION * sum(near) / max(len(near) - 1, 1))
+    return centre, reference
 
 
-def _largest(
-    own: Roots, centres: Mapping[Category, float], variances: Mapping[Category, float], floor: float, events: float
-) -> Score:
-    """The largest deviation; ``floor`` is the variance of the categories that ``variances`` leaves out."""
-    sampling = 1 / (4 * events)
-    best = Score(0.0, None)
-    for category in own.keys() | centres.keys():
-        deviation = own.get(category, 0.0) - centres.get(category, 0.0)
-        z = deviation / math.sqrt(variances.get(category, floor) + sampling)
-        # Sets have no order: of equals the first by name, so that the answer is always the same.
-        if abs(z) > abs(best.z) or (abs(z) == abs(best.z) and repr(category) < repr(best.category)):
-            best = Score(z, category)
-    return best
+def _measure_sparse(cells: Sequence[tuple[int, float]], hosts: int, sampling: float) -> tuple[float, float]:
+    """The same where less than half have any: the median is 0, and so is the median deviation."""
+    near = [root * root for _, root in cells if root * root <= NEAR_SIGMAS**2 * sampling]
+    return 0.0, TRIM_CORRECTION * sum(near) / max(hosts - len(cells) + len(near) - 1, 1)
 
 
-def _others(values: Sequence[Value], host: int) -> list[Value]:
-    return [*values[:host], *values[host + 1 :]]
+def _largest(table: Table, centres: dict[Category, Centre], samples: Sequence[Sample]) -> tuple[Score, ...]:
+    own = [centres[category] for category in table.categories]
+    medians, variances = [centre.median for centre in own], [centre.variance for centre in own]
+    scores = []
+    for row, sample in zip(table.rows, samples, strict=True):
+        apart = [*map(sub, row, medians)]
+        totals = [*map(add, variances, repeat(1 / (4 * sample.events)))]
+        squares = [*map(truediv, map(mul, apart, apart), totals)]
+        best = Score(0.0, None)
+        largest = max(squares, default=0.0)
+        if largest:
+            first = squares.index(largest)
+            least = own[first].calibrated(largest, totals[first]) ** 2 * (1 - ROUNDING)
+            # Calibrating only makes a square smaller: what is below the best so far need not be.
+            for place, square in enumerate(squares):
+                if square >= least:
+                    z = math.copysign(own[place].calibrated(square, totals[place]), apart[place])
+                    best = _larger(best, Score(z, table.categories[place]))
+        scores.append(best)
+    for category, cells in table.sparse.items():
+        centre = centres[category]
+        for place, root in cells:
+            z = centre.deviate(root, 1 / (4 * samples[place].events))
+            scores[place] = _larger(scores[place], Score(z, category))
+    return tuple(scores)
+
+
+def _larger(one: Score, other: Score) -> Score:
+    # Dictionaries have the order of the hosts: of equals the first by name, so that the answer is always the same.
+    if abs(other.z) > abs(one.z) or (abs(other.z) == abs(one.z) and repr(other.category) < repr(one.category)):
+        return other
+    return one

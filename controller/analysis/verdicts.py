@@ -1,12 +1,14 @@
 """When a host is so different from the others that it is named. docs/reading.md gives the rules' error rates."""
 
+import math
 from collections.abc import Callable, Sequence
-from statistics import median
+from dataclasses import dataclass
+from enum import StrEnum
 
 from controller.analysis.samples import SampleKind
 from controller.analysis.scores import Score
 
-__all__ = ["MIN_EVENTS", "MIN_HOSTS", "TOO_FEW_TO_TELL", "odd_hosts"]
+__all__ = ["MIN_EVENTS", "MIN_HOSTS", "TOO_FEW_TO_TELL", "Odd", "Verdict", "odd_hosts", "threshold"]
 
 MIN_EVENTS = 150
 """A host with fewer is not compared."""
@@ -15,10 +17,13 @@ MIN_HOSTS = 8
 TOO_FEW_TO_TELL = 2
 """Of two hosts that differ, nothing says which one is odd."""
 
-MANY_Z = 6.5
-MANY_SEPARATION = 2.0
-"""The odd host is also so many times as far from the others as hosts usually are: with many events the smallest
-difference is a certain one, and yet nothing to wake anybody for."""
+SUSPECT_Z = {SampleKind.HISTOGRAM: 5.4, SampleKind.STACKS: 5.1, SampleKind.COUNTS: 5.1}
+"""Among so few hosts as to have a verdict at all. Between buckets hosts differ more oddly than a normal
+distribution."""
+PER_DOUBLING_Z = 0.3
+"""The largest score of twice as many healthy hosts is larger by about so much."""
+OUTLIER_Z = 1.0
+"""An outlier is so far beyond a suspect."""
 MANY_PART = 1 / 3
 """Where more of the hosts are odd, none of them is: they are of several kinds."""
 
@@ -32,26 +37,53 @@ GapSize = Callable[..., float]
 """``gap(host, *without)``: how far a host is from what is typical of the others, some of them left out."""
 
 
-def odd_hosts(kind: SampleKind, scores: Sequence[Score], gap: GapSize) -> frozenset[int]:
-    """The hosts to name, by their place; among a few at most one."""
+class Verdict(StrEnum):
+    """What is said of a host."""
+
+    OUTLIER = "outlier"
+    """So far apart that a second look would hardly tell anything else."""
+    SUSPECT = "suspect"
+    """Apart: run again to confirm it."""
+    RANKING = "ranking"
+    """No accusation: only who comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Odd:
+    """The hosts to name, by their place; ``several_kinds``: so many hosts are apart that none of them is odd."""
+
+    verdicts: dict[int, Verdict]
+    several_kinds: bool = False
+
+
+def threshold(kind: SampleKind, hosts: int) -> float:
+    """The score of a suspect among so many hosts."""
+    return SUSPECT_Z[kind] + PER_DOUBLING_Z * math.log2(max(hosts, MIN_HOSTS) / MIN_HOSTS)
+
+
+def odd_hosts(kind: SampleKind, scores: Sequence[Score], gap: GapSize) -> Odd:
+    """The hosts to name; among a few at most one."""
     if len(scores) >= MIN_HOSTS:
-        return _odd_among_many(scores, gap)
-    return _odd_among_few(kind, scores, gap) if len(scores) > TOO_FEW_TO_TELL else frozenset()
+        return _odd_among_many(kind, scores)
+    return _odd_among_few(kind, scores, gap) if len(scores) > TOO_FEW_TO_TELL else Odd({})
 
 
-def _odd_among_many(scores: Sequence[Score], gap: GapSize) -> frozenset[int]:
-    gaps = [gap(host) for host in range(len(scores))]
-    least = MANY_SEPARATION * median(gaps)
-    odd = frozenset(host for host, score in enumerate(scores) if abs(score.z) >= MANY_Z and gaps[host] >= least)
-    return odd if len(odd) <= MANY_PART * len(scores) else frozenset()
+def _odd_among_many(kind: SampleKind, scores: Sequence[Score]) -> Odd:
+    least = threshold(kind, len(scores))
+    odd = {host: score for host, score in enumerate(scores) if abs(score.z) >= least}
+    if len(odd) > MANY_PART * len(scores):
+        return Odd({}, several_kinds=True)
+    return Odd(
+        {host: Verdict.OUTLIER if abs(score.z) >= least + OUTLIER_Z else Verdict.SUSPECT for host, score in odd.items()}
+    )
 
 
-def _odd_among_few(kind: SampleKind, scores: Sequence[Score], gap: GapSize) -> frozenset[int]:
+def _odd_among_few(kind: SampleKind, scores: Sequence[Score], gap: GapSize) -> Odd:
     hosts = range(len(scores))
     for host in hosts:
         size = gap(host)
         if abs(scores[host].z) >= FEW_Z and size >= FEW_GAP[kind]:
             spread = max(gap(other, host) for other in hosts if other != host)
             if size >= FEW_SEPARATION * spread:
-                return frozenset({host})
-    return frozenset()
+                return Odd({host: Verdict.SUSPECT})
+    return Odd({})

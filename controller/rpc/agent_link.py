@@ -80,10 +80,13 @@ class AgentLinkService(AgentLinkServicer):
             connection.end("the agent's connection ended")
             gone = self._fleet.disconnect(connection, connection.cut.result())
             # The stream may be ending because its task is cancelled: what follows must happen all the same.
-            try:
-                await asyncio.shield(self._coordinator.host_gone(gone))
-            except StoreFailed as error:
-                _log.error("that %s is gone could not be written down: %s", host.name, error)
+            await asyncio.shield(self._note_gone(gone))
+
+    async def _note_gone(self, host: Host) -> None:
+        try:
+            await self._coordinator.host_gone(host)
+        except StoreFailed as error:
+            _log.error("that %s is gone could not be written down: %s", host.name, error)
 
     async def _greeting(self, messages: AsyncIterator[link_pb.AgentMessage]) -> tuple[Host, frozenset[RunKey]]:
         try:

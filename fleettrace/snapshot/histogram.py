@@ -1,8 +1,7 @@
 """Histograms: counts by bucket of a named scheme. A commutative monoid per (key, unit, family of schemes).
 
 Schemes are ``log2`` and, with 2^k buckets an octave, ``log2.k`` (k = 1..6). A finer one folds without loss into a
-coarser one: each of its buckets lies within one of the other's, so that where hosts differ the coarsest is common to
-all.
+coarser one, each of its buckets lying within one of the other's: where hosts differ, the coarsest is common to all.
 """
 
 import re

@@ -32,8 +32,9 @@ def missing(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    # Not for the session: while it is there its event loop runs, and tests of asyncio cannot have one of their own.
     try:
         api = importlib.import_module("playwright.sync_api")
     except ImportError:

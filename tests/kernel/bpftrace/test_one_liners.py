@@ -69,7 +69,10 @@ def test_read_latency_by_start_and_exit() -> None:
 
     def work() -> None:
         for _ in range(13):
-            timer = threading.Timer(0.006, lambda: os.write(theirs, b"x"))
+            timer = threading.Timer(
+                0.03,  # far beyond 4 ms, so that a read which starts late still waits as long
+                lambda: os.write(theirs, b"x"),
+            )
             timer.start()
             os.read(ours, 1)
             timer.join()

@@ -54,7 +54,7 @@ def test_shares_are_apart_by_the_largest_difference_and_its_sign() -> None:
 
 
 def test_what_is_typical_counts_each_host_alike_and_leaves_out_whom_one_says() -> None:
-    profiles = Profiles([{0: 1.0}, {0: 0.5, 4: 0.5}, {4: 1.0}, {9: 1.0}], apart_by_octaves)
+    profiles = Profiles([({0: 3}, 3), ({0: 5, 4: 5}, 10), ({4: 2}, 2), ({9: 1}, 1)], apart_by_octaves)
     assert profiles.typical_without(3) == {0: pytest.approx(0.5), 4: pytest.approx(0.5)}
     assert profiles.typical_without(0, 3) == {0: pytest.approx(0.25), 4: pytest.approx(0.75)}
     # host 3 is 9 buckets from half of the others' values and 5 from the other half
@@ -64,5 +64,5 @@ def test_what_is_typical_counts_each_host_alike_and_leaves_out_whom_one_says() -
 
 def test_a_host_that_is_taken_away_leaves_no_trace() -> None:
     # 0.1 + 0.2 - 0.1 is not 0.2 in binary, and what is left of 0.3 - 0.3 must not become a bucket
-    profiles = Profiles([{0: 0.9, 7: 0.1}, {0: 0.8, 1: 0.2}, {0: 0.7, 30: 0.3}], apart_by_octaves)
+    profiles = Profiles([({0: 9, 7: 1}, 10), ({0: 8, 1: 2}, 10), ({0: 7, 30: 3}, 10)], apart_by_octaves)
     assert profiles.typical_without(0, 2) == {0: pytest.approx(0.8), 1: pytest.approx(0.2)}

@@ -1,7 +1,7 @@
 import pytest
 
-from controller.analysis.reading import MAX_KEYS, read_snapshot
-from fleettrace.snapshot import EMPTY, Count, Event, Snapshot, Stack
+from controller.analysis.reading import MAX_KEYS, read_histogram, read_snapshot
+from fleettrace.snapshot import EMPTY, Count, Event, Histogram, Snapshot, Stack
 from tests.unit.controller.analysis.fleets import histogram
 
 
@@ -17,6 +17,28 @@ def test_a_histogram_is_read_by_its_mode_quantiles_and_tail() -> None:
         "1,000 values, most often in [16, 31] us (50.0%)",
         "p50 in [16, 31], p90 in [32, 63], p99 in [256, 511] us; the largest in [65536, 131071] us",
         "tail: 10 values (1.0%) of 2048 us or more, beyond 16 times the most frequent bucket",
+        "3 humps, 2 and 4 octaves apart: 1.0% in [4, 7] around [4, 7]; 90.0% in [16, 63] around [16, 31]; "
+        "9.0% in [256, 131071] around [256, 511] us",
+    )
+
+
+def test_the_same_is_told_as_numbers() -> None:
+    reading = read_histogram(histogram({3: 50, 4: 500, 5: 400, 9: 48, 16: 2}))
+    assert (reading.total, reading.mode, reading.mode_count, reading.largest) == (1000, 4, 500, 16)
+    assert reading.quantiles == ((0.5, 4), (0.9, 5), (0.99, 9))
+    assert (reading.tail, reading.tail_count) == (9, 50)
+    assert [(mode.peak, mode.first, mode.last) for mode in reading.modes] == [(4, 3, 5), (9, 9, 16)]
+
+
+def test_one_hump_is_not_worth_a_sentence() -> None:
+    assert len(read_snapshot(Snapshot(histograms=(histogram({3: 100, 4: 500, 5: 300, 6: 100}),)))) == 3
+
+
+def test_finer_buckets_are_read_with_their_own_bounds() -> None:
+    fine = Histogram((), "us", "log2.2", ((12, 100), (13, 500), (14, 300)))
+    assert read_snapshot(Snapshot(histograms=(fine,)))[:2] == (
+        "900 values, most often in [20, 23] us (55.6%)",
+        "p50 in [20, 23], p90 in [24, 27], p99 in [24, 27] us; the largest in [24, 27] us",
     )
 
 

@@ -1,6 +1,6 @@
 from controller.analysis.samples import SampleKind, Trait, group_samples
 from fleettrace.model.run import RunKind
-from fleettrace.snapshot import EMPTY, Count, Snapshot, Stack
+from fleettrace.snapshot import EMPTY, Count, Histogram, Snapshot, Stack
 from tests.unit.controller.analysis.fleets import calls, histogram, part, stacks, waits
 
 US = Trait("c", SampleKind.HISTOGRAM, "us", "log2")
@@ -37,24 +37,9 @@ def test_histograms_by_key_are_categories_of_their_own_and_one_distribution_over
     assert sample.share(((("disk", "b"),), 3)) == 0.5
 
 
-def test_tails_count_what_lies_before_and_from_each_bucket_that_anybody_has() -> None:
-    low, high = group_samples([waits("a", {1: 2, 2: 3}), waits("b", {4: 7})])[US]
-    assert low.tails == {
-        ("before", 2): 2,
-        ("from", 2): 3,
-        ("before", 3): 5,
-        ("from", 3): 0,
-        ("before", 4): 5,
-        ("from", 4): 0,
-    }
-    assert [high.tails["from", index] for index in (2, 3, 4)] == [7, 7, 7]
-    assert [high.tails["before", index] for index in (2, 3, 4)] == [0, 0, 0]
-
-
 def test_frames_are_counted_once_a_stack_and_the_process_name_is_none() -> None:
     (sample,) = group_samples([stacks("h", {"nginx;walk;walk;read": 3, "nginx;walk": 1})])[SAMPLES]
     assert sample.weights == {"walk": 4, "read": 3}
-    assert sample.depths == {"walk": 1, "read": 2}
     assert (sample.total, sample.events) == (4, 4)
 
 
@@ -68,6 +53,24 @@ def test_times_rest_on_kishs_number_of_events() -> None:
     (sample,) = group_samples([stacks("h", {"a;x": 900, "a;y": 100}, unit="us")])[Trait("c", SampleKind.STACKS, "us")]
     assert sample.total == 1000
     assert round(sample.events, 4) == 1.2195
+
+
+def test_times_with_their_number_of_events_rest_on_more() -> None:
+    # GIVEN 900 us in nine events and 100 us in one: 1000^2 / (900^2 / 9 + 100^2) = 10
+    snapshot = Snapshot(stacks=(Stack(("a", "x"), 900, "us", 9), Stack(("a", "y"), 100, "us", 1)))
+    (sample,) = group_samples([part("h", snapshot)])[Trait("c", SampleKind.STACKS, "us")]
+    assert sample.events == 10
+
+
+def test_histograms_in_finer_buckets_are_compared_in_the_coarsest() -> None:
+    fine = Snapshot(histograms=(Histogram((), "us", "log2.2", ((12, 3), (13, 4), (16, 5))),))
+    low, folded = group_samples([waits("a", {4: 1}), part("b", fine)])[US]
+    assert (low.buckets, folded.buckets) == ({4: 1}, {4: 7, 5: 5})
+
+
+def test_the_window_is_that_of_all_runs_together() -> None:
+    (sample,) = group_samples([waits("h", {1: 1}), part("h", Snapshot(histograms=(histogram({1: 2}),)), attempt=2)])[US]
+    assert sample.window_s == 2.0
 
 
 def test_a_hosts_own_name_in_a_key_is_taken_out() -> None:
