@@ -52,8 +52,8 @@ def test_samples_come_at_the_rate_that_was_asked_for(state: Path) -> None:
         tracer.detach()
         elapsed_s = time.monotonic() - started_s
         stats = tracer.stats()
-    expected = elapsed_s * 499 * len(online_cpus())
-    assert 0.5 * expected <= stats.hits <= 1.1 * expected, "a virtual CPU that does not run takes no samples"
+    # An idle CPU takes no samples, so that the busy one sets the least, and all of them the most.
+    assert 0.7 * work.cpu_s * 499 <= stats.hits <= 1.1 * elapsed_s * 499 * len(online_cpus())
     assert stats.events <= stats.hits
 
 
