@@ -78,7 +78,6 @@ SUBJECTS = (
     Subject("pagefaults", lambda: touches(150_000)),
     Subject("futexwait", lambda: futex_calls(400_000)),
     Subject("tcpconnect", lambda: sessions(1_000)),
-    Subject("tcplife", lambda: sessions(1_000)),
     Subject("biolatency", lambda: synced_writes(1_500)),
     Subject("biosnoop", lambda: synced_writes(1_500)),
     Subject("biotop", lambda: synced_writes(1_500)),

@@ -15,8 +15,6 @@ from tests.kernel.reference import histogram_of, reference
 from tests.kernel.support import attached, plan, recorded, temporary_cgroup
 from tests.kernel.workload import (
     BLOCK_BYTES,
-    BYTES_IN,
-    BYTES_OUT,
     NO_SUCH_FILE,
     OPENED_FILE,
     Workload,
@@ -117,21 +115,6 @@ def test_tcpconnect_counts_attempts_by_their_end(state: Path) -> None:
     assert number(snapshot.counts, peer="127.0.0.1", result="ok") == PRIME
     assert number(snapshot.counts, peer="127.0.0.1", result="ECONNREFUSED") == HALF
     assert sum(histogram.total for histogram in snapshot.histograms) == PRIME
-
-
-def test_tcplife_counts_sessions_with_what_they_carried(state: Path) -> None:
-    with temporary_cgroup(f"fleettrace-test-{os.getpid()}") as scope, workload("sessions", PRIME) as work:
-        # Sockets belong to the cgroup that their process was in when it made them.
-        (scope.path / "cgroup.procs").write_text(str(work.pid))
-        snapshot, _ = traced("tcplife", state, work, cgroup=f"/{scope.path.name}")
-    served = [count for count in snapshot.counts if dict(count.key)["local_port"] != "0"]
-    asked = [count for count in snapshot.counts if dict(count.key)["port"] != "0"]
-    for of_side, received, sent in ((served, BYTES_OUT, BYTES_IN), (asked, BYTES_IN, BYTES_OUT)):
-        assert sum(count.count for count in of_side) == PRIME
-        # A SYN and a FIN are a byte each, as the kernel counts.
-        assert sums(tuple(of_side), "received_bytes") == pytest.approx(PRIME * received, abs=3 * PRIME)
-        assert sums(tuple(of_side), "sent_bytes") == pytest.approx(PRIME * sent, abs=3 * PRIME)
-    assert sum(histogram.total for histogram in snapshot.histograms) == 2 * PRIME
 
 
 def test_tcpretrans_counts_what_is_sent_again(state: Path) -> None:
