@@ -66,7 +66,7 @@ def _check_memory(world: "World") -> None:
     if coordinator is None:
         world.story.fail("the controller comes back", "there is none")
         return
-    left = [name for name, kept in (("jobs", coordinator._live), ("tasks", coordinator._tasks)) if kept]
+    left = [name for name, kept in (("jobs", coordinator._live), ("tasks", coordinator._live._tasks)) if kept]
     if coordinator._requests._opening:
         left.append("requests")
     if left:

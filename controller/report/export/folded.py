@@ -2,8 +2,8 @@ r"""Folded stacks: ``frame;frame;frame value``, root first, a line each; the sum
 
 What would break a line is written as a backslash escape, and a backslash as two, so that it can be undone:
 ``\x3b`` for a semicolon, ``\x0a`` and the like for control characters and line separators. Spaces stay as they are,
-for the value is what follows the last one; only in a frame that ends in a space and a number is that space ``\x20``,
-because flamegraph.pl would take the number for a value.
+for the value is what follows the last one; only in a frame that ends in a space (of any script) and a number is that
+space ``\x20``, because flamegraph.pl would take the number for a value.
 """
 
 import re
@@ -12,7 +12,7 @@ from fleettrace.model.job import JobResult
 
 __all__ = ["folded_frame", "to_folded"]
 
-_SPECIAL = re.compile(r"[\\;\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^ | $| (?=[0-9.]+$)")
+_SPECIAL = re.compile(r"[\\;\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$|\s(?=[\d.]+$)")
 
 
 def to_folded(result: JobResult) -> bytes:

@@ -17,6 +17,7 @@ import node_agent.outbox
 import node_agent.runner
 import node_agent.session
 from controller.coordinator import Coordinator
+from controller.live import LiveJobs
 from controller.requests import RequestLedger
 from controller.results import ResultKeeper
 from fleettrace.errors import StoreFailed
@@ -42,13 +43,13 @@ Patch = pytest.MonkeyPatch
 
 
 def orders_before_durable(patch: Patch) -> None:
-    durable = Coordinator._make_durable
+    durable = LiveJobs._make_durable
 
-    async def hasty(self: Coordinator, job_id: str, live: Any, transition: Any, retry: bool) -> None:
+    async def hasty(self: LiveJobs, job_id: str, live: Any, transition: Any, retry: bool) -> None:
         self._perform_all(transition.instructions)
         await durable(self, job_id, live, replace(transition, instructions=()), retry)
 
-    patch.setattr(Coordinator, "_make_durable", hasty)
+    patch.setattr(LiveJobs, "_make_durable", hasty)
 
 
 def acknowledged_before_durable(patch: Patch) -> None:
@@ -83,23 +84,23 @@ def failed_submit_stays(patch: Patch) -> None:
         def __delitem__(self, _: str) -> None:
             """Keep it."""
 
-    made = Coordinator.__init__
+    made = LiveJobs.__init__
 
-    def sticky(self: Coordinator, *args: Any, **options: Any) -> None:
+    def sticky(self: LiveJobs, *args: Any, **options: Any) -> None:
         made(self, *args, **options)
         self._live = Sticky()
 
-    patch.setattr(Coordinator, "__init__", sticky)
+    patch.setattr(LiveJobs, "__init__", sticky)
 
 
 def store_failure_is_not_retried(patch: Patch) -> None:
-    schedule = Coordinator._schedule
+    schedule = LiveJobs._schedule
 
-    def once(self: Coordinator, job_id: str, live: Any, retry_s: float | None = None) -> None:
+    def once(self: LiveJobs, job_id: str, live: Any, retry_s: float | None = None) -> None:
         if retry_s is None:
             schedule(self, job_id, live)
 
-    patch.setattr(Coordinator, "_schedule", once)
+    patch.setattr(LiveJobs, "_schedule", once)
 
 
 def repeated_request_is_a_new_job(patch: Patch) -> None:

@@ -16,7 +16,7 @@ import node_agent.link
 import node_agent.outbox
 import node_agent.runner
 import node_agent.session
-from controller.coordinator import Coordinator
+from controller.live import LiveJobs
 from controller.scheduler.draft import Draft
 from fleettrace.model.job import RunState
 from node_agent.runner import Runner
@@ -49,7 +49,7 @@ def cancel_only_marks(patch: Patch) -> None:
 
 
 def cancel_needs_the_disk(patch: Patch) -> None:
-    patch.setattr(Coordinator, "_stop_in_doubt", lambda *_: None)
+    patch.setattr(LiveJobs, "_stop_in_doubt", lambda *_: None)
 
 
 def lost_runs_go_on(patch: Patch) -> None:
@@ -62,23 +62,23 @@ def lost_runs_go_on(patch: Patch) -> None:
 
 
 def greeted_runs_go_on(patch: Patch) -> None:
-    perform = Coordinator._perform
+    perform = LiveJobs.perform
 
-    def deaf(self: Coordinator, instruction: Any) -> None:
+    def deaf(self: LiveJobs, instruction: Any) -> None:
         if getattr(instruction, "reason", "") != "its job has ended":
             perform(self, instruction)
 
-    patch.setattr(Coordinator, "_perform", deaf)
+    patch.setattr(LiveJobs, "perform", deaf)
 
 
 def closing_stops_nothing(patch: Patch) -> None:
-    perform = Coordinator._perform
+    perform = LiveJobs.perform
 
-    def deaf(self: Coordinator, instruction: Any) -> None:
+    def deaf(self: LiveJobs, instruction: Any) -> None:
         if getattr(instruction, "reason", "") != "the controller is stopping":
             perform(self, instruction)
 
-    patch.setattr(Coordinator, "_perform", deaf)
+    patch.setattr(LiveJobs, "perform", deaf)
 
 
 def lease_never_ends(patch: Patch) -> None:

@@ -88,7 +88,7 @@ class House:
 
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    monkeypatch.setattr(coordinator_module, "STORE_RETRY_S", 0.01)
+    monkeypatch.setattr("controller.live.STORE_RETRY_S", 0.01)
     store = FailingStore()
     worker = StoreWorker(lambda: store)
     await worker.open()
@@ -122,7 +122,7 @@ async def test_what_happens_while_a_job_fails_to_begin_does_not_bring_it_to_life
     submitting = asyncio.create_task(house.coordinator.submit(ASKED))
     while not house.coordinator._live:  # noqa: ASYNC110  there is no event for it
         await asyncio.sleep(0)
-    (job_id,) = house.coordinator._live
+    (job_id,) = house.coordinator._live._live
     cancelling = asyncio.create_task(house.coordinator.cancel(job_id, "bob"))
     with pytest.raises(StoreFailed):
         await submitting

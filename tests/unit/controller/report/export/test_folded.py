@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.report.export.folded import folded_frame, to_folded
@@ -44,6 +44,8 @@ def test_no_reader_takes_the_number_at_the_end_of_a_frame_for_a_value() -> None:
 
 
 @given(st.text(min_size=1).filter(lambda text: not re.search("[\ud800-\udfff]", text)))
+@example("\xa00")
+@example("\u3000\u0663")
 def test_any_frame_is_one_field_of_one_line_and_can_be_had_back(frame: str) -> None:
     escaped = folded_frame(frame)
 

@@ -1,0 +1,216 @@
+"""Jobs that have not ended: event -> machine -> store -> perform -> event.
+
+A transition is durable before anything that it asks for is sent.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from controller.fleet import Fleet
+from controller.results import ResultKeeper
+from controller.scheduler.events import (
+    Event,
+    HostGone,
+    HostReturned,
+    Instruction,
+    SendStart,
+    SendStop,
+    TimePassed,
+)
+from controller.scheduler.machine import Execution, Transition, apply, interrupt, next_wake_ms
+from controller.store.worker import StoreWorker
+from fleettrace.errors import StoreFailed
+from fleettrace.model.job import HostPart, Job, JobState
+from fleettrace.model.run import RunKey
+from fleettrace.wire.codec import run_key_to_wire, start_run_to_wire
+from fleettrace.wire.v1 import agent_link_pb2 as link_pb
+
+__all__ = ["LiveJob", "LiveJobs"]
+
+STORE_RETRY_S = 1.0
+"""How long a job waits for a store that has failed it, before it tries again."""
+
+_log = logging.getLogger(__name__)
+
+
+class LiveJob:
+    """A job that has not ended, with the newest interim part of each run."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        self.lock = asyncio.Lock()
+        self.interim: dict[RunKey, HostPart] = {}
+        self.wake: asyncio.TimerHandle | None = None
+        self.unsaved = False
+        """Whether the execution is ahead of the store."""
+        self.changed = asyncio.Event()
+
+    @property
+    def job(self) -> Job:
+        """The job as it stands."""
+        return self.execution.job
+
+    def announce(self) -> None:
+        """Wake the watchers."""
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+class LiveJobs:
+    """The one place where jobs change. ``clock_ms`` gives Unix milliseconds."""
+
+    def __init__(self, fleet: Fleet, store: StoreWorker, results: ResultKeeper, clock_ms: Callable[[], int]) -> None:
+        self._fleet = fleet
+        self._store = store
+        self._results = results
+        self._clock_ms = clock_ms
+        self._live: dict[str, LiveJob] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+
+    def __len__(self) -> int:
+        """How many have not ended."""
+        return len(self._live)
+
+    @property
+    def closing(self) -> bool:
+        """Whether the controller is stopping: nothing is begun any more."""
+        return self._closing
+
+    def get(self, job_id: str) -> LiveJob | None:
+        """A job that has not ended; None when it has, or never was."""
+        return self._live.get(job_id)
+
+    async def open(self, opened: Transition, request_id: str) -> None:
+        """Take in a job that was granted, and begin it once it is durable.
+
+        Raises:
+            StoreFailed: it could not be written down, and was not begun.
+        """
+        job = opened.execution.job
+        job_id = job.spec.job_id
+        live = LiveJob(opened.execution)
+        self._live[job_id] = live
+        async with live.lock:
+            try:
+                await self._store.call(lambda store: store.save_job(job, request_id))
+            except StoreFailed:
+                del self._live[job_id]
+                raise
+            self._perform_all(opened.instructions)
+        self._schedule(job_id, live)
+
+    async def tell_all(self, event: HostGone | HostReturned) -> None:
+        """Tell the jobs that have runs on the event's host."""
+        for job_id, live in list(self._live.items()):
+            if any(key.host == event.host for key in live.job.runs):
+                await self.handle(job_id, event)
+
+    async def handle(self, job_id: str, event: Event) -> None:
+        """Let one event change a job, if it has not ended.
+
+        Raises:
+            StoreFailed: what became of it could not be written down. Nothing was begun; what must stop is stopped.
+        """
+        live = self._live.get(job_id)
+        if live is None:
+            return
+        async with live.lock:
+            if self._live.get(job_id) is not live:
+                return  # it has ended meanwhile, or could not be begun
+            transition = apply(live.execution, event)
+            try:
+                await self._make_durable(job_id, live, transition, isinstance(event, TimePassed))
+            except StoreFailed:
+                self._stop_in_doubt(live, transition)
+                self._schedule(job_id, live, STORE_RETRY_S)
+                raise
+            self._perform_all(transition.instructions)
+            live.announce()
+        self._schedule(job_id, live)
+
+    def perform(self, instruction: Instruction) -> None:
+        """Send an order. One to a host that is gone is not sent: the run's deadline, or the host's lease, ends it."""
+        match instruction:
+            case SendStart(order):
+                if self._closing:
+                    return
+                message = link_pb.ControllerMessage(start=start_run_to_wire(order))
+                self._fleet.send(order.run.host, message)
+            case SendStop(key, reason):
+                stop = link_pb.StopRun(run=run_key_to_wire(key), reason=reason)
+                self._fleet.send(key.host, link_pb.ControllerMessage(stop=stop))
+
+    async def close(self) -> None:
+        """Stop what runs and leave the jobs in a state that says so."""
+        self._closing = True
+        # All of them are told before the first one is written down: the store may be slow, or fail.
+        for live in self._live.values():
+            for run in live.job.runs.values():
+                if not run.state.ended:
+                    self.perform(SendStop(run.key, "the controller is stopping"))
+        for job_id, live in list(self._live.items()):
+            async with live.lock:
+                if not live.job.state.ended:
+                    ended = interrupt(live.job, self._clock_ms())
+                    try:
+                        await self._finish(job_id, live, ended)
+                    except StoreFailed as error:
+                        _log.error("job %s is left to the next controller: %s", job_id, error)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _make_durable(self, job_id: str, live: LiveJob, transition: Transition, retry: bool) -> None:
+        job = transition.execution.job
+        if job.state.ended and not live.job.state.ended:
+            await self._finish(job_id, live, job)
+            return
+        if transition.durable or (retry and live.unsaved):
+            await self._store.call(lambda store: store.save_job(job))
+            live.unsaved = False
+        live.execution = transition.execution
+
+    def _stop_in_doubt(self, live: LiveJob, transition: Transition) -> None:
+        """What cannot be written down is not begun, but it is stopped: the job goes on from there, unsaved so far."""
+        stopping = transition.execution.job.state is JobState.STOPPING
+        if stopping and live.job.state is not JobState.STOPPING:
+            live.execution, live.unsaved = transition.execution, True
+        self._perform_all(tuple(order for order in transition.instructions if isinstance(order, SendStop)))
+
+    async def _finish(self, job_id: str, live: LiveJob, job: Job) -> None:
+        """Keep what lost hosts had sent, merge, and only then call the job ended."""
+        await self._results.finish(job, live.interim)
+        live.execution = replace(live.execution, job=job)
+        self._live.pop(job_id, None)
+        if live.wake is not None:
+            live.wake.cancel()
+        live.announce()
+        _log.info("job %s ended as %s %s", job_id, job.state, job.reason)
+
+    def _perform_all(self, instructions: tuple[Instruction, ...]) -> None:
+        for instruction in instructions:
+            self.perform(instruction)
+
+    def _schedule(self, job_id: str, live: LiveJob, retry_s: float | None = None) -> None:
+        """Look at the job again when time alone changes it, or after ``retry_s``."""
+        if live.wake is not None:
+            live.wake.cancel()
+        delay_s = retry_s
+        if delay_s is None and (wake_ms := next_wake_ms(live.execution)) is not None:
+            delay_s = max(wake_ms - self._clock_ms(), 0) / 1000 + 0.001
+        if delay_s is not None:
+            live.wake = asyncio.get_running_loop().call_later(delay_s, self._wake, job_id)
+
+    def _wake(self, job_id: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._pass_time(job_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _pass_time(self, job_id: str) -> None:
+        try:
+            await self.handle(job_id, TimePassed(self._clock_ms()))
+        except StoreFailed as error:
+            _log.error("job %s waits for the store: %s", job_id, error)
