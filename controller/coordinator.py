@@ -155,7 +155,7 @@ class Coordinator:
         if ended.state.ended and ended.runs[part.run].state is RunState.LOST:
             # The job ended without this part. Also when it was kept before: between keeping and merging the store may
             # have failed, or the controller ended.
-            await self._results.merge(part.run.job_id)
+            await self._results.merge(ended)
         return True
 
     async def part_refused(self, key: RunKey, host: Host, reason: str) -> bool:

@@ -4,6 +4,7 @@ from controller.analysis.compare import compare_hosts
 from controller.analysis.coverage import coverage_of
 from controller.analysis.reading import read_snapshot
 from controller.coordinator import Coordinator
+from controller.results import addable_parts
 from controller.store.worker import StoreWorker
 from fleettrace.errors import NotFound
 from fleettrace.model.job import Job, JobResult
@@ -41,11 +42,12 @@ class Queries:
             raise NotFound(f"job {job_id} was not for {host!r}; its hosts are {', '.join(job.spec.targets)}")
         kept = await self._store.call(lambda store: store.parts(job_id))
         parts = [part for part in kept if part.part.outcome is not RunOutcome.FAILED]
-        coverage = coverage_of(job, parts)
+        found = addable_parts(job, parts)
+        coverage = coverage_of(job, parts, found.left_out)
         if host:
             parts = [part for part in parts if part.part.run.host == host]
             merged = merge(part.part.snapshot for part in parts)
             return JobResult(job, coverage, merged, tuple(parts), (), read_snapshot(merged))
         stored = await self._store.call(lambda store: store.merged(job_id))
         merged = stored if stored is not None else EMPTY
-        return JobResult(job, coverage, merged, tuple(parts), compare_hosts(parts), read_snapshot(merged))
+        return JobResult(job, coverage, merged, tuple(parts), compare_hosts(found.parts), read_snapshot(merged))

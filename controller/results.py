@@ -1,17 +1,18 @@
 """What becomes of parts: kept once each, and merged beside them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from controller.analysis.addable import Addable, addable
 from controller.store.port import Store
 from controller.store.worker import StoreWorker
-from fleettrace.errors import SnapshotMismatch
+from fleettrace.catalog import builtin_tools
 from fleettrace.model.job import HostPart, Job, RunState
 from fleettrace.model.run import RunKey, RunOutcome
 from fleettrace.snapshot import merge
 
-__all__ = ["ResultKeeper"]
+__all__ = ["ResultKeeper", "addable_parts"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,18 +39,27 @@ class ResultKeeper:
                 if run.state is RunState.LOST and key in interim:
                     part = replace(interim[key].part, outcome=RunOutcome.PARTIAL, reason=run.reason)
                     store.save_part(replace(interim[key], part=part))
-            _merge(store, job.spec.job_id)
+            _merge(store, job)
             store.save_job(job)
 
         await self._store.call(perform)
 
-    async def merge(self, job_id: str) -> None:
+    async def merge(self, job: Job) -> None:
         """Merge the parts of a job and keep the result."""
-        await self._store.call(lambda store: _merge(store, job_id))
+        await self._store.call(lambda store: _merge(store, job))
 
 
-def _merge(store: Store, job_id: str) -> None:
-    try:
-        store.save_merged(job_id, merge(part.part.snapshot for part in store.parts(job_id)))
-    except SnapshotMismatch as error:
-        _log.error("job %s has parts that do not add up: %s", job_id, error)
+def addable_parts(job: Job, parts: Iterable[HostPart]) -> Addable:
+    """The parts of a job that its merge is made of, and the hosts that are left out of it with the reasons."""
+    tool = builtin_tools().get(job.spec.tool)
+    # Of another version of the tool nothing is known but the names of its alternatives.
+    known = tool is not None and tool.digest == job.spec.digest
+    return addable(parts, tool.measure if tool is not None and known else str)
+
+
+def _merge(store: Store, job: Job) -> None:
+    job_id = job.spec.job_id
+    found = addable_parts(job, store.parts(job_id))
+    for host, reason in found.left_out:
+        _log.warning("job %s: %s is left out of the result: %s", job_id, host, reason)
+    store.save_merged(job_id, merge(part.part.snapshot for part in found.parts))

@@ -10,8 +10,11 @@ __all__ = ["coverage_of"]
 ANSWERED = frozenset({RunOutcome.COMPLETE, RunOutcome.PARTIAL})
 
 
-def coverage_of(job: Job, parts: Sequence[HostPart]) -> Coverage:
-    """What the parts of a job cover of its targets; each target is answered or missing with a reason."""
+def coverage_of(job: Job, parts: Sequence[HostPart], left_out: tuple[tuple[str, str], ...] = ()) -> Coverage:
+    """What the parts of a job cover of its targets; each target is answered or missing with a reason.
+
+    ``left_out`` names (host, reason) of parts that were not added up.
+    """
     answered = [host.part for host in parts if host.part.outcome in ANSWERED]
     names = {part.run.host for part in answered}
     starts = [part.started_at_ms for part in answered]
@@ -23,6 +26,7 @@ def coverage_of(job: Job, parts: Sequence[HostPart]) -> Coverage:
         lost_events=sum(part.cost.lost_events for part in answered),
         truncated_stacks=sum(part.cost.truncated_stacks for part in answered),
         window_skew_ms=max(starts) - min(starts) if starts else 0,
+        left_out=left_out,
         replayed=tuple(sorted({part.run.host for part in answered if part.backend == "replay"})),
     )
 

@@ -48,6 +48,8 @@ def unseen_sentences(result: JobResult) -> Iterable[str]:
         yield f"{counted(len(coverage.missing), 'host')} missing"
     if coverage.partial:
         yield f"{counted(len(coverage.partial), 'host')} ended early"
+    if coverage.left_out:
+        yield f"{counted(len(coverage.left_out), 'host')} left out: not added to the others' results"
     if coverage.lost_events:
         yield f"{counted(coverage.lost_events, 'event')} lost: seen and not in the result"
     if coverage.truncated_stacks:

@@ -187,6 +187,8 @@ class Coverage:
     """Between the first and the last start of a host's window, by the hosts' clocks."""
     replayed: tuple[str, ...] = ()
     """Hosts whose part is a recording and not this kernel."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """(host, reason) of hosts that answered, but with what cannot be added to the other hosts' results."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,6 @@ class ReplayTracer:
     """Implements :class:`node_agent.backends.port.Tracer`."""
 
     backend = "replay"
-    alternative = ""
 
     def __init__(self, plan: TracePlan, *, clock_s: Callable[[], float] = time.monotonic) -> None:
         """Choose the tool's first recording.
@@ -33,6 +32,8 @@ class ReplayTracer:
             raise BadInput(
                 f"{plan.tool.name} has no recorded samples to replay; record one on a machine that can trace"
             )
+        # Of a tool with alternatives the one that it prefers was recorded.
+        self.alternative = plan.tool.alternatives[0].name
         sample = read_sample(files[0])
         self._is_trace = plan.kind is RunKind.TRACE
         self._recording: Recording = sample.trace if self._is_trace else sample.frequency_check

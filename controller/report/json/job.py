@@ -84,6 +84,7 @@ def _coverage(coverage: Coverage) -> Document:
         "answered": coverage.answered,
         "missing": [{"host": host, "reason": reason} for host, reason in coverage.missing],
         "partial": [{"host": host, "reason": reason} for host, reason in coverage.partial],
+        "left_out": [{"host": host, "reason": reason} for host, reason in coverage.left_out],
         "lost_events": coverage.lost_events,
         "truncated_stacks": coverage.truncated_stacks,
         "window_skew_s": coverage.window_skew_ms / 1000,

@@ -30,6 +30,7 @@ def coverage_lines(coverage: Coverage, recorded: int) -> list[tuple[str, Text]]:
         replayed = f"{_named(coverage.replayed)} played a recording: these numbers are not of that kernel"
         lines.append(("REPLAYED", Text(replayed, "bold red")))
     lines += [("missing", text) for text in reason_lines(coverage.missing)]
+    lines += [("LEFT OUT", text) for text in reason_lines(coverage.left_out)]
     lines += [("ended early", text) for text in reason_lines(coverage.partial)]
     if coverage.lost_events:
         share = share_text(coverage.lost_events, coverage.lost_events + recorded)

@@ -726,6 +726,7 @@ class Coverage(_message.Message):
     PARTIAL_FIELD_NUMBER: _builtins.int
     WINDOW_SKEW_MS_FIELD_NUMBER: _builtins.int
     REPLAYED_HOSTS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     targeted: _builtins.int
     answered: _builtins.int
     lost_events: _builtins.int
@@ -741,6 +742,10 @@ class Coverage(_message.Message):
     def replayed_hosts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """recorded samples, not this kernel"""
 
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingHost]:
+        """answered, but with what cannot be added to the others' results"""
+
     def __init__(
         self,
         *,
@@ -752,10 +757,11 @@ class Coverage(_message.Message):
         partial: _abc.Iterable[Global___MissingHost] | None = ...,
         window_skew_ms: _builtins.int = ...,
         replayed_hosts: _abc.Iterable[_builtins.str] | None = ...,
+        left_out: _abc.Iterable[Global___MissingHost] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "lost_events", b"lost_events", "missing", b"missing", "partial", b"partial", "replayed_hosts", b"replayed_hosts", "targeted", b"targeted", "truncated_stacks", b"truncated_stacks", "window_skew_ms", b"window_skew_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "left_out", b"left_out", "lost_events", b"lost_events", "missing", b"missing", "partial", b"partial", "replayed_hosts", b"replayed_hosts", "targeted", b"targeted", "truncated_stacks", b"truncated_stacks", "window_skew_ms", b"window_skew_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ import pytest
 from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
 from controller.policy.parse import default_policy, parse_policy
+from controller.queries import Queries
 from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
 from controller.submission import Asked
@@ -326,3 +327,21 @@ capabilities = ["CAP_BPF", "CAP_PERFMON"]
 
 def test_the_catalogue_has_the_tool_that_these_tests_ask_for() -> None:
     assert find_tool("runqlat").result == "histogram"
+
+
+async def test_one_host_whose_units_differ_does_not_cost_the_job_its_merge(house: House) -> None:
+    # GIVEN three hosts, of which one answers in another unit
+    await house.join(host("a"), host("b"), host("c"))
+    job_id = await house.coordinator.submit(ASKED)
+    odd = Snapshot(histograms=(Histogram((), "ms", LOG2, ((3, 10),)),))
+    for _ in range(10):
+        for name in list(house.connections):
+            for order in house.orders(name):
+                await house.answer(order, odd if name == "b" else TEN)
+    # THEN the others are merged, and the answer names the host that is not in it
+    result = await Queries(house.worker, house.coordinator).job_result(job_id)
+    assert result.job.state is JobState.DONE
+    assert result.merged == merge([TEN, TEN])
+    assert [name for name, _ in result.coverage.left_out] == ["b"]
+    assert "units differ" in result.coverage.left_out[0][1]
+    assert (result.coverage.answered, len(result.hosts)) == (3, 3)

@@ -159,6 +159,7 @@ coverages = st.builds(
     numbers,
     numbers,
     st.lists(host_names, max_size=2).map(tuple),
+    reasons,
 )
 suspects = st.builds(Suspect, host_names, st.floats(-1e6, 1e6), st.sampled_from(["suspect", "ranking"]), texts)
 results = st.builds(

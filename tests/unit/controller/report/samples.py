@@ -158,6 +158,7 @@ def histogram_result() -> JobResult:
             lost_events=17,
             window_skew_ms=300,
             replayed=("api-4",),
+            left_out=(("api-4", "its units differ from those of 3 hosts: not added up"),),
         ),
         merged=merge(host.part.snapshot for host in hosts),
         hosts=hosts,
