@@ -135,6 +135,12 @@ class Client:
             request = control.CancelJobRequest(job_id=wire_text(job_id), operator=wire_text(operator))
             return job_from_wire(self._stub.CancelJob(request, timeout=CALL_S))
 
+    def cancel_all(self, operator: str) -> list[Job]:
+        """End every job now; those that had not ended, once every connected host was told to stop."""
+        with _speaking(self.address):
+            request = control.CancelAllJobsRequest(operator=wire_text(operator))
+            return [job_from_wire(job) for job in self._stub.CancelAllJobs(request, timeout=CALL_S).jobs]
+
 
 class JobStream:
     """A job as it changes; ends quietly when its window is over. :meth:`cancel` ends it from any thread.

@@ -90,6 +90,22 @@ class Coordinator:
         await self._live.handle(job_id, CancelAsked(self._clock_ms(), operator))
         return await self.job(job_id)
 
+    async def cancel_all(self, operator: str) -> list[Job]:
+        """End every job that has not ended; they, by age, once the orders to stop are on their way.
+
+        Raises:
+            StoreFailed: a cancellation could not be written down; all jobs were told to stop all the same.
+        """
+        job_ids = self._live.ids()
+        event = CancelAsked(self._clock_ms(), operator)
+        outcomes = await asyncio.gather(
+            *(self._live.handle(job_id, event) for job_id in job_ids), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return [await self.job(job_id) for job_id in job_ids]
+
     def live_job(self, job_id: str) -> Job | None:
         """A job that has not ended, up to the last report; None when it has, or never was."""
         live = self._live.get(job_id)

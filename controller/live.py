@@ -83,6 +83,10 @@ class LiveJobs:
         """A job that has not ended; None when it has, or never was."""
         return self._live.get(job_id)
 
+    def ids(self) -> list[str]:
+        """Those that have not ended, oldest first."""
+        return list(self._live)
+
     async def open(self, opened: Transition, request_id: str) -> None:
         """Take in a job that was granted, and begin it once it is durable.
 

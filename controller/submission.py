@@ -117,7 +117,9 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int) -> Transition
         f"{verdict.reason} for {duration_text(verdict.duration_ms)} on {counted(len(plan.hosts), 'host')} "
         f"(policy {verdict.policy_version}, {tool.name} {tool.digest[:12]})"
     )
-    return begin(spec, _terms(plan, policy, verdict), classes, canaries, reason)
+    label = policy.waves.spread_label
+    domains = {host.name: host.labels.get(label, "") for host in startable}
+    return begin(spec, _terms(plan, policy, verdict), classes, canaries, reason, domains=domains)
 
 
 def _terms(plan: Plan, policy: Policy, granted: Granted) -> JobTerms:

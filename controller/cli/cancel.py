@@ -9,24 +9,33 @@ from controller.cli.exit_codes import ExitCode
 from controller.cli.options import Controller, Json, connect, local_user
 from controller.cli.terminal import Terminal
 from controller.report.json import jobs_document
+from fleettrace.errors import BadInput
 from fleettrace.model.job import Job, JobState
 
 __all__ = ["cancel"]
 
 
 def cancel(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The id of the job, as `fleettrace jobs` lists it.")],
+    job: Annotated[
+        str,
+        typer.Argument(metavar="JOB", help="The id of the job, as `fleettrace jobs` lists it.", show_default=False),
+    ] = "",
+    *,
+    all_jobs: Annotated[bool, typer.Option("--all", help="Every job of the controller that has not ended.")] = False,
     as_json: Json = False,
     controller: Controller = "",
 ) -> int:
-    """End a job now.
+    """End a job now, or with --all every job.
 
     Every connected host is told to stop, and what was measured until then is kept. Cancelling a job that has ended
     changes nothing.
     """
+    if bool(job) == all_jobs:
+        raise BadInput("name one job, as 'fleettrace jobs' lists it, or give --all and none")
     with connect(controller) as client:
-        cancelled = client.cancel(job, local_user())
-    Terminal(as_json=as_json).show(Text(_outcome(cancelled)), jobs_document([cancelled]))
+        jobs = client.cancel_all(local_user()) if all_jobs else [client.cancel(job, local_user())]
+    outcomes = [_outcome(cancelled) for cancelled in jobs] or ["no job was running"]
+    Terminal(as_json=as_json).show(Text("\n".join(outcomes)), jobs_document(jobs))
     return ExitCode.OK
 
 

@@ -30,10 +30,14 @@ class CanaryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class WavePolicy:
-    """Waves after the canaries: ascending fractions of the hosts, the last one 1.0."""
+    """Waves after the canaries: ascending fractions of the hosts, the last one 1.0.
+
+    ``spread_label``: hosts that share its value fail together, and a wave takes an even share of each.
+    """
 
     fractions: tuple[float, ...]
     settle_ms: int
+    spread_label: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from functools import cache
 from pathlib import Path
 
 from controller.policy.model import CanaryPolicy, Grant, Policy, SiteLimits, WavePolicy
-from fleettrace.errors import BadInput, BadSelector
+from fleettrace.errors import BadInput, BadLabel, BadSelector
 from fleettrace.model.capability import TRACING_CAPABILITIES, check_capabilities
+from fleettrace.model.names import check_labels
 from fleettrace.model.selector import Selector, parse_selector
 from fleettrace.toml_tables import Table, parse_toml, read_text
 
@@ -101,11 +102,12 @@ def _canary(table: Table, limits: SiteLimits) -> CanaryPolicy:
 def _waves(table: Table) -> WavePolicy:
     fractions = table.numbers("fractions", minimum=MIN_FRACTION, maximum=1)
     settle_ms = _ms(table, "settle_s", MAX_SETTLE_S, minimum_s=0)
+    spread_label = _label_name(table, "spread_label")
     table.finish()
     if list(fractions) != sorted(set(fractions)) or fractions[-1] != 1:
         shown = ", ".join(f"{fraction:g}" for fraction in fractions)
         raise BadInput(f"{table.place('fractions')} must ascend and end with 1.0, not [{shown}]")
-    return WavePolicy(fractions=fractions, settle_ms=settle_ms)
+    return WavePolicy(fractions=fractions, settle_ms=settle_ms, spread_label=spread_label)
 
 
 def _grant(table: Table) -> Grant:
@@ -128,6 +130,15 @@ def _grant(table: Table) -> Grant:
     )
     table.finish()
     return grant
+
+
+def _label_name(table: Table, key: str) -> str:
+    name = table.text(key)
+    try:
+        check_labels({name: "a"})
+    except BadLabel as error:
+        raise BadInput(f"{table.place(key)} must be a label's name, such as zone, not {name[:40]!r}") from error
+    return name
 
 
 def _selector(table: Table, key: str) -> Selector:

@@ -100,6 +100,15 @@ class ControlService(ControlServicer):
 
         return await _guarded(context, answer)
 
+    async def CancelAllJobs(self, request: pb.CancelAllJobsRequest, context: Context) -> pb.ListJobsResponse:
+        """End every job."""
+
+        async def answer() -> pb.ListJobsResponse:
+            jobs = await self._coordinator.cancel_all(request.operator)
+            return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
+
+        return await _guarded(context, answer)
+
 
 async def _guarded(context: Context, answer: Callable[[], Awaitable[Answer]]) -> Answer:
     try:

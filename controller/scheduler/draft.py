@@ -1,7 +1,7 @@
 """A job being changed by one event. Only the machine sees it; outside, executions are frozen."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from controller.scheduler.events import Instruction, SendStart, SendStop
 from controller.scheduler.states import check_job_change, check_run_change
@@ -14,7 +14,7 @@ __all__ = ["Draft", "Execution"]
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A job with what its decisions need: the terms, the class of each startable host, and how it is to end.
+    """A job with what its decisions need: the terms, class and failure domain of each startable host, how it is to end.
 
     ``ending`` is the state that a stopping job will end in.
     """
@@ -23,6 +23,7 @@ class Execution:
     terms: JobTerms
     classes: Mapping[str, str]
     ending: JobState | None = None
+    domains: Mapping[str, str] = field(default_factory=dict)
 
 
 class Draft:
@@ -32,6 +33,7 @@ class Draft:
         self.at_ms = at_ms
         self.terms = execution.terms
         self.classes = execution.classes
+        self.domains = execution.domains
         self.instructions: list[Instruction] = []
         job = execution.job
         self.spec = job.spec
@@ -55,7 +57,7 @@ class Draft:
             runs=self.runs,
             decisions=tuple(self.decisions),
         )
-        return Execution(job, self.terms, self.classes, self.ending)
+        return Execution(job, self.terms, self.classes, self.ending, self.domains)
 
     def decide(self, kind: str, verdict: str, reason: str, rule: str = "") -> None:
         """Record a decision."""

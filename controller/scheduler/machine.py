@@ -46,18 +46,24 @@ class Transition:
 
 
 def begin(
-    spec: JobSpec, terms: JobTerms, classes: Mapping[str, str], canaries: Mapping[str, str], policy_reason: str
+    spec: JobSpec,
+    terms: JobTerms,
+    classes: Mapping[str, str],
+    canaries: Mapping[str, str],
+    policy_reason: str,
+    *,
+    domains: Mapping[str, str] | None = None,
 ) -> Transition:
     """Open a job that policy has granted: start the frequency check on the canary of each class.
 
-    ``classes``: startable host -> class; ``canaries``: class -> host.
+    ``classes``: startable host -> class; ``canaries``: class -> host; ``domains``: host -> failure domain.
     """
     job = Job(
         spec=spec,
         state=JobState.CHECKING,
         canaries=tuple(CanaryCheck(host=host, host_class=of) for of, host in canaries.items()),
     )
-    draft = Draft(Execution(job, terms, classes), spec.created_at_ms)
+    draft = Draft(Execution(job, terms, classes, domains=domains or {}), spec.created_at_ms)
     draft.decide("policy", "granted", policy_reason, terms.rule)
     for host in canaries.values():
         draft.start(host, RunKind.FREQUENCY_CHECK, terms.check_ms)

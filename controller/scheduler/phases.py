@@ -48,7 +48,7 @@ def _advance_checking(draft: Draft) -> None:
                 return
     promoted = {check.host_class for check in judged_checks}
     eligible = {host: of for host, of in draft.classes.items() if of in promoted}
-    hosts = plan_waves(eligible, [check.host for check in judged_checks], draft.terms.wave_fractions)
+    hosts = plan_waves(eligible, [check.host for check in judged_checks], draft.terms.wave_fractions, draft.domains)
     draft.waves = [Wave(wave) for wave in hosts]
     draft.move(JobState.TRACING)
     _start_wave(draft, 0)

@@ -1,6 +1,6 @@
 """Who goes first, and who follows when."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from math import ceil
 
 from fleettrace.errors import BadInput
@@ -33,16 +33,20 @@ def choose_canaries(hosts: Sequence[Host], preferred: str = "") -> dict[str, str
 
 
 def plan_waves(
-    classes: Mapping[str, str], canaries: Sequence[str], fractions: Sequence[float]
+    classes: Mapping[str, str],
+    canaries: Sequence[str],
+    fractions: Sequence[float],
+    domains: Mapping[str, str] | None = None,
 ) -> tuple[tuple[str, ...], ...]:
     """The waves over ``classes`` (host -> class): the canaries first, then cumulative fractions of all hosts.
 
     Each host is in exactly one wave, a wave is never empty, and the last one completes the fleet whatever the
-    fractions say. Classes take turns in proportion to their size, so that
-    a wave holds as much of each as its size allows.
+    fractions say. Classes take turns in proportion to their size, so that a wave holds as much of each as its size
+    allows; within a class, failure domains do (``domains``: host -> domain): what goes wrong in a wave takes no
+    domain's hosts alone.
     """
     waves = [tuple(sorted(set(canaries) & set(classes)))]
-    rest = _taking_turns({host: of for host, of in classes.items() if host not in waves[0]})
+    rest = _spread({host: of for host, of in classes.items() if host not in waves[0]}, domains or {})
     done = len(waves[0])
     for fraction in (*fractions, 1.0):
         size = min(ceil(fraction * len(classes)) - done, len(rest))
@@ -52,10 +56,16 @@ def plan_waves(
     return tuple(wave for wave in waves if wave)
 
 
-def _taking_turns(classes: Mapping[str, str]) -> list[str]:
-    """Hosts ordered so that every prefix holds an even share of each class."""
-    members: dict[str, list[str]] = {}
-    for host in sorted(classes):
-        members.setdefault(classes[host], []).append(host)
-    positions = [((index + 0.5) / len(hosts), host) for hosts in members.values() for index, host in enumerate(hosts)]
+def _spread(classes: Mapping[str, str], domains: Mapping[str, str]) -> list[str]:
+    """Hosts ordered so that every prefix holds an even share of each class, and in it of each domain."""
+    by_domain = _taking_turns(sorted(classes), {host: (classes[host], domains.get(host, "")) for host in classes})
+    return _taking_turns(by_domain, classes)
+
+
+def _taking_turns(hosts: Sequence[str], group_of: Mapping[str, Hashable]) -> list[str]:
+    """The hosts, each group in the order given, so that every prefix holds an even share of each group."""
+    members: dict[Hashable, list[str]] = {}
+    for host in hosts:
+        members.setdefault(group_of[host], []).append(host)
+    positions = [((index + 0.5) / len(group), host) for group in members.values() for index, host in enumerate(group)]
     return [host for _, host in sorted(positions)]

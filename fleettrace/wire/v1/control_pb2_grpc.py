@@ -69,6 +69,11 @@ class ControlStub:
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.Job.FromString,
                 _registered_method=True)
+        self.CancelAllJobs = channel.unary_unary(
+                '/fleettrace.wire.v1.Control/CancelAllJobs',
+                request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.CancelAllJobsRequest.SerializeToString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServicer:
@@ -119,6 +124,13 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelAllJobs(self, request, context):
+        """The same for every job that has not ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -156,6 +168,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.CancelJob,
                     request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.CancelJobRequest.FromString,
                     response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.Job.SerializeToString,
+            ),
+            'CancelAllJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelAllJobs,
+                    request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.CancelAllJobsRequest.FromString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -347,6 +364,33 @@ class Control:
             '/fleettrace.wire.v1.Control/CancelJob',
             fleettrace_dot_wire_dot_v1_dot_control__pb2.CancelJobRequest.SerializeToString,
             fleettrace_dot_wire_dot_v1_dot_control__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelAllJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleettrace.wire.v1.Control/CancelAllJobs',
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.CancelAllJobsRequest.SerializeToString,
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,8 @@ class ControlStub:
     ListJobs: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListJobsRequest, _control_pb2.ListJobsResponse]
     CancelJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.CancelJobRequest, _control_pb2.Job]
     """Answers once every connected host was told to stop; cancelling an ended job changes nothing."""
+    CancelAllJobs: _grpc.UnaryUnaryMultiCallable[_control_pb2.CancelAllJobsRequest, _control_pb2.ListJobsResponse]
+    """The same for every job that has not ended."""
 
 @_typing.type_check_only
 class ControlAsyncStub(ControlStub):
@@ -55,6 +57,8 @@ class ControlAsyncStub(ControlStub):
     ListJobs: _aio.UnaryUnaryMultiCallable[_control_pb2.ListJobsRequest, _control_pb2.ListJobsResponse]  # type: ignore[assignment]
     CancelJob: _aio.UnaryUnaryMultiCallable[_control_pb2.CancelJobRequest, _control_pb2.Job]  # type: ignore[assignment]
     """Answers once every connected host was told to stop; cancelling an ended job changes nothing."""
+    CancelAllJobs: _aio.UnaryUnaryMultiCallable[_control_pb2.CancelAllJobsRequest, _control_pb2.ListJobsResponse]  # type: ignore[assignment]
+    """The same for every job that has not ended."""
 
 class ControlServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -108,5 +112,13 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.Job, _abc.Awaitable[_control_pb2.Job]]:
         """Answers once every connected host was told to stop; cancelling an ended job changes nothing."""
+
+    @_abc_1.abstractmethod
+    def CancelAllJobs(
+        self,
+        request: _control_pb2.CancelAllJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ListJobsResponse, _abc.Awaitable[_control_pb2.ListJobsResponse]]:
+        """The same for every job that has not ended."""
 
 def add_ControlServicer_to_server(servicer: ControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -345,3 +345,32 @@ async def test_one_host_whose_units_differ_does_not_cost_the_job_its_merge(house
     assert [name for name, _ in result.coverage.left_out] == ["b"]
     assert "units differ" in result.coverage.left_out[0][1]
     assert (result.coverage.answered, len(result.hosts)) == (3, 3)
+
+
+async def test_cancelling_all_stops_every_job_and_names_them(house: House) -> None:
+    # GIVEN one job that checks and one that traces
+    await house.join(host("a"), host("b"))
+    checking = await house.coordinator.submit(replace(ASKED, selector="a"))
+    tracing = await house.coordinator.submit(replace(ASKED, selector="b"))
+    (check,) = house.orders("b")
+    await house.answer(check)
+    # WHEN all are cancelled
+    jobs = await house.coordinator.cancel_all("bob")
+    # THEN both were told to stop, and nothing new is begun
+    assert [job.spec.job_id for job in jobs] == [checking, tracing]
+    assert all(job.state is JobState.STOPPING for job in jobs)
+    assert house.stops("a") == house.stops("b") == ["cancelled by bob"]
+    # AND there is nothing left to cancel once they have ended
+    for job in jobs:
+        for run in job.runs.values():
+            part = Part(run.key, run.kind, RunOutcome.PARTIAL, "stopped", "bcc", 0, 10, BUSY, TEN)
+            await house.coordinator.part_arrived(HostPart(part, {}, "c"))
+    assert await house.coordinator.cancel_all("bob") == []
+
+
+async def test_waves_take_an_even_share_of_each_zone(house: House) -> None:
+    await house.join(*(host(f"h{i:02}", zone="a" if i < 10 else "b") for i in range(20)))
+    job = await house.run_to_end(await house.coordinator.submit(ASKED))
+    # 25% of 20 hosts, without the canary of zone a: of the four, two and two
+    assert [sorted(int(name[1:]) < 10 for name in wave.hosts).count(True) for wave in job.waves] == [1, 2, 7]
+    assert [len(wave.hosts) for wave in job.waves] == [1, 4, 15]

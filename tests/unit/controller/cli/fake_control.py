@@ -83,6 +83,10 @@ class FakeControl(ControlServicer):
         assert self.cancelled is not None
         return job_to_wire(self.cancelled)
 
+    def CancelAllJobs(self, request: pb.CancelAllJobsRequest, context: Context) -> pb.ListJobsResponse:
+        self._note("CancelAllJobs", request, context)
+        return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in self.job_list])
+
     def hold(self) -> None:
         """A step of a watch that keeps the stream open until the server stops."""
         self.over.wait(LIMIT_S)

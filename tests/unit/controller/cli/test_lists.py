@@ -87,3 +87,30 @@ def test_cancel_as_json_is_the_job(fleettrace: Command, control: FakeControl) ->
     document = json.loads(fleettrace("cancel", "k3f9q2", "--json").stdout)
     assert document["schema"] == "fleettrace.jobs/1"
     assert [job["state"] for job in document["jobs"]] == ["cancelled"]
+
+
+def test_cancel_all_says_what_became_of_each(fleettrace: Command, control: FakeControl) -> None:
+    control.job_list = [
+        replace(samples.done_job(), state=JobState.STOPPING),
+        replace(samples.done_job(), state=JobState.CANCELLED),
+    ]
+    outcome = fleettrace("cancel", "--all")
+    (request,) = control.requests(pb.CancelAllJobsRequest)
+    assert request.operator
+    said = " ".join(outcome.stdout.split())
+    assert said.startswith("job k3f9q2 is stopping: its hosts were told to stop")
+    assert "job k3f9q2 is cancelled; 'fleettrace show k3f9q2'" in said
+
+
+def test_cancel_all_where_nothing_runs(fleettrace: Command, control: FakeControl) -> None:
+    control.job_list = []
+    assert fleettrace("cancel", "--all").stdout == "no job was running\n"
+    assert json.loads(fleettrace("cancel", "--all", "--json").stdout)["jobs"] == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["k3f9q2", "--all"]])
+def test_cancel_wants_a_job_or_all(arguments: list[str], fleettrace: Command, control: FakeControl) -> None:
+    outcome = fleettrace("cancel", *arguments)
+    assert outcome.code == ExitCode.BAD_INPUT
+    assert "name one job" in outcome.stderr
+    assert control.requests(pb.CancelJobRequest) == control.requests(pb.CancelAllJobsRequest) == []

@@ -63,7 +63,7 @@ policies = st.builds(
     ),
     default_duration_ms=durations_ms,
     canary=st.just(CanaryPolicy(check_ms=1, min_events=1)),
-    waves=st.just(WavePolicy(fractions=(1.0,), settle_ms=0)),
+    waves=st.just(WavePolicy(fractions=(1.0,), settle_ms=0, spread_label="zone")),
     grants=st.lists(grants, max_size=4).map(tuple),
 )
 

@@ -25,6 +25,7 @@ min_events = 9
 [waves]
 fractions = [0.5, 1]
 settle_s = 0
+spread_label = "rack"
 [[grant]]
 name = "db-team"
 teams = ["db"]
@@ -46,7 +47,7 @@ def test_every_key_is_read_in_its_unit() -> None:
     )
     assert policy.default_duration_ms == 1500
     assert policy.canary == CanaryPolicy(check_ms=250, min_events=9)
-    assert policy.waves == WavePolicy(fractions=(0.5, 1.0), settle_ms=0)
+    assert policy.waves == WavePolicy(fractions=(0.5, 1.0), settle_ms=0, spread_label="rack")
     assert policy.grants == (
         Grant(
             name="db-team",
@@ -75,7 +76,7 @@ def test_the_builtin_policy_is_modest_and_open_to_all() -> None:
     )
     assert policy.default_duration_ms == 10_000
     assert policy.canary == CanaryPolicy(check_ms=1000, min_events=50)
-    assert policy.waves == WavePolicy(fractions=(0.05, 0.25, 1.0), settle_ms=500)
+    assert policy.waves == WavePolicy(fractions=(0.05, 0.25, 1.0), settle_ms=500, spread_label="zone")
     (grant,) = policy.grants
     assert (grant.teams, grant.tools, grant.hosts.text) == (("*",), ("*",), "all")
     assert grant.capabilities == ("CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE")
@@ -133,6 +134,7 @@ def test_a_grant_without_capabilities_has_the_two_that_any_trace_needs_and_no_li
             "p.toml: canary.check_s (3) is above limits.max_duration_s (2): lower the one or raise the other",
         ),
         ("[canary]\nchecks = 3", "p.toml: canary.checks is not known; did you mean check_s?"),
+        ('[waves]\nspread_label = "a b"', "p.toml: waves.spread_label must be a label's name, such as zone, not 'a b'"),
         ("[waves]\nfractions = [0.5]", "p.toml: waves.fractions must ascend and end with 1.0, not [0.5]"),
         (
             "[waves]\nfractions = [0.5, 0.2, 1]",

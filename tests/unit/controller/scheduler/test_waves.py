@@ -39,6 +39,16 @@ def test_a_wave_holds_classes_in_proportion_to_their_size() -> None:
     assert [host[0] for host in waves[1]] == ["a", "a", "a", "b", "b"]
 
 
+def test_a_wave_holds_failure_domains_in_proportion_within_each_class() -> None:
+    # GIVEN two classes, one of them in two zones of unequal size
+    classes = {f"a{i}": "A" for i in range(9)} | {f"b{i}": "B" for i in range(3)}
+    domains = {f"a{i}": "z1" if i < 6 else "z2" for i in range(9)}
+    # WHEN half of the hosts go after the canary
+    waves = plan_waves(classes, ["a0"], (0.5, 1.0), domains)
+    # THEN the wave has both classes, and of class A both zones, by their size: three of five and one of three
+    assert waves[1] == ("a1", "a2", "a3", "a6", "b0")
+
+
 @given(
     st.dictionaries(st.text("abcdef", min_size=1, max_size=4), st.sampled_from("ABC"), min_size=1, max_size=40),
     st.lists(st.floats(0.0, 1.0), max_size=4),
