@@ -59,7 +59,7 @@ def _tool(tool: ToolDefinition) -> list[str]:
     if tool.params:
         lines += _table(
             ("parameter", "default", "range", "meaning"),
-            ((param.name, str(param.default), param.range_text, param.help) for param in tool.params),
+            ((param.name, param.default_text, param.range_text, param.help) for param in tool.params),
         )
     if len(tool.filters) < len(FILTERS):
         lines += ["", f"Filters: {', '.join(tool.filters)}."]

@@ -9,7 +9,7 @@ from typing import Any
 from fleettrace.errors import BadInput
 from fleettrace.manifest_results import is_name, parse_decode, parse_events, parse_name, parse_outputs, parse_result
 from fleettrace.model.capability import check_capabilities
-from fleettrace.model.params import FILTER_NAMES, FILTERS
+from fleettrace.model.params import FILTER_NAMES, FILTERS, MAX_SYSCALL_CHARS, ParamType
 from fleettrace.model.tool import (
     Alternative,
     Attach,
@@ -27,6 +27,7 @@ __all__ = ["Manifest", "parse_manifest"]
 MAX_ALTERNATIVES = 8
 MAX_PARAMS = 32
 MAX_PROBES = 64
+MAX_CHOICES = 32
 MAX_COST_NS = 1e9
 
 _INT64 = {"minimum": -(1 << 63), "maximum": (1 << 63) - 1}
@@ -122,16 +123,29 @@ def _param(name: str, table: Table) -> Param:
         raise BadInput(f"{table.place('default')}: a parameter's name is of a-z, 0-9 and _, not {name!r}")
     if name in FILTER_NAMES:
         raise BadInput(f"{table.place('default')}: {name} is a filter that every tool has; leave it out")
-    minimum, maximum = table.integer("minimum", **_INT64), table.integer("maximum", **_INT64)
-    param = Param(
-        name=name,
-        default=table.integer("default", minimum=minimum, maximum=maximum),
-        minimum=minimum,
-        maximum=maximum,
-        help=table.text("help"),
-    )
+    param = _typed_param(name, table.text("type") if table.has("type") else ParamType.INTEGER, table)
     table.finish()
     return param
+
+
+def _typed_param(name: str, kind: str, table: Table) -> Param:
+    words = table.text("help")
+    match kind:
+        case ParamType.INTEGER:
+            minimum, maximum = table.integer("minimum", **_INT64), table.integer("maximum", **_INT64)
+            return Param(name, table.integer("default", minimum=minimum, maximum=maximum), minimum, maximum, words)
+        case ParamType.BOOLEAN:
+            return Param(name, int(table.boolean("default")), 0, 1, words, ParamType.BOOLEAN)
+        case ParamType.CHOICE:
+            choices, default = table.texts("choices"), table.text("default")
+            if default not in choices or len(choices) > MAX_CHOICES:
+                raise BadInput(f"{table.place('default')} must be one of its {MAX_CHOICES} choices at most")
+            return Param(name, default, 1, max(map(len, choices)), words, ParamType.CHOICE, choices)
+        case ParamType.SYSCALL:
+            return Param(name, "", 1, MAX_SYSCALL_CHARS, words, ParamType.SYSCALL)
+        case _:
+            known = (ParamType.INTEGER, ParamType.BOOLEAN, ParamType.CHOICE, ParamType.SYSCALL)
+            raise BadInput(f"{table.place('type')} must be one of {', '.join(known)}, not {kind!r}")
 
 
 def _param_name(table: Table, key: str, params: tuple[Param, ...]) -> str | None:

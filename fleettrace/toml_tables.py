@@ -88,6 +88,13 @@ class Table:
         values = self._list(key, "numbers")
         return tuple(self._number(key, value, minimum, maximum) for value in values)
 
+    def boolean(self, key: str) -> bool:
+        """true or false."""
+        value = self._get(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false", value)
+        return value
+
     def text(self, key: str) -> str:
         """A text that is not empty."""
         value = self._get(key)

@@ -7,13 +7,26 @@ from enum import StrEnum
 
 from fleettrace.errors import BadParameter
 
-__all__ = ["FILTERS", "FILTER_NAMES", "Param", "ParamType", "ParamValue", "parse_values", "resolve_values"]
+__all__ = [
+    "FILTERS",
+    "FILTER_NAMES",
+    "MAX_SYSCALL_CHARS",
+    "NUMERIC_TYPES",
+    "Param",
+    "ParamType",
+    "ParamValue",
+    "parse_values",
+    "resolve_values",
+]
 
 ParamValue = int | str
 
 MAX_COMM_BYTES = 15
 """A task's name in the kernel: TASK_COMM_LEN without its zero."""
 
+MAX_SYSCALL_CHARS = 64
+
+_SYSCALL = re.compile(rf"[a-z_][a-z0-9_]{{0,{MAX_SYSCALL_CHARS - 1}}}")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 _CGROUP = re.compile(r"/?[A-Za-z0-9@_.:\\-][A-Za-z0-9@_.:\\/-]{0,1023}")
 _CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
@@ -23,6 +36,12 @@ class ParamType(StrEnum):
     """How a parameter's value reads."""
 
     INTEGER = "integer"
+    BOOLEAN = "boolean"
+    """True or false; 1 or 0 to the program."""
+    CHOICE = "choice"
+    """One of the parameter's words; its place among them to the program."""
+    SYSCALL = "syscall"
+    """A system call's name; its number plus 1 to the program."""
     COMM = "comm"
     """A process' name as the kernel has it."""
     CGROUP = "cgroup"
@@ -31,11 +50,16 @@ class ParamType(StrEnum):
     """A container's id or the beginning of it, or its name where the host can tell."""
 
 
+NUMERIC_TYPES = frozenset({ParamType.INTEGER, ParamType.BOOLEAN})
+"""Whose values are numbers, everywhere but where they are typed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A value that a caller may set; an integer becomes a constant of the program when it is loaded.
+    """A value that a caller may set; it becomes a constant of the program when that is loaded.
 
-    For text, ``minimum`` and ``maximum`` bound its length and the default is empty: not set.
+    For text, ``minimum`` and ``maximum`` bound its length, and an empty default is: not set. ``choices`` are the words
+    that a choice takes.
     """
 
     name: str
@@ -44,17 +68,36 @@ class Param:
     maximum: int
     help: str
     type: ParamType = ParamType.INTEGER
+    choices: tuple[str, ...] = ()
 
     @property
     def range_text(self) -> str:
         """What values it takes, for people."""
-        return f"{self.minimum}..{self.maximum}" if self.type is ParamType.INTEGER else f"a {self.type}"
+        match self.type:
+            case ParamType.INTEGER:
+                return f"{self.minimum}..{self.maximum}"
+            case ParamType.BOOLEAN:
+                return "true or false"
+            case ParamType.CHOICE:
+                return ", ".join(self.choices)
+            case _:
+                return f"a {self.type}"
+
+    @property
+    def default_text(self) -> str:
+        """Its default as it would be typed; empty: not set."""
+        return str(bool(self.default)).lower() if self.type is ParamType.BOOLEAN else str(self.default)
 
     def check(self, tool: str, value: ParamValue) -> None:
         """Raise :class:`BadParameter` unless the value is of the type and within its bounds."""
-        if self.type is ParamType.INTEGER:
+        if self.type in NUMERIC_TYPES:
             if isinstance(value, str) or not self.minimum <= value <= self.maximum:
                 raise BadParameter(f"{tool}'s {self.name} must be within {self.minimum}..{self.maximum}, not {value}")
+        elif self.type is ParamType.CHOICE:
+            if value not in self.choices:
+                raise BadParameter(
+                    f"{tool}'s {self.name} must be one of {', '.join(self.choices)}, not {str(value)[:40]!r}"
+                )
         elif not isinstance(value, str) or not _reads_as(self.type, value):
             raise BadParameter(f"{tool}'s {self.name} must be {_FORMS[self.type]}, not {str(value)[:40]!r}")
 
@@ -64,6 +107,10 @@ class Param:
         Raises:
             BadParameter: it is not of the type.
         """
+        if self.type is ParamType.BOOLEAN:
+            if text.lower() not in _TRUTHS:
+                raise BadParameter(f"{tool}'s {self.name} must be true or false, not {text[:40]!r}")
+            return _TRUTHS[text.lower()]
         if self.type is not ParamType.INTEGER:
             return text
         if not _WHOLE_NUMBER.fullmatch(text):
@@ -71,7 +118,10 @@ class Param:
         return int(text)
 
 
+_TRUTHS = {"true": 1, "yes": 1, "on": 1, "1": 1, "false": 0, "no": 0, "off": 0, "0": 0}
+
 _FORMS = {
+    ParamType.SYSCALL: "a system call's name, such as openat",
     ParamType.COMM: f"a process' name of 1 to {MAX_COMM_BYTES} bytes",
     ParamType.CGROUP: "a cgroup's path below the mount point, such as system.slice/nginx.service",
     ParamType.CONTAINER: "a container's id, the beginning of one, or a name",
@@ -86,7 +136,9 @@ def _reads_as(kind: ParamType, text: str) -> bool:
             return _CGROUP.fullmatch(text) is not None and ".." not in text.split("/")
         case ParamType.CONTAINER:
             return _CONTAINER.fullmatch(text) is not None
-        case ParamType.INTEGER:
+        case ParamType.SYSCALL:
+            return _SYSCALL.fullmatch(text) is not None
+        case _:
             return False
 
 
@@ -113,7 +165,7 @@ def resolve_values(tool: str, params: Sequence[Param], given: Mapping[str, Param
         for param in params
         if param.name in given or param.name not in FILTER_NAMES
     }
-    for name, value in resolved.items():
+    for name, value in given.items():
         known[name].check(tool, value)
     return resolved
 

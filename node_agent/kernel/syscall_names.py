@@ -1,4 +1,4 @@
-"""Names of system calls by number, on this machine's architecture.
+"""Names of system calls by number and numbers by name, on this machine's architecture.
 
 libseccomp has the tables of every architecture, is part of every systemd distribution, and is 200 KB; kernel headers
 are not on production hosts, and BCC's own table would bring LLVM into the tracing process. What an old
@@ -9,7 +9,9 @@ import ctypes
 from functools import cache
 from typing import Any
 
-__all__ = ["syscall_name"]
+from fleettrace.errors import BadInput
+
+__all__ = ["syscall_name", "syscall_number"]
 
 _ARCH_NATIVE = 0
 _FIRST_UNIFIED = 424
@@ -28,17 +30,18 @@ _UNIFIED = (
 
 
 @cache
-def _libseccomp() -> tuple[Any, Any] | None:
-    """libseccomp's resolver, and libc's free for what it returns; None when it is not installed."""
+def _libseccomp() -> Any | None:
+    """The library, its functions with their types; None when it is not installed."""
     try:
-        resolve = ctypes.CDLL("libseccomp.so.2").seccomp_syscall_resolve_num_arch
+        library = ctypes.CDLL("libseccomp.so.2")
+        by_number, by_name = library.seccomp_syscall_resolve_num_arch, library.seccomp_syscall_resolve_name
     except (OSError, AttributeError):
         return None
-    resolve.restype = ctypes.c_void_p
-    resolve.argtypes = (ctypes.c_uint32, ctypes.c_int)
-    free = ctypes.CDLL(None).free
-    free.argtypes = (ctypes.c_void_p,)
-    return resolve, free
+    by_number.restype = ctypes.c_void_p
+    by_number.argtypes = (ctypes.c_uint32, ctypes.c_int)
+    by_name.restype = ctypes.c_int
+    by_name.argtypes = (ctypes.c_char_p,)
+    return library
 
 
 @cache
@@ -48,10 +51,35 @@ def syscall_name(number: int) -> str:
     if 0 <= index < len(_UNIFIED):
         return _UNIFIED[index]
     library = _libseccomp()
-    if library is not None and number < _FIRST_UNIFIED:
-        resolve, free = library
-        if text := resolve(_ARCH_NATIVE, number):
-            name = ctypes.string_at(text).decode()
-            free(text)
-            return name
-    return f"syscall_{number}"
+    if library is None or number >= _FIRST_UNIFIED:
+        return f"syscall_{number}"
+    text = library.seccomp_syscall_resolve_num_arch(_ARCH_NATIVE, number)
+    if not text:
+        return f"syscall_{number}"
+    name = ctypes.string_at(text).decode()
+    free = ctypes.CDLL(None).free
+    free.argtypes = (ctypes.c_void_p,)
+    free(text)
+    return name
+
+
+def syscall_number(name: str) -> int:
+    """The number of a 64-bit system call, also when it is spelled as :func:`syscall_name` does where no table knows it.
+
+    Raises:
+        BadInput: this machine has none of this name, or no table of names.
+    """
+    if name in _UNIFIED:
+        return _FIRST_UNIFIED + _UNIFIED.index(name)
+    prefix, _, digits = name.rpartition("_")
+    if prefix == "syscall" and digits.isdecimal():
+        return int(digits)
+    library = _libseccomp()
+    if library is None:
+        raise BadInput(
+            f"system calls cannot be named here: install libseccomp2, or ask for syscall_N instead of {name}"
+        )
+    number: int = library.seccomp_syscall_resolve_name(name.encode())
+    if number < 0:  # unknown, or one of another architecture
+        raise BadInput(f"this machine has no system call {name}; 'fleettrace run syscount' lists those that are made")
+    return number

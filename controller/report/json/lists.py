@@ -65,6 +65,7 @@ def tools_document(tools: Iterable[ToolListing]) -> Document:
                         "default": param.default,
                         "minimum": param.minimum,
                         "maximum": param.maximum,
+                        "choices": list(param.choices),
                         "help": param.help,
                     }
                     for param in tool.params

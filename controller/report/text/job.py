@@ -87,7 +87,7 @@ def _headline(job: Job, who: str) -> RenderableType:
     first = Text(overflow="fold").append(spec.tool, "bold")
     first.append(f" on {spec.selector} for {duration_text(spec.duration_ms)}: ")
     first.append(job.state.value, state_style(job.state.value)).append(f", {who}")
-    given = "".join(f", {name}={value}" for name, value in spec.params.items())
+    given = "".join(f", {name}={value}" for name, value in spec.params.items() if value != "")
     second = f"job {spec.job_id}, {time_text(spec.created_at_ms)}, by {spec.operator} of team {spec.team}{given}"
     lines = [first, Text(second, "dim", overflow="fold")]
     if job.reason:

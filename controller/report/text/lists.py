@@ -72,7 +72,7 @@ def render_tool(tool: ToolListing) -> RenderableType:
         table = FittingTable(
             [
                 Column("parameter", [f"-p {param.name}=" for param in params], words=True),
-                Column("default", [str(param.default) or "-" for param in params]),
+                Column("default", [param.default_text or "-" for param in params]),
                 Column("range", [param.range_text for param in params]),
                 Column("meaning", [param.help for param in params], words=True),
             ],
@@ -115,4 +115,4 @@ def _why(host: Host) -> str:
 
 def _defaults(tool: ToolListing) -> str:
     own = [param for param in tool.params if param.name not in FILTER_NAMES]
-    return " ".join(f"{param.name}={param.default}" for param in own) or "-"
+    return " ".join(f"{param.name}={param.default_text}" for param in own) or "-"

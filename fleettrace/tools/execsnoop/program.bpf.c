@@ -1,4 +1,4 @@
-// Programs that processes execute: every success, and with failed=1 every attempt that failed.
+// Programs that processes execute: every success, and with failed=true every attempt that failed.
 //
 // An event is an execve or execveat that has ended.
 

@@ -1,6 +1,6 @@
 """Tools on the wire: what an operator is shown of them."""
 
-from fleettrace.model.params import Param, ParamType
+from fleettrace.model.params import NUMERIC_TYPES, Param, ParamType
 from fleettrace.model.tool import ResultKind, ToolDefinition, ToolListing
 from fleettrace.wire.codec.fields import parse_choice, parse_id
 from fleettrace.wire.v1 import control_pb2 as control
@@ -23,6 +23,8 @@ def tool_to_wire(tool: ToolDefinition | ToolListing) -> control.Tool:
                 maximum=param.maximum,
                 help=param.help,
                 type=param.type.value,
+                default_text=param.default if isinstance(param.default, str) else "",
+                choices=param.choices,
             )
             for param in (tool.all_params if isinstance(tool, ToolDefinition) else tool.params)
         ],
@@ -48,5 +50,6 @@ def tool_from_wire(message: control.Tool) -> ToolListing:
 
 def _param_from_wire(message: control.ToolParam) -> Param:
     kind = parse_choice(ParamType, message.type, "type of parameter")
-    default = message.default if kind is ParamType.INTEGER else ""
-    return Param(message.name, default, message.minimum, message.maximum, message.help, kind)
+    default = message.default if kind in NUMERIC_TYPES else message.default_text
+    choices = tuple(message.choices)
+    return Param(message.name, default, message.minimum, message.maximum, message.help, kind, choices)

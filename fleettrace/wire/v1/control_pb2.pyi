@@ -133,14 +133,22 @@ class ToolParam(_message.Message):
     MAXIMUM_FIELD_NUMBER: _builtins.int
     HELP_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
+    DEFAULT_TEXT_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     default: _builtins.int
-    """of an integer; text has none"""
+    """of an integer or a boolean (0, 1)"""
     minimum: _builtins.int
     maximum: _builtins.int
     help: _builtins.str
     type: _builtins.str
-    """integer | comm | cgroup | container"""
+    """integer | boolean | choice | syscall | comm | cgroup | container"""
+    default_text: _builtins.str
+    """of text; empty: not set"""
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """that a choice takes"""
+
     def __init__(
         self,
         *,
@@ -150,10 +158,12 @@ class ToolParam(_message.Message):
         maximum: _builtins.int = ...,
         help: _builtins.str = ...,
         type: _builtins.str = ...,
+        default_text: _builtins.str = ...,
+        choices: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "help", b"help", "maximum", b"maximum", "minimum", b"minimum", "name", b"name", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["choices", b"choices", "default", b"default", "default_text", b"default_text", "help", b"help", "maximum", b"maximum", "minimum", b"minimum", "name", b"name", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from fleettrace.catalog import ParamValue
 from fleettrace.errors import BadInput
+from fleettrace.model.params import Param, ParamType
 from fleettrace.model.run import RunKind
 from node_agent.backends.bcc.source import (
     CGROUP,
@@ -19,6 +20,7 @@ from node_agent.backends.bcc.source import (
 from node_agent.backends.port import TracePlan
 from node_agent.kernel.cgroups import Scope, resolve_scope
 from node_agent.kernel.containers import find_container
+from node_agent.kernel.syscall_names import syscall_number
 
 __all__ = ["program_constants"]
 
@@ -29,7 +31,8 @@ def program_constants(plan: TracePlan) -> dict[int, int]:
     """A value for every parameter that a program of the plan's tool may read.
 
     Raises:
-        BadInput: a filter names a cgroup or container that is not here, or is outside the plan's scope.
+        BadInput: a filter names a cgroup or container that is not here, or is outside the plan's scope; or a
+            parameter names a system call that this machine does not have.
     """
     params = plan.params
     values = {
@@ -40,9 +43,21 @@ def program_constants(plan: TracePlan) -> dict[int, int]:
         **_comm(str(params.get("comm", ""))),
         **_cgroup(_asked_cgroup(params), plan.scope),
     }
+    own = {param.name: param for param in plan.tool.params}
     for name, param_id in tool_source(plan.tool).param_ids.items():
-        values[param_id] = _integer(params, name)
+        values[param_id] = _constant(own[name], params[name])
     return values
+
+
+def _constant(param: Param, value: ParamValue) -> int:
+    """What a program gets for a value; see :class:`ParamType`."""
+    match param.type:
+        case ParamType.CHOICE:
+            return param.choices.index(str(value))
+        case ParamType.SYSCALL:
+            return syscall_number(str(value)) + 1 if value else 0
+        case _:
+            return int(value)
 
 
 def _integer(params: Mapping[str, ParamValue], name: str) -> int:

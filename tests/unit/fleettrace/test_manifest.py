@@ -6,6 +6,7 @@ import pytest
 
 from fleettrace.errors import BadInput
 from fleettrace.manifest import parse_manifest
+from fleettrace.model.params import ParamType
 from fleettrace.model.tool import (
     Alternative,
     Attach,
@@ -120,6 +121,8 @@ def test_what_may_be_left_out() -> None:
         ("maximum = 999", "", "params.rate_hz.maximum is missing"),
         ("[params.depth]", '[params."pid -DX"]', "a parameter's name is of a-z"),
         ("[params.depth]", "[params.comm]", "comm is a filter that every tool has"),
+        ('help = "Of stacks."', 'help = "?"\ntype = "text"', "must be one of integer, boolean, choice, syscall"),
+        ('help = "Of stacks."', 'help = "?"\ntype = "boolean"', "params.depth.default must be true or false"),
         ('probe = "raw_tracepoint:sys_enter"', "", "probe is missing"),
         ('program = "on_enter"', 'program = "on enter"', "a-z, 0-9"),
         ('frequency_param = "rate_hz"', 'frequency_param = "pids"', "'pids' is none"),
@@ -244,3 +247,38 @@ def test_a_tool_says_which_filters_it_can_apply() -> None:
     assert parse_manifest(limited, ORIGIN).filters == ("cgroup",)
     with pytest.raises(BadInput, match="must be of pid, comm, cgroup, container"):
         parse_manifest(limited.replace('["cgroup"]', '["port"]'), ORIGIN)
+
+
+TYPED_PARAMS = """
+[params.latency]
+type = "boolean"
+default = true
+help = "Times too."
+
+[params.filesystem]
+type = "choice"
+choices = ["any", "ext4"]
+default = "any"
+help = "On which."
+
+[params.syscall]
+type = "syscall"
+help = "Only this."
+
+[[attach]]
+"""
+
+
+def test_parameters_have_types() -> None:
+    manifest = parse_manifest(COUNTS.replace("[[attach]]", TYPED_PARAMS, 1), ORIGIN)
+    assert manifest.params[2:] == (
+        Param("latency", 1, 0, 1, "Times too.", ParamType.BOOLEAN),
+        Param("filesystem", "any", 1, 4, "On which.", ParamType.CHOICE, ("any", "ext4")),
+        Param("syscall", "", 1, 64, "Only this.", ParamType.SYSCALL),
+    )
+
+
+def test_a_choice_has_its_default_among_its_words() -> None:
+    text = COUNTS.replace("[[attach]]", TYPED_PARAMS.replace('default = "any"', 'default = "xfs"'), 1)
+    with pytest.raises(BadInput, match=r"params.filesystem.default must be one of"):
+        parse_manifest(text, ORIGIN)

@@ -3,9 +3,14 @@
 import pytest
 
 from fleettrace.errors import BadParameter
-from fleettrace.model.params import FILTERS, Param, ParamValue, parse_values, resolve_values
+from fleettrace.model.params import FILTERS, Param, ParamType, ParamValue, parse_values, resolve_values
 
 OWN = (Param("depth", 5, 0, 9, "?"),)
+TYPED = (
+    Param("latency", 0, 0, 1, "?", ParamType.BOOLEAN),
+    Param("filesystem", "any", 1, 5, "?", ParamType.CHOICE, ("any", "ext4", "xfs")),
+    Param("syscall", "", 1, 64, "?", ParamType.SYSCALL),
+)
 ALL = (*OWN, *FILTERS)
 
 
@@ -45,3 +50,30 @@ def test_a_value_of_the_wrong_form_is_refused_in_one_sentence(name: str, value: 
 def test_a_filter_that_a_tool_cannot_apply_is_unknown() -> None:
     with pytest.raises(BadParameter, match="t has no parameter 'pid'; it has: depth"):
         parse_values("t", OWN, {"pid": "7"})
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", 1), ("1", 1), ("Yes", 1), ("false", 0), ("0", 0), ("off", 0)])
+def test_a_boolean_is_typed_as_people_do(text: str, value: int) -> None:
+    assert parse_values("t", TYPED, {"latency": text})["latency"] == value
+
+
+def test_typed_parameters_have_defaults_that_need_not_be_values() -> None:
+    assert resolve_values("t", TYPED, {}) == {"latency": 0, "filesystem": "any", "syscall": ""}
+    assert [param.default_text for param in TYPED] == ["false", "any", ""]
+    assert [param.range_text for param in TYPED] == ["true or false", "any, ext4, xfs", "a syscall"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "must"),
+    [
+        ("latency", "2", "be true or false"),
+        ("latency", "", "be true or false"),
+        ("filesystem", "btrfs", "be one of any, ext4, xfs"),
+        ("filesystem", "", "be one of any, ext4, xfs"),
+        ("syscall", "Read", "be a system call's name"),
+        ("syscall", "", "be a system call's name"),
+    ],
+)
+def test_typed_values_of_another_form_are_refused_with_what_is_taken(name: str, text: str, must: str) -> None:
+    with pytest.raises(BadParameter, match=f"t's {name} must {must}"):
+        parse_values("t", TYPED, {name: text})

@@ -11,13 +11,18 @@ from hypothesis import strategies as st
 
 from fleettrace.errors import Malformed
 from fleettrace.model.job import Coverage, Job, JobResult, JobSpec, JobState
-from fleettrace.model.params import FILTERS
+from fleettrace.model.params import FILTERS, ParamType
 from fleettrace.model.run import RunKind, RunOutcome
 from fleettrace.model.tool import Alternative, Attach, Cost, Decode, Param, ResultKind, ToolDefinition, ToolListing
 from fleettrace.snapshot import MAX_ENTRIES, Count, Snapshot, merge
 from fleettrace.wire import codec
 from tests.unit.fleettrace import strategies
 
+OWN_PARAMS = (
+    Param("depth", 0, 0, 99, "of stacks"),
+    Param("latency", 1, 0, 1, "times too", ParamType.BOOLEAN),
+    Param("filesystem", "any", 1, 4, "which", ParamType.CHOICE, ("any", "ext4")),
+)
 QUICK = settings(max_examples=60, deadline=None)
 
 MODELS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Message], Callable[[Any], object]]] = {
@@ -105,7 +110,7 @@ def test_what_is_listed_of_a_definition() -> None:
         capabilities=("CAP_BPF",),
         optional_capabilities={},
         cost=Cost(100, 200),
-        params=(Param("depth", 0, 0, 99, "of stacks"),),
+        params=OWN_PARAMS,
         alternatives=(
             Alternative("", "", (Attach("switch", "tp_btf/sched_switch"), Attach("wake", "tp_btf/sched_wakeup"))),
         ),
@@ -122,7 +127,7 @@ def test_what_is_listed_of_a_definition() -> None:
         digest="ab12",
         question="How long?",
         result=ResultKind.HISTOGRAM,
-        params=(Param("depth", 0, 0, 99, "of stacks"), *FILTERS),
+        params=(*OWN_PARAMS, *FILTERS),
         capabilities=("CAP_BPF",),
         probes=("tp_btf/sched_switch", "tp_btf/sched_wakeup"),
         readme="# runqlat",

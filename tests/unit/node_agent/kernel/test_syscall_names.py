@@ -2,7 +2,8 @@ import platform
 
 import pytest
 
-from node_agent.kernel.syscall_names import syscall_name
+from fleettrace.errors import BadInput
+from node_agent.kernel.syscall_names import syscall_name, syscall_number
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,14 @@ def test_old_calls_have_the_numbers_of_the_architecture(number: int, name: str) 
 @pytest.mark.parametrize("number", [400, 9999, 0x40000000, 0xFFFFFFFF])
 def test_what_no_table_knows_keeps_its_number(number: int) -> None:
     assert syscall_name(number) == f"syscall_{number}"
+
+
+@pytest.mark.parametrize("number", [0, 1, 59, 202, 332, 424, 437, 462, 9999])
+def test_a_name_leads_back_to_its_number(number: int) -> None:
+    assert syscall_number(syscall_name(number)) == number
+
+
+@pytest.mark.parametrize("name", ["reed", "socketcall", "syscall_", "open_sesame"])
+def test_a_call_that_this_machine_does_not_have_is_refused(name: str) -> None:
+    with pytest.raises(BadInput, match=f"no system call {name}"):
+        syscall_number(name)
