@@ -1,14 +1,18 @@
 """What operators look at: results put together from what is kept. Reads only."""
 
-from controller.analysis.compare import compare_hosts
+from controller.analysis.compare import compare_parts
 from controller.analysis.coverage import coverage_of
+from controller.analysis.findings import histogram_readings, suspect_of
 from controller.analysis.reading import read_snapshot
+from controller.analysis.statement import state_findings
 from controller.coordinator import Coordinator
 from controller.results import addable_parts
 from controller.store.worker import StoreWorker
+from fleettrace.catalog import builtin_tools
 from fleettrace.errors import NotFound
 from fleettrace.model.job import Job, JobResult
 from fleettrace.model.run import RunOutcome
+from fleettrace.model.tool import Words
 from fleettrace.snapshot import EMPTY, merge
 
 __all__ = ["Queries"]
@@ -42,12 +46,35 @@ class Queries:
             raise NotFound(f"job {job_id} was not for {host!r}; its hosts are {', '.join(job.spec.targets)}")
         kept = await self._store.call(lambda store: store.parts(job_id))
         parts = [part for part in kept if part.part.outcome is not RunOutcome.FAILED]
-        found = addable_parts(job, parts)
-        coverage = coverage_of(job, parts, found.left_out)
+        addable = addable_parts(job, parts)
+        coverage = coverage_of(job, parts, addable.left_out)
         if host:
             parts = [part for part in parts if part.part.run.host == host]
             merged = merge(part.part.snapshot for part in parts)
-            return JobResult(job, coverage, merged, tuple(parts), (), read_snapshot(merged))
+            return JobResult(
+                job,
+                coverage,
+                merged,
+                tuple(parts),
+                readings=read_snapshot(merged),
+                histogram_readings=histogram_readings(merged),
+            )
         stored = await self._store.call(lambda store: store.merged(job_id))
         merged = stored if stored is not None else EMPTY
-        return JobResult(job, coverage, merged, tuple(parts), compare_hosts(found.parts), read_snapshot(merged))
+        found = compare_parts(addable.parts)
+        return JobResult(
+            job,
+            coverage,
+            merged,
+            tuple(parts),
+            suspects=tuple(map(suspect_of, found)),
+            readings=read_snapshot(merged),
+            statement=state_findings(found, addable.parts, _words(job)),
+            histogram_readings=histogram_readings(merged),
+        )
+
+
+def _words(job: Job) -> Words:
+    """The tool's, unless it is no longer in the catalogue."""
+    tool = builtin_tools().get(job.spec.tool)
+    return tool.words if tool is not None else Words()

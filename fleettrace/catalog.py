@@ -80,6 +80,7 @@ def load_tool(directory: Path) -> ToolDefinition:
         readme=readme,
         also=manifest.also,
         events=manifest.events,
+        words=manifest.words,
     )
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from fleettrace.errors import BadInput
-from fleettrace.manifest_results import is_name, parse_decode, parse_events, parse_name, parse_outputs, parse_result
+from fleettrace.manifest_results import (
+    is_name,
+    parse_decode,
+    parse_events,
+    parse_name,
+    parse_outputs,
+    parse_result,
+    parse_words,
+)
 from fleettrace.model.capability import check_capabilities
 from fleettrace.model.params import FILTER_NAMES, FILTERS, MAX_SYSCALL_CHARS, ParamType
 from fleettrace.model.tool import (
@@ -19,6 +27,7 @@ from fleettrace.model.tool import (
     Output,
     Param,
     ResultKind,
+    Words,
 )
 from fleettrace.toml_tables import Table, parse_toml
 
@@ -51,6 +60,7 @@ class Manifest:
     filters: tuple[str, ...]
     also: tuple[Output, ...]
     events: EventLayout | None
+    words: Words
 
 
 def parse_manifest(text: str, origin: Path) -> Manifest:
@@ -81,6 +91,7 @@ def parse_manifest(text: str, origin: Path) -> Manifest:
         filters=_filters(top),
         also=parse_outputs(top),
         events=parse_events(top, result),
+        words=parse_words(top),
     )
     top.finish()
     return manifest

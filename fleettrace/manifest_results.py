@@ -3,7 +3,7 @@
 import re
 
 from fleettrace.errors import BadInput, Malformed
-from fleettrace.model.tool import Decode, EventLayout, KeyField, Output, ResultKind
+from fleettrace.model.tool import Decode, EventLayout, KeyField, Output, ResultKind, Words
 from fleettrace.snapshot.key import check_key
 from fleettrace.toml_tables import Table
 
@@ -16,6 +16,7 @@ __all__ = [
     "parse_name",
     "parse_outputs",
     "parse_result",
+    "parse_words",
 ]
 
 FIELD_TYPES = {
@@ -115,6 +116,18 @@ def parse_events(top: Table, result: ResultKind) -> EventLayout | None:
     layout = EventLayout(map=parse_name(table, "map"), fields=_fields(table, "field"))
     table.finish()
     return layout
+
+
+def parse_words(top: Table) -> Words:
+    """The table ``[words]``: how a sentence speaks of the tool's histogram."""
+    if not top.has("words"):
+        return Words()
+    table = top.table("words")
+    words = Words(table.text("differs"), table.text("value"))
+    if words.differs.count("{}") != 1 or set("{}") & set(words.differs.replace("{}", "")):
+        raise BadInput(f"{table.place('differs')} must hold {{}} once, where it is said how a host differs")
+    table.finish()
+    return words
 
 
 def _fields(table: Table, key: str) -> tuple[KeyField, ...]:

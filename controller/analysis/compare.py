@@ -26,8 +26,8 @@ from fleettrace.model.job import HostPart, Suspect
 
 __all__ = ["RANKING", "SUSPECT", "Finding", "compare_hosts", "compare_parts"]
 
-SUSPECT = "suspect"
-RANKING = "ranking"
+SUSPECT = Verdict.SUSPECT
+RANKING = Verdict.RANKING
 
 MAX_LISTED = 8
 """So many hosts that are no suspects are listed, and as many of those without enough data."""
@@ -39,7 +39,8 @@ class Finding:
 
     ``score`` is how far it is from the others in its ``category``, in standard deviations (positive: it has more of
     it); ``chi_square_z`` the same over all categories together (0 where too few hosts let one tell). ``shape`` is for
-    histograms, ``blame`` for stacks, ``rate`` where hosts are enough.
+    histograms, ``blame`` for stacks, ``rate`` where hosts are enough. ``trait`` is what was compared (None:
+    nothing was), ``whom`` names those it was compared with.
     """
 
     host: str
@@ -51,6 +52,8 @@ class Finding:
     rate: Rate | None = None
     shape: ShapeChange | None = None
     blame: Blame | None = None
+    trait: Trait | None = None
+    whom: str = ""
 
 
 def compare_hosts(parts: Iterable[HostPart]) -> tuple[Suspect, ...]:
@@ -62,7 +65,7 @@ def compare_hosts(parts: Iterable[HostPart]) -> tuple[Suspect, ...]:
         Suspect(
             found.host,
             round(abs(found.score), 2),
-            RANKING if found.verdict is Verdict.RANKING else SUSPECT,
+            SUSPECT if found.verdict.named else RANKING,
             found.evidence,
         )
         for found in compare_parts(parts)
@@ -82,16 +85,16 @@ def compare_parts(parts: Iterable[HostPart]) -> tuple[Finding, ...]:
 
 
 def _order(found: Finding) -> tuple[bool, float, str]:
-    return (found.verdict is Verdict.RANKING, -abs(found.score), found.host)
+    return (not found.verdict.named, -abs(found.score), found.host)
 
 
 def _compare(trait: Trait, samples: Sequence[Sample], of_its_class: str) -> list[Finding]:
     enough = [sample for sample in samples if sample.events >= MIN_EVENTS]
     short = [sample for sample in samples if sample.events < MIN_EVENTS]
-    found = [Finding(sample.host, Verdict.RANKING, 0.0, _too_little(sample)) for sample in short[:MAX_LISTED]]
+    found = [Finding(sample.host, Verdict.NOT_ENOUGH_DATA, 0.0, _too_little(sample)) for sample in short[:MAX_LISTED]]
     if len(enough) < 2:
         alone = f"no other host{of_its_class} has the {MIN_EVENTS} events that comparing needs"
-        return [*(Finding(sample.host, Verdict.RANKING, 0.0, alone) for sample in enough), *found]
+        return [*(Finding(sample.host, Verdict.NOT_ENOUGH_DATA, 0.0, alone) for sample in enough), *found]
     return found + _Group(trait, enough, of_its_class).findings()
 
 
@@ -163,6 +166,8 @@ class _Group:
             rate,
             shape,
             explained,
+            self.trait,
+            whom,
         )
 
     def _gap(self, host: int, *without: int) -> float:

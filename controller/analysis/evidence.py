@@ -11,7 +11,15 @@ from controller.analysis.samples import Category, Sample, Trait
 from controller.analysis.wording import share_text
 from fleettrace.snapshot import bucket_bounds
 
-__all__ = ["ShapeChange", "change_of_shape", "describe_buckets", "describe_category", "describe_rate"]
+__all__ = [
+    "ShapeChange",
+    "category_name",
+    "change_of_shape",
+    "describe_buckets",
+    "describe_category",
+    "describe_rate",
+    "octaves_text",
+]
 
 TIME_UNITS = frozenset({"ns", "us", "ms", "s"})
 
@@ -88,7 +96,7 @@ def describe_buckets(trait: Trait, change: ShapeChange, whom: str) -> str:
         how = f"apart from {whom}, partly {up} and partly {down}"
     ours_tail, theirs_tail = (bucket_text(scheme, index) for index in (change.p99, change.typical_p99))
     told = (
-        f"{_octaves(gap.size)} {how}: p{round(TAIL * 100)} in {ours_tail} {unit} against {theirs_tail}; "
+        f"{octaves_text(gap.size)} {how}: p{round(TAIL * 100)} in {ours_tail} {unit} against {theirs_tail}; "
         f"{share_text(change.share_above)} of its values are above {change.widest_above} {unit} "
         f"against {share_text(change.typical_above)}"
     )
@@ -123,7 +131,8 @@ def describe_rate(rate: Rate) -> str:
     )
 
 
-def _octaves(size: float) -> str:
+def octaves_text(size: float) -> str:
+    """``2.3 octaves``."""
     text = f"{size:.1f}"
     return f"{text} octave" if text == "1.0" else f"{text} octaves"
 

@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from controller.analysis.samples import SampleKind
 from controller.analysis.scores import Score
+from fleettrace.model.findings import HostVerdict as Verdict
 
 __all__ = ["MIN_EVENTS", "MIN_HOSTS", "TOO_FEW_TO_TELL", "Odd", "Verdict", "odd_hosts", "threshold"]
 
@@ -35,17 +35,6 @@ FEW_SEPARATION = 3.0
 
 GapSize = Callable[..., float]
 """``gap(host, *without)``: how far a host is from what is typical of the others, some of them left out."""
-
-
-class Verdict(StrEnum):
-    """What is said of a host."""
-
-    OUTLIER = "outlier"
-    """So far apart that a second look would hardly tell anything else."""
-    SUSPECT = "suspect"
-    """Apart: run again to confirm it."""
-    RANKING = "ranking"
-    """No accusation: only who comes first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.terminal import Terminal, _end_on_closed_pipe
+from controller.cli.terminal import Terminal, end_on_closed_pipe
 from fleettrace.errors import BadInput
 from fleettrace.model.job import JobResult
 
@@ -34,7 +34,7 @@ def write_output(data: bytes, output: Path | None, terminal: Terminal, *, binary
             sys.stdout.buffer.write(data)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
-            _end_on_closed_pipe()
+            end_on_closed_pipe()
         return
     if output.exists() and not output.is_file():  # /dev/stdout, a named pipe: nothing to replace there
         _write(output, data)

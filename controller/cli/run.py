@@ -91,7 +91,7 @@ def run(
         with _interrupted_means(f"the job has ended, 'fleettrace show {job_id}' has its result", terminal):
             result = retrying(lambda: client.job(job_id), WAITS_S)
     terminal.separate()
-    terminal.show(render_job(result), job_document(result))
+    terminal.show(render_job(result, decisions=False), job_document(result))
     return exit_code_of(result)
 
 

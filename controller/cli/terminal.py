@@ -13,7 +13,7 @@ from controller.cli.exit_codes import ExitCode
 from controller.report.text import Safe, clean
 from controller.report.text.lines import LABEL_CELLS, labelled
 
-__all__ = ["Terminal", "say_error"]
+__all__ = ["Terminal", "end_on_closed_pipe", "say_error"]
 
 
 class _PipeConsole(Console):
@@ -21,7 +21,7 @@ class _PipeConsole(Console):
 
     def on_broken_pipe(self) -> None:
         """Called by rich."""
-        _end_on_closed_pipe()
+        end_on_closed_pipe()
 
 
 class Terminal:
@@ -41,7 +41,7 @@ class Terminal:
             sys.stdout.write(json.dumps(document) + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
-            _end_on_closed_pipe()
+            end_on_closed_pipe()
 
     def note(self, label: str, text: str | Text) -> None:
         """Write a line about what goes on: wrapped for a person, in one piece for a log."""
@@ -61,7 +61,8 @@ def say_error(sentence: str) -> None:
     sys.stderr.write(f"fleettrace: {clean(sentence.replace(chr(10), ' '))}\n")
 
 
-def _end_on_closed_pipe() -> NoReturn:
+def end_on_closed_pipe() -> NoReturn:
+    """Leave quietly: whoever read stdout is gone."""
     # The interpreter flushes stdout once more when it ends, and must not fail then.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise typer.Exit(ExitCode.PIPE_CLOSED)

@@ -5,9 +5,10 @@ from enum import StrEnum
 
 from fleettrace.model.job import JobResult
 from fleettrace.model.names import counted
+from fleettrace.model.run import Part
 from fleettrace.snapshot import Snapshot, merge
 
-__all__ = ["Kind", "by_host", "kinds_of", "title_of", "unseen_sentences"]
+__all__ = ["Kind", "by_host", "events_of", "kinds_of", "title_of", "unseen_sentences"]
 
 
 class Kind(StrEnum):
@@ -30,6 +31,12 @@ def by_host(result: JobResult) -> dict[str, Snapshot]:
     for host in result.hosts:
         snapshots.setdefault(host.part.run.host, []).append(host.part.snapshot)
     return {host: own[0] if len(own) == 1 else merge(own) for host, own in sorted(snapshots.items())}
+
+
+def events_of(part: Part) -> int:
+    """How many events a part recorded, each once, whatever the number of results it went into."""
+    cost = part.cost
+    return max(cost.events - cost.lost_events, 0) if cost.events else part.snapshot.total
 
 
 def title_of(result: JobResult) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fleettrace.model.findings import HistogramReading, Suspect
 from fleettrace.model.params import ParamValue
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind
 from fleettrace.snapshot import EMPTY, Snapshot
@@ -201,18 +202,8 @@ class HostPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
-    """A host that differs from the others; ``verdict`` is ``suspect`` or, with too few hosts to judge, ``ranking``."""
-
-    host: str
-    score: float
-    verdict: str
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True)
 class JobResult:
-    """A job with everything that was measured."""
+    """A job with everything that was measured. ``statement`` is the answer in one sentence; empty: not made yet."""
 
     job: Job
     coverage: Coverage
@@ -220,3 +211,5 @@ class JobResult:
     hosts: tuple[HostPart, ...] = ()
     suspects: tuple[Suspect, ...] = ()
     readings: tuple[str, ...] = ()
+    statement: str = ""
+    histogram_readings: tuple[HistogramReading, ...] = ()

@@ -11,6 +11,7 @@ __all__ = [
     "check_labels",
     "counted",
     "duration_text",
+    "natural_order",
     "parse_duration_ms",
     "parse_labels",
 ]
@@ -43,6 +44,11 @@ def check_labels(labels: Mapping[str, str]) -> dict[str, str]:
                 f"label {f'{name}={value}'!r} is not of the form name=value (letters, digits, ._- and /: in values)"
             )
     return dict(sorted(labels.items()))
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """A key to sort names by as people count: api-2 before api-10."""
+    return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in re.findall(r"\d+|\D+", name)]
 
 
 def parse_labels(items: Iterable[str]) -> dict[str, str]:

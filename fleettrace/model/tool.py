@@ -20,6 +20,7 @@ __all__ = [
     "ResultKind",
     "ToolDefinition",
     "ToolListing",
+    "Words",
 ]
 
 
@@ -119,6 +120,18 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """How a sentence speaks of a tool's histogram.
+
+    ``differs`` is what a host does, with ``{}`` for how it differs: "waits {} for a CPU". ``value`` is one of the
+    values that are counted.
+    """
+
+    differs: str = "has values {}"
+    value: str = "value"
+
+
+@dataclass(frozen=True, slots=True)
 class ToolDefinition:
     """Everything that is known of a tool before it runs."""
 
@@ -142,6 +155,7 @@ class ToolDefinition:
     """The filters that it can apply; most tools can apply all."""
     also: tuple[Output, ...] = ()
     events: EventLayout | None = None
+    words: Words = Words()
 
     @property
     def attach(self) -> tuple[Attach, ...]:

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from controller.analysis.wording import share_text
 from controller.report.flame.compare import Difference, View, difference, opening_views, ratio_text
 from controller.report.flame.graph import FlameGraph
 from controller.report.html.markup import Markup, joined, tag, visible
-from controller.report.shares import share_text
 from fleettrace.model.names import counted
 from fleettrace.snapshot import KERNEL_SUFFIX
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 
+from controller.analysis.wording import share_text
 from controller.report.flame.compare import Difference, View, difference, opening_views, ratio_text
 from controller.report.flame.graph import FlameGraph
 from controller.report.html.markup import visible
-from controller.report.shares import share_text
 from fleettrace.model.names import counted
 from fleettrace.snapshot import KERNEL_SUFFIX
 

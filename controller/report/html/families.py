@@ -1,11 +1,11 @@
 """Histograms of one key over all hosts, and the order in which pictures show hosts."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controller.report.contents import by_host
 from fleettrace.model.job import JobResult
+from fleettrace.model.names import natural_order
 from fleettrace.snapshot import LOG2, Histogram, bucket_bounds, key_text
 from fleettrace.snapshot.histogram import fold
 
@@ -61,12 +61,7 @@ def families(result: JobResult) -> tuple[list[Family], int]:
 def hosts_by_score(result: JobResult) -> list[str]:
     """Suspects, then the ranking, then the others by name."""
     ranked = [suspect.host for suspect in result.suspects]
-    return list(dict.fromkeys([*ranked, *sorted(by_host(result), key=_natural)]))
-
-
-def _natural(host: str) -> list[tuple[int, str]]:
-    """As people count: api-2 before api-10."""
-    return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in re.findall(r"\d+|\D+", host)]
+    return list(dict.fromkeys([*ranked, *sorted(by_host(result), key=natural_order)]))
 
 
 def _of_hosts(result: JobResult, merged: Histogram) -> list[tuple[str, Histogram]]:

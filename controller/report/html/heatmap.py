@@ -2,9 +2,9 @@
 
 import math
 
+from controller.analysis.wording import share_text
 from controller.report.html.families import Family
 from controller.report.html.markup import Markup, tag
-from controller.report.shares import share_text
 from fleettrace.model.names import counted
 
 __all__ = ["LEVELS", "MAX_ROWS", "heat_level", "heatmap"]

@@ -1,9 +1,9 @@
 """One histogram as bars: a row for each bucket, with percentiles where they lie."""
 
 from controller.analysis.buckets import quantile_index
+from controller.analysis.wording import share_text
 from controller.report.html.families import Family
 from controller.report.html.markup import Markup, tag
-from controller.report.shares import share_text
 
 __all__ = ["MAX_ROWS", "histogram_table"]
 

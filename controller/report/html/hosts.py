@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from controller.report.contents import events_of
 from controller.report.html.families import hosts_by_score
 from controller.report.html.markup import Markup, tag
 from controller.report.text.hosts import labels_text
@@ -55,12 +56,12 @@ def _columns(units: set[str]) -> list[tuple[str, bool]]:
 def _row(host: HostPart, suspects: Mapping[str, Suspect], percentiles: bool) -> Markup:
     part, cost = host.part, host.part.cost
     suspect = suspects.get(part.run.host)
-    is_suspect = suspect is not None and suspect.verdict == "suspect"
+    is_suspect = suspect is not None and suspect.verdict.named
     ended = part.outcome.value + (f": {part.reason}" if part.reason else "")
     ended += ", a recording" if part.backend == "replay" else ""
     numbers = [
         f"{suspect.score:.3g}" if suspect is not None else "",
-        f"{part.snapshot.total:,}",
+        f"{events_of(part):,}",
         *([percentile_text(part.snapshot.histograms, percent) for percent in (50, 99)] if percentiles else []),
         f"{cost.lost_events:,}",
         duration_text(part.duration_ms),

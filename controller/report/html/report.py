@@ -1,5 +1,6 @@
 """The report of a job: one file to attach to a ticket, which says what is known, what is not, and on what evidence."""
 
+from controller.analysis.wording import share_text
 from controller.report.contents import title_of
 from controller.report.flame.graph import flame_graph
 from controller.report.flame.html import FLAME_CSS, FLAME_JS, flame_section
@@ -11,7 +12,6 @@ from controller.report.html.hosts import hosts_table
 from controller.report.html.markup import Markup, tag
 from controller.report.html.page import Assets, page
 from controller.report.html.sections import answer, decisions, headline, run_again, unseen
-from controller.report.shares import share_text
 from controller.report.text.numbers import time_text
 from fleettrace import __version__
 from fleettrace.model.job import JobResult
@@ -57,7 +57,7 @@ def render_report(result: JobResult, question: str = "") -> str:
 
 def _histograms(result: JobResult) -> list[Markup]:
     found, more = families(result)
-    suspects = [suspect.host for suspect in result.suspects if suspect.verdict == "suspect"]
+    suspects = [suspect.host for suspect in result.suspects if suspect.verdict.named]
     lined = suspects or [suspect.host for suspect in result.suspects][:1]
     sections = []
     for family in found:
@@ -81,9 +81,7 @@ def _histograms(result: JobResult) -> list[Markup]:
 
 def _stacks(result: JobResult) -> list[Markup]:
     graph_hosts = {part.part.run.host for part in result.hosts if part.part.snapshot.stacks}
-    suspect = next(
-        (each.host for each in result.suspects if each.verdict == "suspect" and each.host in graph_hosts), ""
-    )
+    suspect = next((each.host for each in result.suspects if each.verdict.named and each.host in graph_hosts), "")
     graph = flame_graph(result, host=suspect)
     return [tag("section", tag("h2", "Flame graph"), tag("div", flame_section(graph), class_="flame-frame"))]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
+from controller.report.contents import events_of
 from controller.report.html.markup import Markup, tag
 from controller.report.text import evidence_lines
 from controller.report.text.coverage import coverage_lines
@@ -42,9 +43,9 @@ def headline(result: JobResult, question: str) -> Markup:
 
 def answer(result: JobResult) -> Markup:
     """Who stands out and what the result says; that nothing can be said, where it cannot."""
-    suspects = [suspect for suspect in result.suspects if suspect.verdict == "suspect"]
-    ranking = [suspect for suspect in result.suspects if suspect.verdict != "suspect"]
-    parts: list[Markup] = []
+    suspects = [suspect for suspect in result.suspects if suspect.verdict.named]
+    ranking = [suspect for suspect in result.suspects if not suspect.verdict.named]
+    parts: list[Markup] = [tag("p", result.statement, class_="statement")] if result.statement else []
     if not result.merged.total:
         parts.append(tag("p", "Nothing was recorded, so that there is nothing to read.", class_="warn"))
     elif suspects:
@@ -67,7 +68,7 @@ def answer(result: JobResult) -> Markup:
 def unseen(result: JobResult) -> Markup:
     """How much of the fleet it speaks for, and all that is not in it."""
     coverage = result.coverage
-    rows = coverage_lines(coverage, result.merged.total)
+    rows = coverage_lines(coverage, sum(events_of(host.part) for host in result.hosts))
     whole = coverage.answered == coverage.targeted and len(rows) == 1
     note = [tag("p", "Every host answered, and nothing is known to be lost.", class_="good")] if whole else []
     return _section("What was not seen", *note, _labelled(rows))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from controller.report.json.fields import Document, job_fields, time_text
+from controller.report.json.findings import histogram_reading_fields, suspect_fields
 from fleettrace.model.job import CanaryCheck, Coverage, HostPart, JobResult, Verdict, Wave
 from fleettrace.model.run import RunCost
 from fleettrace.snapshot import Histogram, Snapshot, bucket_bounds
@@ -34,10 +35,9 @@ def job_document(result: JobResult) -> Document:
             for decision in job.decisions
         ],
         "readings": list(result.readings),
-        "suspects": [
-            {"host": suspect.host, "score": suspect.score, "verdict": suspect.verdict, "evidence": suspect.evidence}
-            for suspect in result.suspects
-        ],
+        "statement": result.statement,
+        "suspects": [suspect_fields(suspect) for suspect in result.suspects],
+        "histogram_readings": [histogram_reading_fields(reading) for reading in result.histogram_readings],
         "merged": _snapshot(result.merged),
         "hosts": [_host_part(host) for host in result.hosts],
     }

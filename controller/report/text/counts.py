@@ -9,7 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from controller.report.text.numbers import bar, count_text, share_text
+from controller.analysis.wording import share_text
+from controller.report.text.numbers import bar, count_text
 from controller.report.times import utc
 from fleettrace.model.names import counted
 from fleettrace.snapshot import Count, Key

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from controller.report.text.numbers import count_text, share_text
+from controller.analysis.wording import share_text
+from controller.report.text.numbers import count_text
 from fleettrace.model.job import Coverage
 from fleettrace.model.names import counted, duration_text
 

@@ -7,7 +7,8 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.text import Text
 
 from controller.analysis.buckets import quantile_index
-from controller.report.text.numbers import bar, count_text, share_text
+from controller.analysis.wording import share_text
+from controller.report.text.numbers import bar, count_text
 from fleettrace.model.names import counted
 from fleettrace.snapshot import Histogram, bucket_bounds, key_text
 

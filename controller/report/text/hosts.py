@@ -1,16 +1,16 @@
 """The summary of a job's hosts: a row each, those that stand out first."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from controller.report.contents import events_of
 from controller.report.text.columns import Column, FittingTable
 from controller.report.text.numbers import bytes_text, count_text, percentile_text
 from fleettrace.model.job import HostPart, Suspect
-from fleettrace.model.names import counted, duration_text
+from fleettrace.model.names import counted, duration_text, natural_order
 from fleettrace.model.run import RunKey, RunOutcome
 
 __all__ = ["MAX_ROWS", "labels_text", "render_hosts"]
@@ -21,8 +21,8 @@ MAX_ROWS = 20
 def render_hosts(hosts: Sequence[HostPart], suspects: Sequence[Suspect]) -> RenderableType:
     """Events, percentiles (histograms only), losses and costs of each host; labels that all share are said once."""
     ranks = {suspect.host: rank for rank, suspect in enumerate(suspects)}
-    marked = {suspect.host for suspect in suspects if suspect.verdict == "suspect"}
-    ordered = sorted(hosts, key=lambda host: (ranks.get(host.part.run.host, len(ranks)), *_natural(host.part.run)))
+    marked = {suspect.host for suspect in suspects if suspect.verdict.named}
+    ordered = sorted(hosts, key=lambda host: (ranks.get(host.part.run.host, len(ranks)), *_order(host.part.run)))
     shown = ordered[:MAX_ROWS]
     common = _common_labels(hosts)
     styles = ["bold red" if host.part.run.host in marked else "" for host in shown]
@@ -51,7 +51,7 @@ def _columns(hosts: Sequence[HostPart], common: Mapping[str, str], marked: set[s
     columns = [Column("host", [f"{name} !" if name in marked else name for name in names], words=True)]
     if any(own):
         columns.append(Column("labels", own, words=True))
-    columns.append(Column("events", [count_text(host.part.snapshot.total) for host in hosts]))
+    columns.append(Column("events", [count_text(events_of(host.part)) for host in hosts]))
     units = {histogram.unit for host in hosts for histogram in host.part.snapshot.histograms}
     if units:
         unit = f" {units.pop()}" if len(units) == 1 else ""
@@ -76,10 +76,8 @@ def _common_labels(hosts: Sequence[HostPart]) -> dict[str, str]:
     return dict(set.intersection(*(set(host.labels.items()) for host in hosts)))
 
 
-def _natural(run: RunKey) -> tuple[list[tuple[int, str]], int]:
-    """Order by name as people count: api-2 before api-10."""
-    pieces = re.findall(r"\d+|\D+", run.host)
-    return [(int(piece), "") if piece.isdecimal() else (0, piece) for piece in pieces], run.attempt
+def _order(run: RunKey) -> tuple[list[tuple[int, str]], int]:
+    return natural_order(run.host), run.attempt
 
 
 def _short(host: HostPart) -> bool:

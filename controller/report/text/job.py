@@ -3,6 +3,7 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from controller.report.contents import events_of
 from controller.report.text.counts import render_counts, render_events
 from controller.report.text.coverage import coverage_lines
 from controller.report.text.evidence import evidence_lines, state_style
@@ -13,6 +14,7 @@ from controller.report.text.numbers import bytes_text, time_text
 from controller.report.text.progress import Progress
 from controller.report.text.stacks import render_stacks
 from fleettrace.errors import NotFound
+from fleettrace.model.findings import HostVerdict
 from fleettrace.model.job import Job, JobResult, JobState, Suspect
 from fleettrace.model.names import counted, duration_text
 from fleettrace.snapshot import Snapshot
@@ -23,10 +25,11 @@ MAX_RANKED = 3
 """Of hosts that do not stand out, so many are told of."""
 
 
-def render_job(result: JobResult) -> RenderableType:
-    """Headline, readings, suspects, the merged result, hosts, coverage and decisions.
+def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
+    """Headline, the answer in a sentence, readings, suspects, the merged result, hosts, coverage and decisions.
 
-    Of a job that still runs: headline, decisions so far and progress.
+    Of a job that still runs: headline, decisions so far and progress. ``decisions=False`` leaves out what the reader
+    has just been told.
     """
     job = result.job
     targets = counted(len(job.spec.targets), "host")
@@ -36,6 +39,8 @@ def render_job(result: JobResult) -> RenderableType:
     blocks: list[RenderableType] = [
         _headline(job, f"{coverage.answered:,} of {counted(coverage.targeted, 'host')} answered")
     ]
+    if result.statement:
+        blocks.append(Text(result.statement, "bold", overflow="fold"))
     findings = [("reading", Text(reading)) for reading in result.readings] + _suspects(result)
     if findings:
         blocks.append(labelled(findings))
@@ -43,10 +48,10 @@ def render_job(result: JobResult) -> RenderableType:
         whose = "All hosts" if len(result.hosts) > 1 else result.hosts[0].part.run.host
         blocks += _snapshot(result.merged, whose)
         blocks.append(render_hosts(result.hosts, result.suspects))
-    blocks += [
-        labelled(coverage_lines(coverage, result.merged.total)),
-        Group(Text("How it was decided", "bold"), labelled(evidence_lines(job))),
-    ]
+    recorded = sum(events_of(host.part) for host in result.hosts)
+    blocks.append(labelled(coverage_lines(coverage, recorded)))
+    if decisions:
+        blocks.append(Group(Text("How it was decided", "bold"), labelled(evidence_lines(job))))
     return _spaced(*blocks)
 
 
@@ -73,7 +78,7 @@ def render_host(result: JobResult, host: str) -> RenderableType:
         ),
         ("lost", f"{counted(cost.lost_events, 'event')}, {counted(cost.truncated_stacks, 'truncated stack')}"),
     ]
-    findings = [("suspect", suspect.evidence) for suspect in result.suspects if suspect.host == host]
+    findings = [(_label(suspect), suspect.evidence) for suspect in result.suspects if suspect.host == host]
     return _spaced(_headline(job, f"{host} alone"), labelled(lines + findings), *_snapshot(part.snapshot, host))
 
 
@@ -101,21 +106,28 @@ def _headline(job: Job, who: str) -> RenderableType:
 
 def _suspects(result: JobResult) -> list[tuple[str, Text]]:
     """Who stands out; where nobody does, who comes nearest to it."""
-    suspects = [suspect for suspect in result.suspects if suspect.verdict == "suspect"]
-    ranking = [suspect for suspect in result.suspects if suspect.verdict != "suspect"]
-    lines = [("suspect", _judged(suspect, "bold red")) for suspect in suspects]
+    suspects = [suspect for suspect in result.suspects if suspect.verdict.named]
+    ranking = [suspect for suspect in result.suspects if not suspect.verdict.named]
+    lines = [(suspect.verdict.value, _judged(suspect, "bold red")) for suspect in suspects]
     if suspects and ranking:
         lines.append(("", Text(f"{counted(len(ranking), 'host')} less apart (--json ranks them)", "dim")))
     if not suspects and len(result.hosts) > 1 and result.merged.total:
-        lines.append(("suspect", Text("none: no host stands clearly out from the others")))
-        lines += [("ranking", _judged(suspect, "bold")) for suspect in ranking[:MAX_RANKED]]
+        if not result.statement:
+            lines.append(("suspect", Text("none: no host stands clearly out from the others")))
+        lines += [(_label(suspect), _judged(suspect, "bold")) for suspect in ranking[:MAX_RANKED]]
         if len(ranking) > MAX_RANKED:
             lines.append(("", Text(f"+{counted(len(ranking) - MAX_RANKED, 'more host')} (--json ranks them)", "dim")))
     return lines
 
 
+def _label(suspect: Suspect) -> str:
+    return "not judged" if suspect.verdict is HostVerdict.NOT_ENOUGH_DATA else suspect.verdict.value
+
+
 def _judged(suspect: Suspect, style: str) -> Text:
     text = Text(overflow="fold").append(suspect.host, style)
+    if suspect.verdict is HostVerdict.NOT_ENOUGH_DATA:
+        return text.append(f": {suspect.evidence}")
     return text.append(f" (score {suspect.score:.3g})", "dim").append(f": {suspect.evidence}")
 
 

@@ -12,7 +12,6 @@ __all__ = [
     "count_text",
     "percentile_text",
     "rate_text",
-    "share_text",
     "time_text",
 ]
 
@@ -27,16 +26,6 @@ def count_text(count: int) -> str:
 def rate_text(per_s: float) -> str:
     """``2,310``, and a decimal where a whole number would hide it: ``3.4``."""
     return f"{per_s:,.0f}" if per_s >= 10 or per_s == int(per_s) else f"{per_s:.1f}"
-
-
-def share_text(part: int, whole: int) -> str:
-    """``45.8%``; what is there is never ``0.0%`` and what is not all never ``100.0%``."""
-    if part == 0 or whole == 0:
-        return "0%"
-    if part == whole:
-        return "100%"
-    share = 100 * part / whole
-    return "<0.1%" if share < 0.05 else ">99.9%" if share >= 99.95 else f"{share:.1f}%"
 
 
 def bytes_text(count: int) -> str:

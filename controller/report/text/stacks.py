@@ -6,7 +6,8 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from controller.report.text.numbers import count_text, share_text
+from controller.analysis.wording import share_text
+from controller.report.text.numbers import count_text
 from fleettrace.model.names import counted
 from fleettrace.snapshot import KERNEL_SUFFIX, Stack
 

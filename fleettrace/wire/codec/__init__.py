@@ -7,6 +7,12 @@ can carry; what it cannot carry is text that is no valid UTF-8, see :func:`wire_
 """
 
 from fleettrace.wire.codec.fields import MAX_ID_CHARS, MAX_NUMBER, wire_text
+from fleettrace.wire.codec.findings import (
+    histogram_reading_from_wire,
+    histogram_reading_to_wire,
+    suspect_from_wire,
+    suspect_to_wire,
+)
 from fleettrace.wire.codec.hosts import host_facts_from_wire, host_facts_to_wire, host_from_wire, host_to_wire
 from fleettrace.wire.codec.jobs import job_from_wire, job_to_wire
 from fleettrace.wire.codec.results import (
@@ -16,8 +22,6 @@ from fleettrace.wire.codec.results import (
     host_part_to_wire,
     job_result_from_wire,
     job_result_to_wire,
-    suspect_from_wire,
-    suspect_to_wire,
 )
 from fleettrace.wire.codec.runs import (
     part_from_wire,
@@ -43,6 +47,8 @@ __all__ = [
     "MAX_NUMBER",
     "coverage_from_wire",
     "coverage_to_wire",
+    "histogram_reading_from_wire",
+    "histogram_reading_to_wire",
     "host_facts_from_wire",
     "host_facts_to_wire",
     "host_from_wire",

@@ -1,9 +1,15 @@
-"""A job's results on the wire: coverage, hosts' parts, suspects."""
+"""A job's results on the wire: coverage, hosts' parts, and what was found."""
 
 from fleettrace.errors import Malformed
-from fleettrace.model.job import Coverage, HostPart, JobResult, Suspect
+from fleettrace.model.job import Coverage, HostPart, JobResult
 from fleettrace.snapshot import MAX_MERGED_ENTRIES
-from fleettrace.wire.codec.fields import parse_finite, parse_host_name, parse_labels, wire_text
+from fleettrace.wire.codec.fields import parse_host_name, parse_labels, wire_text
+from fleettrace.wire.codec.findings import (
+    histogram_reading_from_wire,
+    histogram_reading_to_wire,
+    suspect_from_wire,
+    suspect_to_wire,
+)
 from fleettrace.wire.codec.jobs import job_from_wire, job_to_wire
 from fleettrace.wire.codec.runs import part_from_wire, part_to_wire
 from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
@@ -16,11 +22,7 @@ __all__ = [
     "host_part_to_wire",
     "job_result_from_wire",
     "job_result_to_wire",
-    "suspect_from_wire",
-    "suspect_to_wire",
 ]
-
-SUSPECT_VERDICTS = ("suspect", "ranking")
 
 
 def coverage_to_wire(coverage: Coverage) -> control.Coverage:
@@ -71,25 +73,6 @@ def host_part_from_wire(message: control.HostPart) -> HostPart:
     )
 
 
-def suspect_to_wire(suspect: Suspect) -> control.Suspect:
-    """A host that differs from the others."""
-    return control.Suspect(
-        host=suspect.host, score=suspect.score, verdict=suspect.verdict, evidence=wire_text(suspect.evidence)
-    )
-
-
-def suspect_from_wire(message: control.Suspect) -> Suspect:
-    """Raises :class:`Malformed` for a bad host name, a score that is no number, or an unknown verdict."""
-    if message.verdict not in SUSPECT_VERDICTS:
-        raise Malformed(f"{message.verdict!r} is no verdict on a host; it is one of {', '.join(SUSPECT_VERDICTS)}")
-    return Suspect(
-        host=parse_host_name(message.host),
-        score=parse_finite(message.score, "score of a suspect"),
-        verdict=message.verdict,
-        evidence=message.evidence,
-    )
-
-
 def job_result_to_wire(result: JobResult) -> control.JobResult:
     """A job with everything that was measured."""
     return control.JobResult(
@@ -99,6 +82,8 @@ def job_result_to_wire(result: JobResult) -> control.JobResult:
         hosts=[host_part_to_wire(host_part) for host_part in result.hosts],
         suspects=[suspect_to_wire(suspect) for suspect in result.suspects],
         readings=[wire_text(reading) for reading in result.readings],
+        statement=wire_text(result.statement),
+        histogram_readings=[histogram_reading_to_wire(reading) for reading in result.histogram_readings],
     )
 
 
@@ -111,4 +96,6 @@ def job_result_from_wire(message: control.JobResult) -> JobResult:
         hosts=tuple(host_part_from_wire(host_part) for host_part in message.hosts),
         suspects=tuple(suspect_from_wire(suspect) for suspect in message.suspects),
         readings=tuple(message.readings),
+        statement=message.statement,
+        histogram_readings=tuple(histogram_reading_from_wire(each) for each in message.histogram_readings),
     )

@@ -844,8 +844,173 @@ class HostPart(_message.Message):
 Global___HostPart: _TypeAlias = HostPart  # noqa: Y015
 
 @_typing.final
+class Span(_message.Message):
+    """The lowest and the highest integer of a bucket or of neighbouring buckets, both inclusive."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    low: _builtins.int
+    high: _builtins.int
+    def __init__(
+        self,
+        *,
+        low: _builtins.int = ...,
+        high: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["high", b"high", "low", b"low"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Span: _TypeAlias = Span  # noqa: Y015
+
+@_typing.final
+class CdfChange(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUCKET_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    change: _builtins.float
+    """of the share of values up to the bucket's end, -1..1"""
+    @_builtins.property
+    def bucket(self) -> Global___Span: ...
+    def __init__(
+        self,
+        *,
+        bucket: Global___Span | None = ...,
+        change: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bucket", b"bucket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket", b"bucket", "change", b"change"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CdfChange: _TypeAlias = CdfChange  # noqa: Y015
+
+@_typing.final
+class ShapeChange(_message.Message):
+    """How a host's histogram differs from the mean of the others'."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_FIELD_NUMBER: _builtins.int
+    OCTAVES_FIELD_NUMBER: _builtins.int
+    SHIFT_OCTAVES_FIELD_NUMBER: _builtins.int
+    P99_FIELD_NUMBER: _builtins.int
+    TYPICAL_P99_FIELD_NUMBER: _builtins.int
+    EXCESS_EVENTS_FIELD_NUMBER: _builtins.int
+    EXCESS_FIELD_NUMBER: _builtins.int
+    ABOVE_FIELD_NUMBER: _builtins.int
+    SHARE_ABOVE_FIELD_NUMBER: _builtins.int
+    TYPICAL_ABOVE_FIELD_NUMBER: _builtins.int
+    CDF_FIELD_NUMBER: _builtins.int
+    unit: _builtins.str
+    octaves: _builtins.float
+    """Wasserstein distance"""
+    shift_octaves: _builtins.float
+    """the part of it with a sign; positive: longer or larger"""
+    excess_events: _builtins.int
+    """more than usual above the others' p99"""
+    above: _builtins.int
+    """the bound above which the shares differ most"""
+    share_above: _builtins.float
+    """0..1"""
+    typical_above: _builtins.float
+    @_builtins.property
+    def p99(self) -> Global___Span: ...
+    @_builtins.property
+    def typical_p99(self) -> Global___Span: ...
+    @_builtins.property
+    def excess(self) -> Global___Span:
+        """where they lie; absent: none"""
+
+    @_builtins.property
+    def cdf(self) -> _containers.RepeatedCompositeFieldContainer[Global___CdfChange]: ...
+    def __init__(
+        self,
+        *,
+        unit: _builtins.str = ...,
+        octaves: _builtins.float = ...,
+        shift_octaves: _builtins.float = ...,
+        p99: Global___Span | None = ...,
+        typical_p99: Global___Span | None = ...,
+        excess_events: _builtins.int = ...,
+        excess: Global___Span | None = ...,
+        above: _builtins.int = ...,
+        share_above: _builtins.float = ...,
+        typical_above: _builtins.float = ...,
+        cdf: _abc.Iterable[Global___CdfChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["excess", b"excess", "p99", b"p99", "typical_p99", b"typical_p99"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["above", b"above", "cdf", b"cdf", "excess", b"excess", "excess_events", b"excess_events", "octaves", b"octaves", "p99", b"p99", "share_above", b"share_above", "shift_octaves", b"shift_octaves", "typical_above", b"typical_above", "typical_p99", b"typical_p99", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShapeChange: _TypeAlias = ShapeChange  # noqa: Y015
+
+@_typing.final
+class RateChange(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_PER_S_FIELD_NUMBER: _builtins.int
+    TYPICAL_EVENTS_PER_S_FIELD_NUMBER: _builtins.int
+    Z_FIELD_NUMBER: _builtins.int
+    ODD_FIELD_NUMBER: _builtins.int
+    events_per_s: _builtins.float
+    typical_events_per_s: _builtins.float
+    z: _builtins.float
+    odd: _builtins.bool
+    def __init__(
+        self,
+        *,
+        events_per_s: _builtins.float = ...,
+        typical_events_per_s: _builtins.float = ...,
+        z: _builtins.float = ...,
+        odd: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events_per_s", b"events_per_s", "odd", b"odd", "typical_events_per_s", b"typical_events_per_s", "z", b"z"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RateChange: _TypeAlias = RateChange  # noqa: Y015
+
+@_typing.final
+class FrameBlame(_message.Message):
+    """The frame that explains a difference of stacks, and for a cost shift its caller and the frame that costs less."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FRAME_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
+    frame: _builtins.str
+    caller: _builtins.str
+    offset: _builtins.str
+    def __init__(
+        self,
+        *,
+        frame: _builtins.str = ...,
+        caller: _builtins.str = ...,
+        offset: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "frame", b"frame", "offset", b"offset"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FrameBlame: _TypeAlias = FrameBlame  # noqa: Y015
+
+@_typing.final
 class Suspect(_message.Message):
-    """A host that differs from the rest of its class."""
+    """What is said of one host, compared with the rest of its class."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -853,12 +1018,31 @@ class Suspect(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     VERDICT_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    CHI_SQUARE_Z_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    SHAPE_FIELD_NUMBER: _builtins.int
+    BLAME_FIELD_NUMBER: _builtins.int
     host: _builtins.str
     score: _builtins.float
     verdict: _builtins.str
-    """suspect | ranking"""
+    """outlier | suspect | ranking | not enough data"""
     evidence: _builtins.str
     """one sentence"""
+    category: _builtins.str
+    """where the score is: a bound, a key, a frame"""
+    chi_square_z: _builtins.float
+    """over all categories together; 0: too few hosts"""
+    @_builtins.property
+    def rate(self) -> Global___RateChange: ...
+    @_builtins.property
+    def shape(self) -> Global___ShapeChange:
+        """of histograms"""
+
+    @_builtins.property
+    def blame(self) -> Global___FrameBlame:
+        """of stacks"""
+
     def __init__(
         self,
         *,
@@ -866,14 +1050,134 @@ class Suspect(_message.Message):
         score: _builtins.float = ...,
         verdict: _builtins.str = ...,
         evidence: _builtins.str = ...,
+        category: _builtins.str = ...,
+        chi_square_z: _builtins.float = ...,
+        rate: Global___RateChange | None = ...,
+        shape: Global___ShapeChange | None = ...,
+        blame: Global___FrameBlame | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["blame", b"blame", "rate", b"rate", "shape", b"shape"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "host", b"host", "score", b"score", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blame", b"blame", "category", b"category", "chi_square_z", b"chi_square_z", "evidence", b"evidence", "host", b"host", "rate", b"rate", "score", b"score", "shape", b"shape", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Suspect: _TypeAlias = Suspect  # noqa: Y015
+
+@_typing.final
+class Hump(_message.Message):
+    """A mode of a histogram."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PEAK_FIELD_NUMBER: _builtins.int
+    RANGE_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    GAP_OCTAVES_FIELD_NUMBER: _builtins.int
+    weight: _builtins.float
+    """0..1"""
+    gap_octaves: _builtins.int
+    """to the next one's peak; 0 of the last"""
+    @_builtins.property
+    def peak(self) -> Global___Span: ...
+    @_builtins.property
+    def range(self) -> Global___Span: ...
+    def __init__(
+        self,
+        *,
+        peak: Global___Span | None = ...,
+        range: Global___Span | None = ...,
+        weight: _builtins.float = ...,
+        gap_octaves: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["peak", b"peak", "range", b"range"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gap_octaves", b"gap_octaves", "peak", b"peak", "range", b"range", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Hump: _TypeAlias = Hump  # noqa: Y015
+
+@_typing.final
+class Quantile(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    Q_FIELD_NUMBER: _builtins.int
+    BUCKET_FIELD_NUMBER: _builtins.int
+    q: _builtins.float
+    """0..1"""
+    @_builtins.property
+    def bucket(self) -> Global___Span: ...
+    def __init__(
+        self,
+        *,
+        q: _builtins.float = ...,
+        bucket: Global___Span | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["bucket", b"bucket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bucket", b"bucket", "q", b"q"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quantile: _TypeAlias = Quantile  # noqa: Y015
+
+@_typing.final
+class HistogramReading(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    SCHEME_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    MODE_COUNT_FIELD_NUMBER: _builtins.int
+    QUANTILES_FIELD_NUMBER: _builtins.int
+    LARGEST_FIELD_NUMBER: _builtins.int
+    TAIL_FROM_FIELD_NUMBER: _builtins.int
+    TAIL_COUNT_FIELD_NUMBER: _builtins.int
+    HUMPS_FIELD_NUMBER: _builtins.int
+    unit: _builtins.str
+    scheme: _builtins.str
+    total: _builtins.int
+    mode_count: _builtins.int
+    tail_from: _builtins.int
+    """the first value of the tail; with tail_count 0 there is none"""
+    tail_count: _builtins.int
+    @_builtins.property
+    def key(self) -> _types_pb2.Key: ...
+    @_builtins.property
+    def mode(self) -> Global___Span:
+        """the fullest bucket"""
+
+    @_builtins.property
+    def quantiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quantile]: ...
+    @_builtins.property
+    def largest(self) -> Global___Span: ...
+    @_builtins.property
+    def humps(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hump]: ...
+    def __init__(
+        self,
+        *,
+        key: _types_pb2.Key | None = ...,
+        unit: _builtins.str = ...,
+        scheme: _builtins.str = ...,
+        total: _builtins.int = ...,
+        mode: Global___Span | None = ...,
+        mode_count: _builtins.int = ...,
+        quantiles: _abc.Iterable[Global___Quantile] | None = ...,
+        largest: Global___Span | None = ...,
+        tail_from: _builtins.int = ...,
+        tail_count: _builtins.int = ...,
+        humps: _abc.Iterable[Global___Hump] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "largest", b"largest", "mode", b"mode"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["humps", b"humps", "key", b"key", "largest", b"largest", "mode", b"mode", "mode_count", b"mode_count", "quantiles", b"quantiles", "scheme", b"scheme", "tail_count", b"tail_count", "tail_from", b"tail_from", "total", b"total", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HistogramReading: _TypeAlias = HistogramReading  # noqa: Y015
 
 @_typing.final
 class JobResult(_message.Message):
@@ -885,6 +1189,10 @@ class JobResult(_message.Message):
     HOSTS_FIELD_NUMBER: _builtins.int
     SUSPECTS_FIELD_NUMBER: _builtins.int
     READINGS_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    HISTOGRAM_READINGS_FIELD_NUMBER: _builtins.int
+    statement: _builtins.str
+    """the answer in one sentence"""
     @_builtins.property
     def job(self) -> Global___Job: ...
     @_builtins.property
@@ -897,6 +1205,10 @@ class JobResult(_message.Message):
     def suspects(self) -> _containers.RepeatedCompositeFieldContainer[Global___Suspect]: ...
     @_builtins.property
     def readings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def histogram_readings(self) -> _containers.RepeatedCompositeFieldContainer[Global___HistogramReading]:
+        """of merged"""
+
     def __init__(
         self,
         *,
@@ -906,10 +1218,12 @@ class JobResult(_message.Message):
         hosts: _abc.Iterable[Global___HostPart] | None = ...,
         suspects: _abc.Iterable[Global___Suspect] | None = ...,
         readings: _abc.Iterable[_builtins.str] | None = ...,
+        statement: _builtins.str = ...,
+        histogram_readings: _abc.Iterable[Global___HistogramReading] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "job", b"job", "merged", b"merged"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "hosts", b"hosts", "job", b"job", "merged", b"merged", "readings", b"readings", "suspects", b"suspects"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coverage", b"coverage", "histogram_readings", b"histogram_readings", "hosts", b"hosts", "job", b"job", "merged", b"merged", "readings", b"readings", "statement", b"statement", "suspects", b"suspects"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

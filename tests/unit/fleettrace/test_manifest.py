@@ -17,6 +17,7 @@ from fleettrace.model.tool import (
     Output,
     Param,
     ResultKind,
+    Words,
 )
 
 COUNTS = """\
@@ -282,3 +283,16 @@ def test_a_choice_has_its_default_among_its_words() -> None:
     text = COUNTS.replace("[[attach]]", TYPED_PARAMS.replace('default = "any"', 'default = "xfs"'), 1)
     with pytest.raises(BadInput, match=r"params.filesystem.default must be one of"):
         parse_manifest(text, ORIGIN)
+
+
+def test_words_for_sentences() -> None:
+    words = '[words]\ndiffers = "opens {} files"\nvalue = "open"\n\n[cost]'
+    assert parse_manifest(COUNTS.replace("[cost]", words), ORIGIN).words == Words("opens {} files", "open")
+    assert parse_manifest(COUNTS, ORIGIN).words == Words()
+
+
+@pytest.mark.parametrize("differs", ["waits", "{} {}", "{0}", "{} }"])
+def test_words_need_one_place_for_how_a_host_differs(differs: str) -> None:
+    words = f'[words]\ndiffers = "{differs}"\nvalue = "open"\n\n[cost]'
+    with pytest.raises(BadInput, match="once, where it is said"):
+        parse_manifest(COUNTS.replace("[cost]", words), ORIGIN)

@@ -65,7 +65,7 @@ def test_keys_and_frames_are_compared_too() -> None:
         [calls(f"h-{number}", {"read": 500, "write": 300, "fsync": 200}) for number in range(8)],
     )
     assert (keys.kind, keys.changed) == (SampleKind.COUNTS, True)
-    assert keys.evidence == "fsync: 20.0% of its counts against 0.0% before on 8 hosts"
+    assert keys.evidence == "fsync: 20.0% of its counts against 0% before on 8 hosts"
     (frames,) = compare_jobs(
         [stacks(f"h-{number}", {"svc;main;work": 900, "svc;main;gc": 100}) for number in range(8)],
         [stacks(f"h-{number}", {"svc;main;work": 600, "svc;main;gc": 400}) for number in range(8)],

@@ -36,7 +36,7 @@ def test_among_five_hosts_the_slow_one_is_the_suspect_with_its_evidence() -> Non
     assert found[0].verdict == "suspect"
     assert found[0].evidence == (
         "4.0 octaves longer than the other 4 hosts: p99 in [4096, 8191] us against [32, 63]; "
-        "50.0% of its values are above 4095 us against 0.0%; 500 more than usual in 4096-8191 us "
+        "50.0% of its values are above 4095 us against 0%; 500 more than usual in 4096-8191 us "
         "(too few hosts for an outlier verdict)"
     )
     # root of 0.5 against 0, over sqrt(1/4000 + 1/4000)
@@ -54,7 +54,7 @@ def test_the_others_are_ranked_and_not_accused_of_being_unlike_the_suspect() -> 
 def test_with_eight_hosts_there_is_a_verdict_without_a_reservation() -> None:
     found = compare_hosts([*fleet(7), waits("slow-1", SLOW)])
     assert (found[0].host, found[0].verdict) == ("slow-1", "suspect")
-    assert found[0].evidence.endswith("against 0.0%; 500 more than usual in 4096-8191 us")
+    assert found[0].evidence.endswith("against 0%; 500 more than usual in 4096-8191 us")
 
 
 def test_a_fast_host_among_slow_ones_is_the_odd_one_too() -> None:
@@ -149,7 +149,7 @@ def test_counts_are_compared_by_key() -> None:
     found = compare_hosts([*usual, calls("odd", {"read": 300, "write": 300, "fsync": 400})])
     assert (found[0].host, found[0].verdict) == ("odd", "suspect")
     assert found[0].evidence == (
-        "fsync: 40.0% of its counts against 0.0% on the other 4 hosts (too few hosts for an outlier verdict)"
+        "fsync: 40.0% of its counts against 0% on the other 4 hosts (too few hosts for an outlier verdict)"
     )
 
 
@@ -157,7 +157,7 @@ def test_stacks_are_compared_by_inclusive_frame() -> None:
     usual = [stacks(f"h-{number}", {"svc;main;serve;parse": 400, "svc;main;idle": 600}) for number in range(8)]
     found = compare_hosts([*usual, stacks("odd", {"svc;main;serve;parse": 400, "svc;main;gc;sweep": 600})])
     assert (found[0].host, found[0].verdict) == ("odd", "suspect")
-    assert found[0].evidence == "sweep: 60.0% of its samples against 0.0% on the other 8 hosts"
+    assert found[0].evidence == "sweep: 60.0% of its samples against 0% on the other 8 hosts"
 
 
 def test_hosts_where_everything_is_named_differently_accuse_nobody() -> None:

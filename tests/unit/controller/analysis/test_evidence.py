@@ -16,7 +16,7 @@ def test_a_slower_host_is_told_by_octaves_p99_and_where_the_shares_differ_most()
     # GIVEN half of the 1,000 values 8 octaves up: 4 octaves on average, as the mean index is 8 against 4.02
     assert told({4: 0.5, 12: 0.5}, {4: 0.98, 5: 0.02}, "the other 4 hosts") == (
         "4.0 octaves longer than the other 4 hosts: p99 in [4096, 8191] us against [32, 63]; "
-        "50.0% of its values are above 4095 us against 0.0%; 500 more than usual in 4096-8191 us"
+        "50.0% of its values are above 4095 us against 0%; 500 more than usual in 4096-8191 us"
     )
 
 
@@ -84,9 +84,9 @@ def test_a_key_is_told_by_its_values_also_where_the_host_has_none_of_it() -> Non
     key: Category = (("process", "nginx"), ("syscall", "read"))
     own, other = Sample("h", 100, 100, {(): 100}), Sample("o", 100, 100, {key: 40, (): 60})
     assert describe_category(COUNTS, own, [other], Blame(key), "the other host") == (
-        "nginx read: 0.0% of its counts against 40.0% on the other host"
+        "nginx read: 0% of its counts against 40.0% on the other host"
     )
-    assert describe_category(COUNTS, own, [other], Blame(()), "the other host").startswith("(no key): 100.0%")
+    assert describe_category(COUNTS, own, [other], Blame(()), "the other host").startswith("(no key): 100%")
 
 
 def test_a_rate_is_told_as_a_factor_and_per_second() -> None:

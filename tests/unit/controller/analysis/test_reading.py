@@ -60,19 +60,19 @@ def test_of_two_equal_modes_the_lower_one_is_told() -> None:
 
 
 def test_a_single_value_is_one_value() -> None:
-    assert read_snapshot(Snapshot(histograms=(histogram({3: 1}),)))[0] == "1 value, most often in [8, 15] us (100.0%)"
+    assert read_snapshot(Snapshot(histograms=(histogram({3: 1}),)))[0] == "1 value, most often in [8, 15] us (100%)"
 
 
 def test_a_share_is_not_rounded_to_nothing_nor_to_all() -> None:
     sentences = read_snapshot(Snapshot(histograms=(histogram({3: 99_999, 20: 1}),)))
-    assert "(over 99.9%)" in sentences[0]
-    assert "1 value (under 0.1%)" in sentences[2]
+    assert "(>99.9%)" in sentences[0]
+    assert "1 value (<0.1%)" in sentences[2]
 
 
 def test_histograms_by_key_are_read_from_the_fullest_on_and_the_rest_counted() -> None:
     keyed = tuple(histogram({3: 10 + number}, key=(("disk", f"d{number}"),)) for number in range(MAX_KEYS + 2))
     sentences = read_snapshot(Snapshot(histograms=keyed))
-    assert sentences[0] == "d6: 16 values, most often in [8, 15] us (100.0%)"
+    assert sentences[0] == "d6: 16 values, most often in [8, 15] us (100%)"
     assert sentences[-1] == "2 more keys with 21 values together"
     assert len(sentences) == 3 * MAX_KEYS + 1
 
@@ -103,14 +103,14 @@ def test_a_frame_that_recurs_in_one_stack_counts_once() -> None:
 
 def test_stacks_of_the_kernel_alone_have_no_application() -> None:
     snapshot = Snapshot(stacks=(Stack(("swapper/0", "do_idle_[k]", "hlt_[k]"), 7, "samples"),))
-    assert read_snapshot(snapshot) == ("7 samples, most in hlt_[k] itself (100.0%)",)
+    assert read_snapshot(snapshot) == ("7 samples, most in hlt_[k] itself (100%)",)
 
 
 def test_counts_are_read_by_the_largest() -> None:
     key = (("process", "nginx"), ("syscall", "read"))
     counts = (Count((("process", "cron"), ("syscall", "read")), 250), Count(key, 750))
     assert read_snapshot(Snapshot(counts=counts)) == ("1,000 counted over 2 keys, most for nginx read (75.0%)",)
-    assert read_snapshot(Snapshot(counts=(Count((), 3),))) == ("3 counted over 1 key, most for (no key) (100.0%)",)
+    assert read_snapshot(Snapshot(counts=(Count((), 3),))) == ("3 counted over 1 key, most for (no key) (100%)",)
 
 
 def test_events_are_counted() -> None:

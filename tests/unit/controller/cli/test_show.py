@@ -17,7 +17,10 @@ def unpadded(text: str) -> str:
 
 def test_shows_the_report_that_run_ends_with(fleettrace: Command) -> None:
     shown, run = fleettrace("show", "k3f9q2"), fleettrace("run", "runqlat", "--on", "role=api")
-    assert shown.stdout == run.stdout
+    # What was decided was told while it ran, and is not repeated.
+    told, _, decided = shown.stdout.partition("How it was decided")
+    assert told == run.stdout
+    assert "granted" in decided
     assert unpadded(shown.stdout) == rendered(render_job(samples.histogram_result()))
 
 

@@ -4,6 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fleettrace.catalog import Param, ResultKind
+from fleettrace.model.findings import (
+    CdfChange,
+    FrameBlame,
+    HistogramReading,
+    HostVerdict,
+    Hump,
+    RateChange,
+    ShapeChange,
+)
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import (
     CanaryCheck,
@@ -134,6 +143,40 @@ def latencies(*counts: int, unit: str = "us") -> Snapshot:
     return Snapshot(histograms=(Histogram((), unit, LOG2, buckets),))
 
 
+def slower() -> ShapeChange:
+    """How api-3 differs."""
+    return ShapeChange(
+        unit="us",
+        octaves=4.4,
+        shift_octaves=4.4,
+        p99=(4096, 8191),
+        typical_p99=(64, 127),
+        excess_events=3_160,
+        excess=(128, 32767),
+        above=31,
+        share_above=0.743,
+        typical_above=0.059,
+        cdf=(CdfChange((16, 31), -0.58), CdfChange((32, 63), -0.62)),
+    )
+
+
+def reading() -> HistogramReading:
+    """What the sum of the hosts of :func:`histogram_result` says."""
+    return HistogramReading(
+        key=(("cpu", "0"),),
+        unit="us",
+        scheme=LOG2,
+        total=23_961,
+        mode=(4, 7),
+        mode_count=7_051,
+        quantiles=((0.5, (8, 15)), (0.99, (4096, 8191))),
+        largest=(16384, 32767),
+        tail_from=128,
+        tail_count=3_334,
+        humps=(Hump((4, 7), (0, 63), 0.85, 5), Hump((512, 1023), (64, 32767), 0.15, 0)),
+    )
+
+
 def histogram_result() -> JobResult:
     """Four of five hosts answered; one of them is slow, one stopped early, one played a recording."""
     quick = (120, 843, 2210, 1877, 640, 212, 88, 31, 9, 2)
@@ -166,18 +209,30 @@ def histogram_result() -> JobResult:
             Suspect(
                 "api-3",
                 36.77,
-                "suspect",
+                HostVerdict.SUSPECT,
                 "4.4 octaves longer than the other 3 hosts: p99 in [4096, 8191] us against [64, 127]; 74.3% of its "
                 "values are above 31 us against 5.9% (too few hosts for an outlier verdict)",
+                "from 32 us on",
+                9.4,
+                RateChange(1_152.6, 1_204.0, -0.2, odd=False),
+                slower(),
+                FrameBlame("parse_json", "handle_request", "parse_xml"),
             ),
-            Suspect("api-4", 6.26, "ranking", "1.5 octaves shorter than the other 3 hosts (not clearly apart)"),
-            Suspect("api-1", 3.05, "ranking", "1.5 octaves shorter than the other 3 hosts (not clearly apart)"),
+            Suspect(
+                "api-4", 6.26, HostVerdict.RANKING, "1.5 octaves shorter than the other 3 hosts (not clearly apart)"
+            ),
+            Suspect(
+                "api-1", 3.05, HostVerdict.RANKING, "1.5 octaves shorter than the other 3 hosts (not clearly apart)"
+            ),
         ),
         readings=(
             "23,961 values, most often in [4, 7] us (29.4%)",
             "p50 in [8, 15], p90 in [256, 511], p99 in [4096, 8191] us; the largest in [16384, 32767] us",
             "tail: 3,334 values (13.9%) of 128 us or more, beyond 16 times the most frequent bucket",
         ),
+        statement="api-3 waits 4.4 octaves longer for a CPU than the other 3 hosts; the extra 3,160 waits sit in "
+        "0.1-32.8 ms",
+        histogram_readings=(reading(),),
     )
 
 
@@ -199,7 +254,7 @@ def stacks_result(stacks: int = 14) -> JobResult:
             Suspect(
                 f"api-{n}",
                 9.0 - n,
-                "ranking",
+                HostVerdict.RANKING,
                 "copy_user_generic_[k]: 29.1% of its samples against 29.1% on the others (not clearly apart)",
             )
             for n in (2, 1, 3, 4, 5)
@@ -248,7 +303,7 @@ def fleet_result(size: int = 60) -> JobResult:
         coverage=Coverage(targeted=size + 20, answered=size, missing=missing),
         merged=merge(host.part.snapshot for host in hosts),
         hosts=hosts,
-        suspects=(Suspect("api-42", 4.0, "suspect", "p99 is [8, 15] us where the others have [4, 7] us"),),
+        suspects=(Suspect("api-42", 4.0, HostVerdict.SUSPECT, "p99 is [8, 15] us where the others have [4, 7] us"),),
     )
 
 

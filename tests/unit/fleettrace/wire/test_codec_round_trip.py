@@ -37,6 +37,11 @@ MODELS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Message], Callab
     "host_part": (strategies.host_parts, codec.host_part_to_wire, codec.host_part_from_wire),
     "job": (strategies.jobs, codec.job_to_wire, codec.job_from_wire),
     "coverage": (strategies.coverages, codec.coverage_to_wire, codec.coverage_from_wire),
+    "histogram_reading": (
+        strategies.histogram_readings,
+        codec.histogram_reading_to_wire,
+        codec.histogram_reading_from_wire,
+    ),
     "suspect": (strategies.suspects, codec.suspect_to_wire, codec.suspect_from_wire),
     "job_result": (strategies.results, codec.job_result_to_wire, codec.job_result_from_wire),
     "tool": (strategies.tools, codec.tool_to_wire, codec.tool_from_wire),

@@ -7,6 +7,7 @@ import pytest
 
 from controller.report.text import render_host, render_job
 from fleettrace.errors import NotFound
+from fleettrace.model.findings import HostVerdict
 from fleettrace.model.job import JobResult, Suspect
 from fleettrace.snapshot import Count, Snapshot
 from tests.unit.controller.report import samples
@@ -74,12 +75,13 @@ def test_suspect_comes_first_among_many_hosts() -> None:
 
 
 def test_no_suspect_is_said_so() -> None:
-    result = replace(samples.histogram_result(), suspects=())
+    result = replace(samples.histogram_result(), suspects=(), statement="")
     assert "none: no host stands clearly out" in rendered(render_job(result))
 
 
 def test_ranking_is_not_called_a_suspect() -> None:
-    result = replace(samples.histogram_result(), suspects=(Suspect("api-1", 0.1, "ranking", "too few hosts"),))
+    ranked = Suspect("api-1", 0.1, HostVerdict.RANKING, "too few hosts")
+    result = replace(samples.histogram_result(), suspects=(ranked,), statement="")
     text = rendered(render_job(result))
     assert "suspect     none: no host stands clearly out" in text
     assert "ranking     api-1 (score 0.1): too few hosts" in text

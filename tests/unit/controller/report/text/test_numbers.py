@@ -38,21 +38,6 @@ def test_percentile_of_nothing_or_of_two_units_is_not_made_up() -> None:
     assert numbers.percentile_text([histogram([1]), histogram([1], "bytes")], 50) == "-"
 
 
-@pytest.mark.parametrize(
-    ("part", "whole", "text"),
-    [
-        (0, 0, "0%"),
-        (0, 10, "0%"),
-        (10, 10, "100%"),
-        (1, 100_000, "<0.1%"),
-        (99_999, 100_000, ">99.9%"),
-        (1, 3, "33.3%"),
-    ],
-)
-def test_share_never_rounds_to_nothing_or_to_all(part: int, whole: int, text: str) -> None:
-    assert numbers.share_text(part, whole) == text
-
-
 @settings(max_examples=100, deadline=None)
 @given(st.floats(0, 1), st.integers(1, 80))
 def test_bar_fits_and_shows_whatever_is_there(share: float, width: int) -> None:
