@@ -17,7 +17,7 @@ from fleettrace.manifest_results import (
     parse_words,
 )
 from fleettrace.model.capability import check_capabilities
-from fleettrace.model.params import FILTER_NAMES, FILTERS, MAX_SYSCALL_CHARS, ParamType
+from fleettrace.model.params import COMMON_NAMES, FILTERS, MAX_SYSCALL_CHARS, ParamType
 from fleettrace.model.tool import (
     Alternative,
     Attach,
@@ -132,8 +132,8 @@ def _params(top: Table, data: Mapping[str, Any]) -> tuple[Param, ...]:
 def _param(name: str, table: Table) -> Param:
     if not is_name(name):
         raise BadInput(f"{table.place('default')}: a parameter's name is of a-z, 0-9 and _, not {name!r}")
-    if name in FILTER_NAMES:
-        raise BadInput(f"{table.place('default')}: {name} is a filter that every tool has; leave it out")
+    if name in COMMON_NAMES:
+        raise BadInput(f"{table.place('default')}: {name} is what every tool has; leave it out")
     param = _typed_param(name, table.text("type") if table.has("type") else ParamType.INTEGER, table)
     table.finish()
     return param

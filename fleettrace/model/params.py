@@ -8,8 +8,9 @@ from enum import StrEnum
 from fleettrace.errors import BadParameter
 
 __all__ = [
+    "COMMON_NAMES",
     "FILTERS",
-    "FILTER_NAMES",
+    "FINE",
     "MAX_SYSCALL_CHARS",
     "NUMERIC_TYPES",
     "Param",
@@ -150,7 +151,11 @@ FILTERS = (
 )
 """What every tool can be narrowed to; none is set unless it is given."""
 
-FILTER_NAMES = frozenset(param.name for param in FILTERS)
+FINE = Param("fine", 0, 0, 4, "2^fine buckets of equal width in each octave of a histogram; 0: one.")
+"""What every tool with a histogram takes besides. Finer buckets fold into coarser ones without loss."""
+
+COMMON_NAMES = frozenset(param.name for param in (*FILTERS, FINE))
+"""Names that no tool may give to a parameter of its own; these are among the values only when they are given."""
 
 
 def resolve_values(tool: str, params: Sequence[Param], given: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
@@ -163,7 +168,7 @@ def resolve_values(tool: str, params: Sequence[Param], given: Mapping[str, Param
     resolved = {
         param.name: given.get(param.name, param.default)
         for param in params
-        if param.name in given or param.name not in FILTER_NAMES
+        if param.name in given or param.name not in COMMON_NAMES
     }
     for name, value in given.items():
         known[name].check(tool, value)

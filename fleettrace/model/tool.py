@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from fleettrace.model.params import FILTERS, Param, ParamValue, parse_values, resolve_values
+from fleettrace.model.params import FILTERS, FINE, Param, ParamValue, parse_values, resolve_values
 
 __all__ = [
     "Alternative",
@@ -174,8 +174,10 @@ class ToolDefinition:
 
     @property
     def all_params(self) -> tuple[Param, ...]:
-        """Its own parameters and the filters that it can apply."""
-        return (*self.params, *(param for param in FILTERS if param.name in self.filters))
+        """Its own parameters, the filters that it can apply, and how fine its histograms are."""
+        results = {self.result, *(output.result for output in self.also)}
+        fine = (FINE,) if ResultKind.HISTOGRAM in results else ()
+        return (*self.params, *(param for param in FILTERS if param.name in self.filters), *fine)
 
     def resolve_params(self, given: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
         """Its parameters with their values, those given or the defaults, and the filters that are given.

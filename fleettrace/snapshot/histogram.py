@@ -21,6 +21,7 @@ __all__ = [
     "coarsest",
     "fold",
     "merge_histograms",
+    "scheme_of",
     "sub_bits",
 ]
 
@@ -76,6 +77,11 @@ def sub_bits(scheme: str) -> int:
             f"unknown bucket scheme {scheme!r}; this version knows {LOG2!r} and {LOG2}.1 to .{MAX_SUB_BITS}"
         )
     return int(match[1] or 0)
+
+
+def scheme_of(bits: int) -> str:
+    """The scheme with 2^bits buckets an octave."""
+    return f"{LOG2}.{bits}" if bits else LOG2
 
 
 def bucket_bounds(scheme: str, index: int) -> tuple[int, int]:
@@ -157,4 +163,4 @@ def _sum(key: Key, histograms: list[Histogram]) -> Histogram:
 
 def _last_index(bits: int) -> int:
     """The bucket of the largest integer of 64 bits."""
-    return bucket_index(LOG2 if not bits else f"{LOG2}.{bits}", (1 << (MAX_BUCKET_INDEX + 1)) - 1)
+    return bucket_index(scheme_of(bits), (1 << (MAX_BUCKET_INDEX + 1)) - 1)

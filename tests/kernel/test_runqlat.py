@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from fleettrace.model.run import RunKind
-from fleettrace.snapshot import Snapshot
+from fleettrace.snapshot import LOG2, Snapshot
+from fleettrace.snapshot.histogram import fold
 from node_agent.backends.bcc.tracer import BccTracer
 from tests.kernel.reference import histogram_of, reference
 from tests.kernel.support import attached, plan, temporary_cgroup
@@ -89,3 +90,31 @@ def test_waits_that_do_not_fit_are_counted_as_lost(state: Path) -> None:
         stats, recorded = tracer.stats(), tracer.snapshot().total
     assert stats.lost_events > 0
     assert stats.events == recorded + stats.lost_events
+
+
+def test_finer_buckets_fold_into_those_of_a_coarse_run(state: Path) -> None:
+    # GIVEN three runs over the same waits: as fine as can be, finer, and by octave
+    with (
+        workload("waits", 400) as work,
+        attached(BccTracer(plan("runqlat", state, pid=work.pid, fine=4))) as finest,
+        attached(BccTracer(plan("runqlat", state, pid=work.pid, fine=2))) as finer,
+        attached(BccTracer(plan("runqlat", state, pid=work.pid))) as coarse,
+        attached(BccTracer(plan("runqlat", state, pid=work.pid, fine=4, kind=RunKind.FREQUENCY_CHECK))) as check,
+    ):
+        work.run()
+        for tracer in (finest, finer, coarse, check):
+            tracer.detach()
+        recorded = [tracer.snapshot().histograms[0] for tracer in (finest, finer, coarse)]
+        stats = [tracer.stats() for tracer in (finest, finer, coarse, check)]
+    # THEN each is in its scheme, with more buckets, and folds into the coarse one
+    assert [histogram.scheme for histogram in recorded] == ["log2.4", "log2.2", "log2"]
+    assert len(recorded[0].counts) > len(recorded[1].counts) > len(recorded[2].counts)
+    expected = dict(recorded[2].counts)
+    large = {bucket for bucket, count in expected.items() if count >= recorded[2].total / 100}
+    for histogram in recorded[:2]:
+        folded = dict(fold(histogram, LOG2).counts)
+        assert {b: folded.get(b, 0) for b in large} == pytest.approx({b: expected[b] for b in large}, rel=WITHIN)
+    # AND nothing is lost by being finer, nor counted otherwise by a frequency check
+    for histogram, one in zip(recorded, stats, strict=False):
+        assert (one.events, one.lost_events) == (histogram.total, 0)
+    assert stats[3].events == pytest.approx(stats[2].events, rel=WITHIN)

@@ -14,7 +14,7 @@ from controller.report.text.numbers import time_text
 from fleettrace.model.host import Host
 from fleettrace.model.job import Job
 from fleettrace.model.names import counted, duration_text
-from fleettrace.model.params import FILTER_NAMES
+from fleettrace.model.params import FILTERS
 from fleettrace.model.tool import ToolListing
 
 __all__ = ["render_host_list", "render_jobs", "render_tool", "render_tools"]
@@ -114,5 +114,6 @@ def _why(host: Host) -> str:
 
 
 def _defaults(tool: ToolListing) -> str:
-    own = [param for param in tool.params if param.name not in FILTER_NAMES]
+    filters = {param.name for param in FILTERS}
+    own = [param for param in tool.params if param.name not in filters]
     return " ".join(f"{param.name}={param.default_text}" for param in own) or "-"

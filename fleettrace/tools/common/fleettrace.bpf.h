@@ -15,6 +15,7 @@
 #define FT_COMM_HIGH 6     // the others
 #define FT_CGROUP_LEVEL 7  // level of the cgroup that is asked for
 #define FT_CGROUP 8        // its id
+#define FT_FINE 9          // k: histograms have 2^k buckets an octave; 0: one
 // A tool's own parameters come as PARAM_<NAME>, from 16 upwards in the order of its manifest.
 
 #define FT_TASK_RUNNING 0
@@ -89,10 +90,20 @@ static __always_inline struct ft_event_id ft_new_event_id(struct ft_counters *ft
     return id;
 }
 
-// Bucket 0 is [0, 1], bucket i is [2^i, 2^(i+1) - 1]: the scheme "log2".
+// The bucket of a value, as fleettrace/snapshot/histogram.py has it. Without FT_FINE the scheme is "log2": bucket 0 is [0, 1],
+// bucket i is [2^i, 2^(i+1) - 1]. With it, it is "log2.k": below 2^(k+1) a bucket for each integer, and from there on 2^k of
+// equal width an octave; the octave's number, with the bits that follow the value's first as the place within the octave.
+#define FT_BUCKETS 976  // of the finest scheme that can be asked for, log2.4; an array of buckets has as many
 static __always_inline u32 ft_log2_bucket(u64 value)
 {
-    return bpf_log2l(value | 1) - 1;
+    u32 fine = PARAM(FT_FINE), octave = bpf_log2l(value | 1) - 1, shift;
+
+    if (!fine)
+        return octave;
+    if (octave <= fine)
+        return value;
+    shift = octave - fine;
+    return (shift << fine) + (u32)(value >> shift);
 }
 
 static __always_inline u32 ft_task_state(void *task)

@@ -4,10 +4,9 @@
 // has ended: a frequency check counts the switches to tasks in scope, since each of them ends one.
 
 #define MAX_WAITING 10240
-#define BUCKETS 64
 
 BPF_HASH(waiting_since, u32, u64, MAX_WAITING);
-BPF_PERCPU_ARRAY(waits_us, u64, BUCKETS);
+BPF_PERCPU_ARRAY(waits_us, u64, FT_BUCKETS);
 
 static __always_inline bool in_scope(struct task_struct *task, u32 pid)
 {

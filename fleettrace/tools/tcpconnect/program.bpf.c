@@ -4,7 +4,6 @@
 
 #define MAX_CONNECTING 10240
 #define MAX_KEYS 8192
-#define BUCKETS 64
 #define ECANCELED 125
 
 struct attempt {
@@ -23,7 +22,7 @@ struct total {
 };
 BPF_HASH(connecting, u64, struct attempt, MAX_CONNECTING);
 BPF_HASH(connects, struct connect_key, struct total, MAX_KEYS);
-BPF_PERCPU_ARRAY(handshake_us, u64, BUCKETS);
+BPF_PERCPU_ARRAY(handshake_us, u64, FT_BUCKETS);
 
 static __always_inline void begin(struct ft_counters *ft, u64 sk)
 {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from fleettrace.catalog import ParamValue
 from fleettrace.errors import BadInput
+from fleettrace.model.params import FINE as FINE_PARAM
 from fleettrace.model.params import Param, ParamType
 from fleettrace.model.run import RunKind
 from node_agent.backends.bcc.source import (
@@ -12,6 +13,7 @@ from node_agent.backends.bcc.source import (
     COMM_HIGH,
     COMM_LOW,
     COUNT_ONLY,
+    FINE,
     PID,
     SCOPE_CGROUP,
     SCOPE_LEVEL,
@@ -40,6 +42,7 @@ def program_constants(plan: TracePlan) -> dict[int, int]:
         SCOPE_LEVEL: plan.scope.level if plan.scope is not None else 0,
         SCOPE_CGROUP: plan.scope.cgroup_id if plan.scope is not None else 0,
         PID: _integer(params, "pid"),
+        FINE: _integer(params, FINE_PARAM.name),
         **_comm(str(params.get("comm", ""))),
         **_cgroup(_asked_cgroup(params), plan.scope),
     }

@@ -19,8 +19,8 @@ _BUCKET_BYTES = 4
 _TIME_BYTES = 8
 
 
-def decode_histogram(entries: RawEntries, decode: Decode, unit: str) -> Snapshot:
-    """Counts by bucket of the scheme "log2": the map's key is the declared fields and then the bucket's index.
+def decode_histogram(entries: RawEntries, decode: Decode, unit: str, scheme: str = LOG2) -> Snapshot:
+    """Counts by bucket of a scheme: the map's key is the declared fields and then the bucket's index.
 
     Raises:
         Malformed: the fields do not fill the key: the manifest does not describe the program.
@@ -32,7 +32,7 @@ def decode_histogram(entries: RawEntries, decode: Decode, unit: str) -> Snapshot
             labels = _labels(key[:-_BUCKET_BYTES], decode) if decode.key else NO_KEY
             buckets[labels][int.from_bytes(key[-_BUCKET_BYTES:], "little")] += count
     _check_size(sum(map(len, buckets.values())))
-    histograms = tuple(Histogram(key, unit, LOG2, tuple(sorted(counts.items()))) for key, counts in buckets.items())
+    histograms = tuple(Histogram(key, unit, scheme, tuple(sorted(counts.items()))) for key, counts in buckets.items())
     return merge([Snapshot(histograms=histograms)])
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "COMM_HIGH",
     "COMM_LOW",
     "COUNT_ONLY",
+    "FINE",
     "FIRST_TOOL_PARAM",
     "PID",
     "SCOPE_CGROUP",
@@ -29,6 +30,7 @@ COMM_LOW = 5
 COMM_HIGH = 6
 CGROUP_LEVEL = 7
 CGROUP = 8
+FINE = 9
 FIRST_TOOL_PARAM = 16
 
 

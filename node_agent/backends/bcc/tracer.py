@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from fleettrace.catalog import Alternative, Output, ResultKind
 from fleettrace.errors import AttachFailed, Unfit
+from fleettrace.model.params import FINE
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import EMPTY, Snapshot, merge
+from fleettrace.snapshot.histogram import scheme_of
 from node_agent.backends.bcc.constants import program_constants
 from node_agent.backends.bcc.decode import clock_offset_ns, decode_counts, decode_events, decode_histogram
 from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
@@ -105,11 +107,12 @@ class BccTracer:
         if self._plan.kind is RunKind.FREQUENCY_CHECK:
             return EMPTY
         parts = []
+        scheme = scheme_of(int(self._plan.params.get(FINE.name, 0)))
         if self._stacks is not None:
             parts.append(self._stacks.snapshot())
         elif tool.result is not ResultKind.EVENTS:
-            parts.append(_decode(loaded, Output(tool.result, tool.unit, tool.decode)))
-        parts += [_decode(loaded, output) for output in tool.also]
+            parts.append(_decode(loaded, Output(tool.result, tool.unit, tool.decode), scheme))
+        parts += [_decode(loaded, output, scheme) for output in tool.also]
         if tool.events is not None:
             parts.append(decode_events(loaded.maps[tool.events.map].entries(), tool.events, self._clock_offset_ns))
         return merge(parts)
@@ -132,8 +135,8 @@ class BccTracer:
         return self._loaded
 
 
-def _decode(loaded: LoadedObject, output: Output) -> Snapshot:
+def _decode(loaded: LoadedObject, output: Output, scheme: str) -> Snapshot:
     entries, decode = loaded.maps[output.decode.map].entries(), output.decode
     if output.result is ResultKind.HISTOGRAM:
-        return decode_histogram(entries, decode, output.unit)
+        return decode_histogram(entries, decode, output.unit, scheme)
     return decode_counts(entries, decode)

@@ -1,12 +1,14 @@
 """The catalogue: folders, digests, and the parameters that a caller may set."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from fleettrace import catalog
-from fleettrace.catalog import Param, ToolDefinition, builtin_tools, find_tool, load_tool
+from fleettrace.catalog import Param, ResultKind, ToolDefinition, builtin_tools, find_tool, load_tool
 from fleettrace.errors import BadInput, BadParameter, UnknownTool
+from fleettrace.model.params import FINE
 
 MANIFEST = """\
 name = "waits"
@@ -146,3 +148,14 @@ def test_every_tool_that_is_shipped_loads() -> None:
 def test_an_unknown_tool_says_which_there_are() -> None:
     with pytest.raises(UnknownTool, match=r"no tool 'runqlatt'; there are: .*runqlat"):
         find_tool("runqlatt")
+
+
+@pytest.mark.parametrize("tool", builtin_tools().values(), ids=lambda tool: tool.name)
+def test_histograms_take_finer_buckets_and_have_room_for_them(tool: ToolDefinition) -> None:
+    outputs = [(tool.result, tool.decode), *((output.result, output.decode) for output in tool.also)]
+    maps = [decode.map for result, decode in outputs if result is ResultKind.HISTOGRAM]
+    assert (FINE in tool.all_params) == bool(maps)
+    for name in maps:
+        declared = re.search(rf"\w+_ARRAY\({name}, \w+, (\w+)\)", tool.program_text)
+        # A number of its own is too small for "-p fine=4": what falls beyond would be lost.
+        assert declared is None or declared[1] == "FT_BUCKETS", f"{tool.name}: size {name} by FT_BUCKETS"

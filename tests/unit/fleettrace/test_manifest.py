@@ -121,7 +121,7 @@ def test_what_may_be_left_out() -> None:
         ("maximum = 999", "maximum = 99999999999999999999", "params.rate_hz.maximum"),
         ("maximum = 999", "", "params.rate_hz.maximum is missing"),
         ("[params.depth]", '[params."pid -DX"]', "a parameter's name is of a-z"),
-        ("[params.depth]", "[params.comm]", "comm is a filter that every tool has"),
+        ("[params.depth]", "[params.comm]", "comm is what every tool has"),
         ('help = "Of stacks."', 'help = "?"\ntype = "text"', "must be one of integer, boolean, choice, syscall"),
         ('help = "Of stacks."', 'help = "?"\ntype = "boolean"', "params.depth.default must be true or false"),
         ('probe = "raw_tracepoint:sys_enter"', "", "probe is missing"),

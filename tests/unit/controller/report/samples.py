@@ -4,15 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fleettrace.catalog import Param, ResultKind
-from fleettrace.model.findings import (
-    CdfChange,
-    FrameBlame,
-    HistogramReading,
-    HostVerdict,
-    Hump,
-    RateChange,
-    ShapeChange,
-)
+from fleettrace.model.findings import FrameBlame, HostVerdict, RateChange
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import (
     CanaryCheck,
@@ -33,6 +25,7 @@ from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
 from fleettrace.model.tool import ToolListing
 from fleettrace.snapshot import LOG2, Count, Histogram, Snapshot, Stack, merge
 from fleettrace.snapshot.counts import Event
+from tests.unit.controller.report import found
 
 START_MS = 1_767_320_000_000  # 2026-01-02T02:13:20Z
 CLASS = "6.18.0-amd64 #1 SMP/x86_64/8cpu/bcc"
@@ -143,40 +136,6 @@ def latencies(*counts: int, unit: str = "us") -> Snapshot:
     return Snapshot(histograms=(Histogram((), unit, LOG2, buckets),))
 
 
-def slower() -> ShapeChange:
-    """How api-3 differs."""
-    return ShapeChange(
-        unit="us",
-        octaves=4.4,
-        shift_octaves=4.4,
-        p99=(4096, 8191),
-        typical_p99=(64, 127),
-        excess_events=3_160,
-        excess=(128, 32767),
-        above=31,
-        share_above=0.743,
-        typical_above=0.059,
-        cdf=(CdfChange((16, 31), -0.58), CdfChange((32, 63), -0.62)),
-    )
-
-
-def reading() -> HistogramReading:
-    """What the sum of the hosts of :func:`histogram_result` says."""
-    return HistogramReading(
-        key=(("cpu", "0"),),
-        unit="us",
-        scheme=LOG2,
-        total=23_961,
-        mode=(4, 7),
-        mode_count=7_051,
-        quantiles=((0.5, (8, 15)), (0.99, (4096, 8191))),
-        largest=(16384, 32767),
-        tail_from=128,
-        tail_count=3_334,
-        humps=(Hump((4, 7), (0, 63), 0.85, 5), Hump((512, 1023), (64, 32767), 0.15, 0)),
-    )
-
-
 def histogram_result() -> JobResult:
     """Four of five hosts answered; one of them is slow, one stopped early, one played a recording."""
     quick = (120, 843, 2210, 1877, 640, 212, 88, 31, 9, 2)
@@ -215,7 +174,7 @@ def histogram_result() -> JobResult:
                 "from 32 us on",
                 9.4,
                 RateChange(1_152.6, 1_204.0, -0.2, odd=False),
-                slower(),
+                found.slower(),
                 FrameBlame("parse_json", "handle_request", "parse_xml"),
             ),
             Suspect(
@@ -232,7 +191,7 @@ def histogram_result() -> JobResult:
         ),
         statement="api-3 waits 4.4 octaves longer for a CPU than the other 3 hosts; the extra 3,160 waits sit in "
         "0.1-32.8 ms",
-        histogram_readings=(reading(),),
+        histogram_readings=(found.reading(),),
     )
 
 
