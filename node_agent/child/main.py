@@ -17,6 +17,7 @@ from fleettrace.model.run import RunCost, RunKind
 from fleettrace.snapshot import EMPTY
 from node_agent.backends import TracePlan, Tracer, open_tracer
 from node_agent.child.protocol import Attached, ChildMessage, ChildPlan, Failed, Measured, Sample, decode_plan, encode
+from node_agent.child.time_limit import OutOfTime, within
 from node_agent.kernel.capabilities import confine
 from node_agent.kernel.cgroups import resolve_scope
 from node_agent.kernel.deadline import KillTimer, die_with_parent
@@ -31,6 +32,8 @@ FINISH_LIMIT_S = 20.0
 """From detaching to the handed-in result; reading maps and resolving symbols."""
 SAMPLE_INTERVAL_S = 0.25
 INTERIM_INTERVAL_S = 1.0
+INTERIM_LIMIT_S = 1.0
+"""While an interim snapshot is read nobody looks at the cost; one that takes longer is given up."""
 INTERIM_DUTY = 10
 """Interim snapshots take at most one part in so many of the child's time."""
 MAX_DATA_BYTES = 1 << 30
@@ -108,11 +111,20 @@ def _watch(plan: ChildPlan, tool: ToolDefinition, tracer: Tracer, started_s: flo
             return breach
         last_s, last = now_s, cost
         if plan.run_kind is RunKind.TRACE and next_interim_s <= now_s < end_s - SAMPLE_INTERVAL_S:
-            # The counters are read after the maps, so that an interim result never counts more than they do.
-            snapshot = tracer.snapshot()
-            _say(Measured(_elapsed_ms(started_s), _cost(tracer), snapshot, final=False))
+            _say_interim(tracer, started_s, min(INTERIM_LIMIT_S, end_s - now_s))
             next_interim_s = now_s + max(INTERIM_INTERVAL_S, INTERIM_DUTY * (time.monotonic() - now_s))
     return ""
+
+
+def _say_interim(tracer: Tracer, started_s: float, limit_s: float) -> None:
+    """An interim snapshot, unless it would take longer than it may: names of functions are slow to find at first."""
+    try:
+        with within(limit_s):
+            snapshot = tracer.snapshot()
+    except OutOfTime:
+        return
+    # The counters are read after the maps, so that an interim result never counts more than they do.
+    _say(Measured(_elapsed_ms(started_s), _cost(tracer), snapshot, final=False))
 
 
 def _breach(plan: ChildPlan, tool: ToolDefinition, cost: RunCost, last: RunCost, window_s: float) -> str:

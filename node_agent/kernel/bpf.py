@@ -37,6 +37,7 @@ class MapType(IntEnum):
 class ProgramType(IntEnum):
     """``enum bpf_prog_type``, as far as fleettrace attaches such programs."""
 
+    KPROBE = 2
     TRACEPOINT = 5
     PERF_EVENT = 7
     RAW_TRACEPOINT = 17

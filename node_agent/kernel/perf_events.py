@@ -3,10 +3,11 @@
 import ctypes
 import fcntl
 import struct
+from pathlib import Path
 
 from node_agent.kernel.syscalls import Syscall, syscall
 
-__all__ = ["open_cpu_clock", "open_page_faults", "open_tracepoint", "run_program"]
+__all__ = ["KPROBE_TYPE", "open_cpu_clock", "open_kprobe", "open_page_faults", "open_tracepoint", "run_program"]
 
 _TYPE_SOFTWARE = 1
 _TYPE_TRACEPOINT = 2
@@ -22,8 +23,14 @@ _IOC_SET_BPF = 0x4004_2408
 _IOC_ENABLE = 0x2400
 
 
-def _open(event_type: int, config: int, period_or_hz: int, flags: int, cpu: int) -> int:
-    layout = struct.pack("<IIQQQQQ", event_type, _ATTR_BYTES, config, period_or_hz, 0, 0, flags)
+KPROBE_TYPE = Path("/sys/bus/event_source/devices/kprobe/type")
+"""There when the kernel has kprobes."""
+_KPROBE_RETURN = 1 << 0  # /sys/bus/event_source/devices/kprobe/format/retprobe
+
+
+def _open(event_type: int, config: int, period_or_hz: int, flags: int, cpu: int, *, config1: int = 0) -> int:
+    # perf_event_attr: type, size, config, period, sample and read format, flags, wakeup, breakpoint type, config1
+    layout = struct.pack("<IIQQQQQIIQ", event_type, _ATTR_BYTES, config, period_or_hz, 0, 0, flags, 0, 0, config1)
     attributes = ctypes.create_string_buffer(layout, _ATTR_BYTES)
     return syscall(Syscall.PERF_EVENT_OPEN, attributes, _ALL_PROCESSES, cpu, _NO_GROUP, _OPEN_CLOEXEC)
 
@@ -55,6 +62,20 @@ def open_tracepoint(tracepoint_id: int, cpu: int) -> int:
         OSError: EACCES without CAP_PERFMON.
     """
     return _open(_TYPE_TRACEPOINT, tracepoint_id, 1, _FLAG_DISABLED, cpu)
+
+
+def open_kprobe(function: str, cpu: int, *, at_return: bool) -> int:
+    """A kernel function's beginning or return. It lives with its descriptor: nothing is written to tracefs, so that
+    nothing stays when its owner is killed. One CPU's event is enough, as with a tracepoint.
+
+    Raises:
+        OSError: ENOENT where the kernel has no kprobes or no such function, EINVAL where it may not be probed, EACCES
+            without CAP_PERFMON.
+    """
+    kind = int(KPROBE_TYPE.read_text())
+    name = ctypes.create_string_buffer(function.encode())
+    config = _KPROBE_RETURN if at_return else 0
+    return _open(kind, config, 0, _FLAG_DISABLED, cpu, config1=ctypes.addressof(name))
 
 
 def run_program(event_fd: int, program_fd: int) -> None:

@@ -12,11 +12,21 @@ from fleettrace.catalog import Attach, ParamValue
 from fleettrace.errors import AttachFailed, BadInput
 from node_agent.kernel.bpf import ProgramType, raw_tracepoint_open
 from node_agent.kernel.cpus import online_cpus
-from node_agent.kernel.perf_events import open_cpu_clock, open_page_faults, open_tracepoint, run_program
+from node_agent.kernel.perf_events import (
+    KPROBE_TYPE,
+    open_cpu_clock,
+    open_kprobe,
+    open_page_faults,
+    open_tracepoint,
+    run_program,
+)
 
-__all__ = ["CpuClock", "PageFaults", "Probe", "RawTracepoint", "Tracepoint", "parse_probe"]
+__all__ = ["CpuClock", "Kprobe", "PageFaults", "Probe", "RawTracepoint", "Tracepoint", "parse_probe"]
 
 _TRACEFS = Path("/sys/kernel/tracing")
+_SYSCTLS = Path("/proc/sys")
+_PERF_EVENT_PARANOID = "kernel.perf_event_paranoid"
+_MAX_PERF_EVENT_PARANOID = 2
 
 
 class Probe(Protocol):
@@ -74,6 +84,23 @@ class Tracepoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Kprobe:
+    """A kernel function's beginning, or its return; for kernels with kprobes, where no tracepoint says the same."""
+
+    function: str
+    at_return: bool = False
+    program_type: ProgramType = ProgramType.KPROBE
+
+    def attach(self, program_fd: int) -> list[int]:
+        """See :meth:`Probe.attach`."""
+        what = f"{'kretprobe' if self.at_return else 'kprobe'} {self.function}"
+        if not KPROBE_TYPE.exists():
+            raise AttachFailed(f"{what}: this kernel has no kprobes (CONFIG_KPROBES is off)")
+        opens = [partial(open_kprobe, self.function, online_cpus()[0], at_return=self.at_return)]
+        return _run_on_events(opens, program_fd, what)
+
+
+@dataclass(frozen=True, slots=True)
 class CpuClock:
     """A timer on every online CPU, for sampling; CPUs that come online later are not sampled."""
 
@@ -107,15 +134,33 @@ def _run_on_events(opens: Iterable[Callable[[], int]], program_fd: int, what: st
     except OSError as error:
         for fd in opened:
             os.close(fd)
-        raise AttachFailed(f"{what}: {error.strerror}") from error
+        raise AttachFailed(f"{what}: {error.strerror}{_way_out(error)}") from error
     return opened
+
+
+def _way_out(error: OSError) -> str:
+    """Debian's kernels know a level 3 (their default) at which CAP_PERFMON is not enough for a perf event."""
+    if error.errno == errno.EACCES and _perf_event_paranoid() > _MAX_PERF_EVENT_PARANOID:
+        return (
+            f"; this host keeps perf events from all but CAP_SYS_ADMIN: sysctl -w {_PERF_EVENT_PARANOID}="
+            f"{_MAX_PERF_EVENT_PARANOID}"
+        )
+    return ""
+
+
+def _perf_event_paranoid() -> int:
+    try:
+        return int((_SYSCTLS / _PERF_EVENT_PARANOID.replace(".", "/")).read_text())
+    except (OSError, ValueError):
+        return _MAX_PERF_EVENT_PARANOID
 
 
 def parse_probe(attach: Attach, params: Mapping[str, ParamValue]) -> Probe:
     """The probe that a tool's manifest names.
 
-    ``raw_tracepoint:NAME``, ``tracepoint:CATEGORY:NAME``, ``perf_event:page-faults`` or ``perf_event:cpu-clock`` (whose
-    rate in Hz is the parameter that ``frequency_param`` names).
+    ``raw_tracepoint:NAME``, ``tracepoint:CATEGORY:NAME``, ``kprobe:FUNCTION``, ``kretprobe:FUNCTION``,
+    ``perf_event:page-faults`` or ``perf_event:cpu-clock`` (whose rate in Hz is the parameter that ``frequency_param``
+    names).
 
     Raises:
         BadInput: none of these.
@@ -125,6 +170,10 @@ def parse_probe(attach: Attach, params: Mapping[str, ParamValue]) -> Probe:
             return RawTracepoint(name)
         case ["tracepoint", category, name]:
             return Tracepoint(category, name)
+        case ["kprobe", function]:
+            return Kprobe(function)
+        case ["kretprobe", function]:
+            return Kprobe(function, at_return=True)
         case ["perf_event", "cpu-clock"] if attach.frequency_param is not None:
             return CpuClock(int(params[attach.frequency_param]))
         case ["perf_event", "page-faults"]:

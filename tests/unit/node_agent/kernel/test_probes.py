@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import pytest
 
 from fleettrace.catalog import Attach
 from fleettrace.errors import AttachFailed, BadInput
 from node_agent.kernel import probes
-from node_agent.kernel.probes import CpuClock, Probe, RawTracepoint, Tracepoint, parse_probe
+from node_agent.kernel.probes import CpuClock, Kprobe, Probe, RawTracepoint, Tracepoint, parse_probe
 
 
 @pytest.mark.parametrize(
@@ -11,6 +13,8 @@ from node_agent.kernel.probes import CpuClock, Probe, RawTracepoint, Tracepoint,
     [
         (Attach("p", "raw_tracepoint:sched_switch"), RawTracepoint("sched_switch")),
         (Attach("p", "tracepoint:sched:sched_switch"), Tracepoint("sched", "sched_switch")),
+        (Attach("p", "kprobe:tcp_connect"), Kprobe("tcp_connect")),
+        (Attach("p", "kretprobe:tcp_connect"), Kprobe("tcp_connect", at_return=True)),
         (Attach("p", "perf_event:cpu-clock", "frequency_hz"), CpuClock(99)),
     ],
 )
@@ -19,11 +23,32 @@ def test_probes_are_named_in_manifests(attach: Attach, probe: Probe) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["kprobe:x", "raw_tracepoint", "tracepoint:x", "perf_event:cycles", "perf_event:cpu-clock"]
+    "name", ["kprobe:x:y", "fentry:x", "raw_tracepoint", "tracepoint:x", "perf_event:cycles", "perf_event:cpu-clock"]
 )
 def test_anything_else_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match="is not a probe"):
         parse_probe(Attach("p", name), {})
+
+
+@pytest.mark.parametrize(("level", "way_out"), [("3", "sysctl -w kernel.perf_event_paranoid=2"), ("2", "denied$")])
+def test_a_host_that_keeps_perf_events_to_itself_says_how_to_share_them(
+    level: str, way_out: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(cpu: int, frequency_hz: int) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "kernel").mkdir()
+    (tmp_path / "kernel/perf_event_paranoid").write_text(level + "\n")
+    monkeypatch.setattr(probes, "_SYSCTLS", tmp_path)
+    monkeypatch.setattr(probes, "open_cpu_clock", refuse)
+    with pytest.raises(AttachFailed, match=f"sampling at 99 Hz: Permission .*{way_out}"):
+        CpuClock(99).attach(5)
+
+
+def test_a_kernel_without_kprobes_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(probes, "KPROBE_TYPE", tmp_path / "type")
+    with pytest.raises(AttachFailed, match="kprobe tcp_connect: this kernel has no kprobes"):
+        Kprobe("tcp_connect").attach(5)
 
 
 def test_when_one_cpu_refuses_the_others_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
