@@ -46,8 +46,7 @@ class Change:
     the verdict; False does not mean that there is no change, but that chance explains what was seen.
     """
 
-    host_class: str
-    kind: SampleKind
+    trait: Trait
     hosts: tuple[str, ...]
     left_out: tuple[str, ...]
     changed: bool
@@ -58,6 +57,16 @@ class Change:
     rate_factor: float
     shape: ShapeChange | None
     evidence: str
+
+    @property
+    def host_class(self) -> str:
+        """Whose change it is."""
+        return self.trait.host_class
+
+    @property
+    def kind(self) -> SampleKind:
+        """Of which kind of result."""
+        return self.trait.kind
 
 
 def compare_jobs(before: Iterable[HostPart], after: Iterable[HostPart]) -> tuple[Change, ...]:
@@ -90,7 +99,7 @@ def _change(trait: Trait, before: Sequence[Sample], after: Sequence[Sample]) -> 
     left_out = tuple(sorted(named - set(hosts)))
     if not hosts:
         needs = f"no host has the {MIN_EVENTS} events that comparing needs in both jobs: trace longer"
-        return Change(trait.host_class, trait.kind, (), left_out, False, 0.0, None, 0.0, 0.0, 0.0, None, needs)
+        return Change(trait, (), left_out, False, 0.0, None, 0.0, 0.0, 0.0, None, needs)
     was, now = [old[host] for host in hosts], [new[host] for host in hosts]
     z, category = _largest_change(was, now)
     shape = None
@@ -117,8 +126,7 @@ def _change(trait: Trait, before: Sequence[Sample], after: Sequence[Sample]) -> 
         changed=changed,
     )
     return Change(
-        trait.host_class,
-        trait.kind,
+        trait,
         hosts,
         left_out,
         changed,

@@ -20,7 +20,7 @@ from fleettrace.model.findings import (
 )
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, bucket_bounds
 
-__all__ = ["histogram_readings", "shape_change", "suspect_of"]
+__all__ = ["category_text", "histogram_readings", "shape_change", "suspect_of"]
 
 MAX_READINGS = 64
 """Of a snapshot with a histogram for each key, the largest are read."""
@@ -34,7 +34,7 @@ def suspect_of(found: Finding) -> Suspect:
         score=round(abs(found.score), 2),
         verdict=found.verdict,
         evidence=found.evidence,
-        category=_category_text(trait, found.category),
+        category=category_text(trait, found.category),
         chi_square_z=round(found.chi_square_z, 2),
         rate=RateChange(rate.events_per_s, rate.typical_events_per_s, round(rate.z, 2), rate.odd)
         if rate is not None
@@ -99,7 +99,7 @@ def _reading(histogram: Histogram) -> HistogramReading:
     )
 
 
-def _category_text(trait: Trait | None, category: Category) -> str:
+def category_text(trait: Trait | None, category: Category) -> str:
     """Where the score is, for people: ``above 255 us``, a frame, the words of a key."""
     if category is None or trait is None:
         return ""

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.cancel import cancel
+from controller.cli.compare import compare
 from controller.cli.exit_codes import ExitCode
 from controller.cli.export import export
 from controller.cli.flame import flame
@@ -55,6 +56,7 @@ app.command()(tools)
 app.command(epilog=_EXIT_CODES)(run)
 app.command()(jobs)
 app.command()(show)
+app.command()(compare)
 app.command()(report)
 app.command()(flame)
 app.command()(export)

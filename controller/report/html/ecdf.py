@@ -6,11 +6,11 @@ A histogram says this at the ends of its buckets and nowhere else, so that the l
 import math
 from collections.abc import Sequence
 
-from controller.report.html.families import Family
+from controller.report.families import Family
 from controller.report.html.markup import Markup, tag
 from fleettrace.snapshot import Histogram
 
-__all__ = ["MAX_LINES", "MIN_ENVELOPE_HOSTS", "cumulative", "ecdf", "envelope"]
+__all__ = ["MAX_LINES", "MIN_ENVELOPE_HOSTS", "cumulative", "ecdf", "envelope", "step_chart"]
 
 MAX_LINES = 3
 """So many hosts that stand out have a line of their own; ``report.css`` has their colours and dashes."""
@@ -44,9 +44,14 @@ def ecdf(family: Family, marked: Sequence[str]) -> Markup:
     lines = {host: cumulative(histogram, family.indexes) for host, histogram in family.hosts}
     own = [host for host in marked if host in lines][:MAX_LINES]
     others = [line for host, line in lines.items() if host not in own]
+    return step_chart(family, [(host, lines[host]) for host in own], others)
+
+
+def step_chart(family: Family, own: Sequence[tuple[str, Steps]], others: Sequence[Steps]) -> Markup:
+    """Lines with names over the buckets of a family, and what is usual of the others."""
     drawn = [*_axes(family), *_fleet(others)]
     drawn += [
-        tag("path", tag("title", host), d=_steps(lines[host]), class_=f"line line-{n}") for n, host in enumerate(own)
+        tag("path", tag("title", name), d=_steps(line), class_=f"line line-{n}") for n, (name, line) in enumerate(own)
     ]
     picture = tag(
         "svg",
@@ -55,9 +60,9 @@ def ecdf(family: Family, marked: Sequence[str]) -> Markup:
         width=str(_WIDTH_PX),
         height=str(_HEIGHT_PX),
         role="img",
-        aria_label=f"Cumulative shares of {len(lines)} hosts",
+        aria_label="Cumulative shares",
     )
-    return tag("div", picture, _key(own, others), class_="picture")
+    return tag("div", picture, _key([name for name, _ in own], others), class_="picture")
 
 
 def _fleet(others: Sequence[Steps]) -> list[Markup]:

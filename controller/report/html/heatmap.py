@@ -3,7 +3,7 @@
 import math
 
 from controller.analysis.wording import share_text
-from controller.report.html.families import Family
+from controller.report.families import Family
 from controller.report.html.markup import Markup, tag
 from fleettrace.model.names import counted
 
@@ -51,8 +51,9 @@ def heatmap(family: Family, marked: frozenset[str]) -> Markup:
     every = math.ceil((6.4 * len(f"≤ {family.upper(indexes[-1]):,}") + 6) / cell)
     for column, index in enumerate(indexes):
         if column % every == 0:
-            x = _NAME_PX + (column + 0.5) * cell
-            drawn.append(tag("text", f"≤ {family.upper(index):,}", x=x, y=height - _FOOT_PX + 16, class_="tick"))
+            text = f"≤ {family.upper(index):,}"
+            x = min(_NAME_PX + (column + 0.5) * cell, _WIDTH_PX - 3.2 * len(text))
+            drawn.append(tag("text", text, x=x, y=height - _FOOT_PX + 16, class_="tick"))
     axis = f"{family.merged.unit}, a column for each bucket; colour: share of the host's own values"
     drawn.append(tag("text", axis, x=_NAME_PX, y=height - _FOOT_PX + 34, class_="axis"))
     drawn += _legend(_NAME_PX, height - _FOOT_PX + 43)

@@ -2,7 +2,7 @@
 
 from controller.analysis.buckets import quantile_index
 from controller.analysis.wording import share_text
-from controller.report.html.families import Family
+from controller.report.families import Family
 from controller.report.html.markup import Markup, tag
 
 __all__ = ["MAX_ROWS", "histogram_table"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from controller.report.contents import events_of
-from controller.report.html.families import hosts_by_score
+from controller.report.families import hosts_by_score
 from controller.report.html.markup import Markup, tag
 from controller.report.text.hosts import labels_text
 from controller.report.text.numbers import bytes_text, percentile_text

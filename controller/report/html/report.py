@@ -2,15 +2,11 @@
 
 from controller.analysis.wording import share_text
 from controller.report.contents import title_of
-from controller.report.flame.graph import flame_graph
-from controller.report.flame.html import FLAME_CSS, FLAME_JS, flame_section
-from controller.report.html.ecdf import ecdf
-from controller.report.html.families import families
-from controller.report.html.heatmap import heatmap
-from controller.report.html.histogram import histogram_table
+from controller.report.flame.html import FLAME_CSS, FLAME_JS
 from controller.report.html.hosts import hosts_table
 from controller.report.html.markup import Markup, tag
 from controller.report.html.page import Assets, page
+from controller.report.html.pictures import histogram_pictures, stack_pictures
 from controller.report.html.sections import answer, decisions, headline, run_again, unseen
 from controller.report.text.numbers import time_text
 from fleettrace import __version__
@@ -20,8 +16,6 @@ from fleettrace.snapshot import key_text
 
 __all__ = ["render_report"]
 
-MAX_COLUMNS = 140
-"""Of a heat map: more are drawn as whole octaves."""
 MAX_COUNTS = 30
 MAX_EVENTS = 50
 
@@ -38,8 +32,8 @@ def render_report(result: JobResult, question: str = "") -> str:
         bar,
         headline(result, question),
         answer(result),
-        *_histograms(result),
-        *(_stacks(result) if has_stacks else ()),
+        *histogram_pictures(result),
+        *(stack_pictures(result) if has_stacks else ()),
         *_counts(result),
         *_events(result),
         unseen(result),
@@ -53,37 +47,6 @@ def render_report(result: JobResult, question: str = "") -> str:
     if has_stacks:
         styles, scripts = [*styles, FLAME_CSS], [FLAME_JS]
     return page(title_of(result), [body], styles, scripts)
-
-
-def _histograms(result: JobResult) -> list[Markup]:
-    found, more = families(result)
-    suspects = [suspect.host for suspect in result.suspects if suspect.verdict.named]
-    lined = suspects or [suspect.host for suspect in result.suspects][:1]
-    sections = []
-    for family in found:
-        about = f": {family.name}" if family.name else ""
-        values = counted(family.merged.total, "value")
-        parts = [
-            tag("h2", f"All hosts{about}"),
-            tag("p", f"{values} of {counted(len(family.hosts), 'host')}, in {family.merged.unit}", class_="soft"),
-            histogram_table(family),
-        ]
-        if len(family.hosts) > 1:
-            parts += [tag("h2", f"Host by host{about}"), heatmap(family.coarse(MAX_COLUMNS), frozenset(suspects))]
-            parts += [tag("h2", f"How much lies below{about}"), ecdf(family, lined)]
-        sections.append(tag("section", *parts))
-    if more:
-        sections.append(
-            tag("p", f"+{counted(more, 'more histogram')}: 'fleettrace export' has all of them", class_="soft")
-        )
-    return sections
-
-
-def _stacks(result: JobResult) -> list[Markup]:
-    graph_hosts = {part.part.run.host for part in result.hosts if part.part.snapshot.stacks}
-    suspect = next((each.host for each in result.suspects if each.verdict.named and each.host in graph_hosts), "")
-    graph = flame_graph(result, host=suspect)
-    return [tag("section", tag("h2", "Flame graph"), tag("div", flame_section(graph), class_="flame-frame"))]
 
 
 def _wide(table: Markup) -> Markup:

@@ -13,7 +13,16 @@ from controller.report.text.numbers import rate_text, time_text
 from fleettrace.model.job import CanaryCheck, Job, JobResult, JobSpec, Suspect, Wave
 from fleettrace.model.names import counted, duration_text
 
-__all__ = ["answer", "decisions", "headline", "run_again", "unseen"]
+__all__ = [
+    "answer",
+    "decisions",
+    "headline",
+    "labelled_markup",
+    "run_again",
+    "section_markup",
+    "table_markup",
+    "unseen",
+]
 
 _GOOD, _BAD = frozenset({"done"}), frozenset({"failed", "aborted", "refused", "interrupted"})
 MAX_RANKED = 5
@@ -62,21 +71,21 @@ def answer(result: JobResult) -> Markup:
         rows += [tag("li", f"+{counted(more, 'more host')}", class_="soft")] if more > 0 else []
         title = "Others, by how far they are apart" if suspects else "Who comes nearest to it (no accusation)"
         parts.append(tag("details", tag("summary", title), tag("ul", *rows)))
-    return _section("Answer", *parts)
+    return section_markup("Answer", *parts)
 
 
-def unseen(result: JobResult) -> Markup:
+def unseen(result: JobResult, title: str = "What was not seen") -> Markup:
     """How much of the fleet it speaks for, and all that is not in it."""
     coverage = result.coverage
     rows = coverage_lines(coverage, sum(events_of(host.part) for host in result.hosts))
     whole = coverage.answered == coverage.targeted and len(rows) == 1
     note = [tag("p", "Every host answered, and nothing is known to be lost.", class_="good")] if whole else []
-    return _section("What was not seen", *note, _labelled(rows))
+    return section_markup(title, *note, labelled_markup(rows))
 
 
 def decisions(job: Job) -> Markup:
     """Policy, canaries and waves with the numbers that decided."""
-    parts = [_labelled(evidence_lines(job))]
+    parts = [labelled_markup(evidence_lines(job))]
     tables: list[Markup] = []
     if job.canaries:
         tables.append(tag("div", _canaries(job.canaries), class_="wide"))
@@ -85,7 +94,7 @@ def decisions(job: Job) -> Markup:
         tables.append(tag("div", _waves(job.waves), class_="wide"))
     if tables:
         parts.append(tag("details", tag("summary", "Canaries and waves in numbers"), *tables))
-    return _section("How it was decided", *parts)
+    return section_markup("How it was decided", *parts)
 
 
 def run_again(spec: JobSpec) -> Markup:
@@ -99,7 +108,7 @@ def run_again(spec: JobSpec) -> Markup:
         shlex.join(command),
         shlex.join(["fleettrace", "show", spec.job_id, "--json"]),
     ]
-    return _section(
+    return section_markup(
         "Run it again",
         tag("pre", *(Markup(f"{tag('code', line)}\n") for line in lines)),
         tag("p", f"Program {spec.digest[:12]}: the same on every host.", class_="soft") if spec.digest else "",
@@ -121,7 +130,7 @@ def _canaries(checks: Iterable[CanaryCheck]) -> Markup:
         )
         for check in checks
     )
-    return _table(head, rows, frozenset(range(3, 8)))
+    return table_markup(head, rows, frozenset(range(3, 8)))
 
 
 def _waves(waves: Sequence[Wave]) -> Markup:
@@ -135,10 +144,11 @@ def _waves(waves: Sequence[Wave]) -> Markup:
         )
         for number, wave in enumerate(waves, 1)
     )
-    return _table(("wave", "hosts", "started", "verdict", "why"), rows, frozenset({1}))
+    return table_markup(("wave", "hosts", "started", "verdict", "why"), rows, frozenset({1}))
 
 
-def _section(title: str, *children: Markup | str) -> Markup:
+def section_markup(title: str, *children: Markup | str) -> Markup:
+    """A part with its heading."""
     return tag("section", tag("h2", title), *children)
 
 
@@ -147,12 +157,15 @@ def _suspect(suspect: Suspect, style: str) -> Markup:
     return tag("li", tag("b", suspect.host), tag("span", score, class_="soft"), f": {suspect.evidence}", class_=style)
 
 
-def _labelled(rows: Iterable[tuple[str, Text]]) -> Markup:
+def labelled_markup(rows: Iterable[tuple[str, Text]]) -> Markup:
+    """A list of what is said under words."""
     items = (item for label, text in rows for item in (tag("dt", label), tag("dd", text.plain)))
     return tag("dl", *items, class_="facts")
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]], numbers: frozenset[int]) -> Markup:
+def table_markup(head: Iterable[str], rows: Iterable[Iterable[str]], numbers: frozenset[int]) -> Markup:
+    """A table; ``numbers`` are the columns that stand on the right."""
+
     def cells(name: str, row: Iterable[str]) -> list[Markup]:
         return [tag(name, cell, class_="num" if place in numbers else None) for place, cell in enumerate(row)]
 

@@ -4,7 +4,16 @@ A ``schema`` changes when a field goes away or changes its meaning; new fields m
 UTC, durations seconds; what is not known is null.
 """
 
+from controller.report.json.comparison import changes_document, comparison_document
 from controller.report.json.job import job_document
 from controller.report.json.lists import hosts_document, jobs_document, submitted_document, tools_document
 
-__all__ = ["hosts_document", "job_document", "jobs_document", "submitted_document", "tools_document"]
+__all__ = [
+    "changes_document",
+    "comparison_document",
+    "hosts_document",
+    "job_document",
+    "jobs_document",
+    "submitted_document",
+    "tools_document",
+]

@@ -1,5 +1,6 @@
 """Text for a terminal of any width, with or without colours. What does not fit is counted, never dropped silently."""
 
+from controller.report.text.comparison import render_before_after, render_comparison
 from controller.report.text.coverage import reason_lines
 from controller.report.text.evidence import evidence_lines
 from controller.report.text.job import render_host, render_job
@@ -13,6 +14,8 @@ __all__ = [
     "clean",
     "evidence_lines",
     "reason_lines",
+    "render_before_after",
+    "render_comparison",
     "render_host",
     "render_host_list",
     "render_job",

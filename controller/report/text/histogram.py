@@ -10,13 +10,15 @@ from controller.analysis.buckets import quantile_index
 from controller.analysis.wording import share_text
 from controller.report.text.numbers import bar, count_text
 from fleettrace.model.names import counted
-from fleettrace.snapshot import Histogram, bucket_bounds, key_text
+from fleettrace.snapshot import LOG2, Histogram, bucket_bounds, key_text
+from fleettrace.snapshot.histogram import fold
 
 __all__ = ["MAX_HISTOGRAMS", "render_histograms"]
 
 MAX_HISTOGRAMS = 6
 """More keys than this are counted and not drawn."""
 
+MAX_BARS = 40
 _MARKS = (50, 90, 99)
 _MAX_BAR_CELLS = 60
 
@@ -28,10 +30,21 @@ def render_histograms(histograms: Sequence[Histogram], whose: str) -> Renderable
     for histogram in largest[:MAX_HISTOGRAMS]:
         name = f"{whose}, {key_text(histogram.key)}" if histogram.key else whose
         parts += [Text()] if parts else []
-        parts += [Text(f"{name}: {counted(histogram.total, 'event')}, in {histogram.unit}", "bold"), Chart(histogram)]
+        drawn = _drawable(histogram)
+        parts += [Text(f"{name}: {counted(histogram.total, 'event')}, in {histogram.unit}", "bold"), Chart(drawn)]
+        if drawn is not histogram:
+            parts.append(Text("  drawn in whole octaves (--json has the finer buckets)", "dim"))
     if len(largest) > MAX_HISTOGRAMS:
         parts.append(Text(f"+{len(largest) - MAX_HISTOGRAMS} more histograms (--json has all)", "dim"))
     return Group(*parts)
+
+
+def _drawable(histogram: Histogram) -> Histogram:
+    """In whole octaves where its own buckets would fill a screen."""
+    indexes = [index for index, _ in histogram.counts]
+    if not indexes or indexes[-1] - indexes[0] < MAX_BARS:
+        return histogram
+    return fold(histogram, LOG2)
 
 
 @dataclass(frozen=True, slots=True)

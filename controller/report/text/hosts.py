@@ -33,7 +33,7 @@ def render_hosts(hosts: Sequence[HostPart], suspects: Sequence[Suspect]) -> Rend
             Text(f"  +{counted(len(ordered) - MAX_ROWS, 'more host')} (--json or --host NAME shows them)", "dim")
         )
     notes = [f"all have {labels_text(common)}"] if common else []
-    notes += ["! suspect"] if marked & {host.part.run.host for host in shown} else []
+    notes += ["! stands out"] if marked & {host.part.run.host for host in shown} else []
     notes += ["~ ended early or failed"] if any(_short(host) for host in shown) else []
     if notes:
         parts.append(Padding.indent(Text("; ".join(notes), "dim", overflow="fold"), 2))

@@ -4,9 +4,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from controller.report.contents import events_of
+from controller.report.families import families
 from controller.report.text.counts import render_counts, render_events
 from controller.report.text.coverage import coverage_lines
 from controller.report.text.evidence import evidence_lines, state_style
+from controller.report.text.heatmap import HeatMap
 from controller.report.text.histogram import render_histograms
 from controller.report.text.hosts import labels_text, render_hosts
 from controller.report.text.lines import labelled
@@ -19,7 +21,7 @@ from fleettrace.model.job import Job, JobResult, JobState, Suspect
 from fleettrace.model.names import counted, duration_text
 from fleettrace.snapshot import Snapshot
 
-__all__ = ["render_host", "render_job"]
+__all__ = ["heat_maps", "render_host", "render_job"]
 
 MAX_RANKED = 3
 """Of hosts that do not stand out, so many are told of."""
@@ -47,6 +49,7 @@ def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
     if result.hosts:
         whose = "All hosts" if len(result.hosts) > 1 else result.hosts[0].part.run.host
         blocks += _snapshot(result.merged, whose)
+        blocks += heat_maps(result)
         blocks.append(render_hosts(result.hosts, result.suspects))
     recorded = sum(events_of(host.part) for host in result.hosts)
     blocks.append(labelled(coverage_lines(coverage, recorded)))
@@ -129,6 +132,13 @@ def _judged(suspect: Suspect, style: str) -> Text:
     if suspect.verdict is HostVerdict.NOT_ENOUGH_DATA:
         return text.append(f": {suspect.evidence}")
     return text.append(f" (score {suspect.score:.3g})", "dim").append(f": {suspect.evidence}")
+
+
+def heat_maps(result: JobResult) -> list[RenderableType]:
+    """The hosts' histograms beside each other: of several keys the fullest one."""
+    found, _ = families(result)
+    marked = frozenset(suspect.host for suspect in result.suspects if suspect.verdict.named)
+    return [HeatMap(family, marked) for family in found[:1] if len(family.hosts) > 1]
 
 
 def _snapshot(snapshot: Snapshot, whose: str) -> list[RenderableType]:

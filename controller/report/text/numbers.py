@@ -12,6 +12,7 @@ __all__ = [
     "count_text",
     "percentile_text",
     "rate_text",
+    "short_text",
     "time_text",
 ]
 
@@ -26,6 +27,14 @@ def count_text(count: int) -> str:
 def rate_text(per_s: float) -> str:
     """``2,310``, and a decimal where a whole number would hide it: ``3.4``."""
     return f"{per_s:,.0f}" if per_s >= 10 or per_s == int(per_s) else f"{per_s:.1f}"
+
+
+def short_text(number: int) -> str:
+    """``512``, ``4k`` of 4096, ``1M`` of 1048576: powers of two as people call them, in at most four cells."""
+    for unit, size in (("E", 60), ("P", 50), ("T", 40), ("G", 30), ("M", 20), ("k", 10)):
+        if number >= 1 << size:
+            return f"{number >> size}{unit}" if number % (1 << size) == 0 else f"{number / (1 << size):.3g}{unit}"
+    return str(number)
 
 
 def bytes_text(count: int) -> str:

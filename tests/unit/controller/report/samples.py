@@ -195,6 +195,15 @@ def histogram_result() -> JobResult:
     )
 
 
+def waits_result(job_id: str, counts: Mapping[int, int], hosts: int = 9) -> JobResult:
+    """A job in which all hosts have the same waits."""
+    buckets = Histogram((), "us", LOG2, tuple(sorted(counts.items())))
+    parts = tuple(part(f"api-{n}", Snapshot(histograms=(buckets,))) for n in range(1, hosts + 1))
+    job = replace(done_job(), spec=spec(job_id=job_id, hosts=hosts))
+    merged = merge(each.part.snapshot for each in parts)
+    return JobResult(job, Coverage(targeted=hosts, answered=hosts), merged, parts)
+
+
 def stacks_result(stacks: int = 14) -> JobResult:
     """Many stacks, one of them deep."""
     deep = ("nginx", "main", *(f"level_{n}" for n in range(30)), "copy_user_generic_[k]")

@@ -5,8 +5,8 @@ from html import unescape
 
 import pytest
 
+from controller.report.families import hosts_by_score
 from controller.report.html.ecdf import cumulative, envelope
-from controller.report.html.families import hosts_by_score
 from controller.report.html.heatmap import LEVELS, heat_level
 from controller.report.html.report import render_report
 from fleettrace.model.job import JobResult, JobState

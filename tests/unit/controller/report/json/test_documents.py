@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from controller.report.json import hosts_document, job_document, jobs_document, submitted_document, tools_document
+from controller.report.before_after import before_and_after
+from controller.report.json import (
+    changes_document,
+    comparison_document,
+    hosts_document,
+    job_document,
+    jobs_document,
+    submitted_document,
+    tools_document,
+)
 from fleettrace.model.job import Verdict
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
 from tests.unit.controller.report import samples
@@ -36,8 +45,18 @@ def full_job() -> dict[str, Any]:
     return job_document(replace(result, merged=everything, hosts=(samples.part("api-1", everything),)))
 
 
+def changes() -> dict[str, Any]:
+    """Two jobs whose hosts moved."""
+    quick, slow = ({2: 900, 3: 800, 4: 300}, {4: 900, 5: 800, 6: 300})
+    return changes_document(
+        before_and_after(samples.waits_result("j1", quick, hosts=9), samples.waits_result("j2", slow, hosts=10))
+    )
+
+
 DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fleettrace.job/1": full_job,
+    "fleettrace.comparison/1": lambda: comparison_document(samples.histogram_result()),
+    "fleettrace.changes/1": changes,
     "fleettrace.submitted/1": lambda: submitted_document("k3f9q2"),
     "fleettrace.jobs/1": lambda: jobs_document(samples.jobs()),
     "fleettrace.hosts/1": lambda: hosts_document(samples.hosts()),
@@ -68,6 +87,13 @@ def as_documented(schema: str, path: str) -> str:
     """Where the page says a field once for several places."""
     if schema == "fleettrace.jobs/1":
         return re.sub(r"^jobs\[\]\..*", "jobs[]", path)
+    path = re.sub(r"^(suspects|histogram_readings)\[\]\..*", r"\1[]", path) if "comparison" in schema else path
+    path = (
+        re.sub(r"^(job|before|after)\..*", r"\1", path)
+        if schema.split("/", maxsplit=1)[0].endswith(("comparison", "changes"))
+        else path
+    )
+    path = re.sub(r"^changes\[\]\.shape\..*", "changes[].shape", path)
     path = re.sub(r"^canaries\[\]", "canary", path)
     return re.sub(rf"^(merged|hosts\[\])\.({'|'.join(SNAPSHOT_LISTS)})\b", r"\2", path)
 

@@ -1,0 +1,62 @@
+"""The heat map of a terminal: what fits, what is bounded, and what remains without colours."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from controller.report.families import Family, families
+from controller.report.text.heatmap import MAX_ROWS, HeatMap
+from fleettrace.snapshot import Histogram
+from tests.unit.controller.report import samples
+
+
+def drawn(family: Family, width: int = 80, marked: str = "", **how: Any) -> str:
+    stream = StringIO()
+    console = Console(file=stream, width=width, force_terminal=True, _environ={}, **how)
+    console.print(HeatMap(family, frozenset({marked})))
+    return stream.getvalue()
+
+
+def family() -> Family:
+    return families(samples.histogram_result())[0][0]
+
+
+def test_rows_stand_by_score_and_the_odd_host_is_marked() -> None:
+    lines = drawn(family(), color_system=None, marked="api-3").splitlines()
+    assert [line.split()[0] for line in lines[1:5]] == ["api-3", "api-4", "api-1", "api-2"]
+    assert "api-3 !" in lines[1]
+    assert lines[5].split()[:5] == ["0", "2", "4", "8", "16"]
+
+
+@pytest.mark.parametrize(
+    ("how", "mark"),
+    [
+        ({"color_system": "truecolor"}, "[48;2;"),
+        ({"color_system": "256"}, "[48;5;"),
+        ({"color_system": "standard"}, "▓"),
+        ({"color_system": None}, "▓"),
+        ({"color_system": "truecolor", "no_color": True}, "▓"),
+    ],
+    ids=["true colour", "256", "16", "none", "NO_COLOR"],
+)
+def test_colours_fall_back_to_fewer_and_to_glyphs(how: dict[str, Any], mark: str) -> None:
+    text = drawn(family(), **how)
+    assert mark in text
+    assert ("[48;2;" in text) == (mark == "[48;2;")
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 120])
+def test_nothing_is_wider_than_the_terminal(width: int) -> None:
+    fine = Histogram((), "us", "log2.4", tuple((index, 5) for index in range(0, 600, 3)))
+    wide = Family(fine, [(f"a-very-long-name-of-a-host-{n}", fine) for n in range(3)])
+    for each in (family(), wide):
+        assert all(len(line) <= width for line in drawn(each, width, color_system=None).splitlines())
+
+
+def test_fifty_hosts_are_bounded_and_the_rest_counted() -> None:
+    whole = families(samples.fleet_result(60))[0][0]
+    text = drawn(whole, color_system=None)
+    assert len(text.splitlines()) == MAX_ROWS + 4
+    assert f"+{60 - MAX_ROWS} more hosts" in text
