@@ -55,6 +55,7 @@ class JobRequest:
     params: Mapping[str, str] = field(default_factory=dict)
     team: str = ""
     operator: str = ""
+    despite_aborts: bool = False
 
 
 class Client:
@@ -105,6 +106,7 @@ class Client:
                 team=wire_text(request.team),
                 operator=wire_text(request.operator),
                 request_id=request.request_id,
+                despite_aborts=request.despite_aborts,
             )
             return self._stub.SubmitJob(message, timeout=CALL_S).job_id
 

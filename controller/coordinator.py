@@ -19,7 +19,7 @@ from controller.store.worker import StoreWorker
 from controller.submission import Asked, open_job, plan_job
 from fleettrace.errors import NotFound, Refused, Unreachable
 from fleettrace.model.host import Host
-from fleettrace.model.job import HostPart, Job, RunState
+from fleettrace.model.job import HostPart, Job, RunState, program_id
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
 
 __all__ = ["Coordinator"]
@@ -71,19 +71,22 @@ class Coordinator:
         return await self._requests.job_of(asked.request_id, lambda: self._submit(asked))
 
     async def _submit(self, asked: Asked) -> str:
+        plan = plan_job(asked, self._fleet.hosts())
+        now_ms = self._clock_ms()
+        program, since_ms = program_id(plan.tool.digest, plan.params), now_ms - self._policy.aborts.window_ms
+        aborted = await self._store.call(lambda store: store.aborted_jobs(program, since_ms))
         if len(self._live) >= MAX_LIVE_JOBS:
             raise Refused(f"{MAX_LIVE_JOBS} jobs are running; wait for one to end or cancel one", "jobs.max_live")
         if self._live.closing:
             raise Unreachable("the controller is stopping: ask again when it is back")
-        plan = plan_job(asked, self._fleet.hosts())
-        job_id = self._new_id()
-        opened = open_job(plan, self._policy, job_id, self._clock_ms())
+        opened = open_job(plan, self._policy, self._new_id(), now_ms, aborted)
         if isinstance(opened, Job):
             await self._store.call(lambda store: store.save_job(opened, asked.request_id))
             raise Refused(opened.reason, opened.decisions[0].rule)
         await self._live.open(opened, asked.request_id)
-        _log.info("job %s: %s on %s", job_id, asked.tool, asked.selector)
-        return job_id
+        spec = opened.execution.job.spec
+        _log.info("job %s: %s on %s", spec.job_id, asked.tool, asked.selector)
+        return spec.job_id
 
     async def cancel(self, job_id: str, operator: str) -> Job:
         """End a job; the orders to stop are on their way when this returns."""

@@ -32,6 +32,7 @@ class Asked:
     team: str
     operator: str
     request_id: str
+    despite_aborts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,24 @@ def _why_not(host: Host, tool: ToolDefinition) -> str:
     return ""
 
 
-def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int) -> Transition | Job:
+def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int, aborted: Sequence[Job] = ()) -> Transition | Job:
     """Ask policy; the opened job, or a job that was refused, with the rule in its only decision.
+
+    ``aborted``: jobs of the same program that were aborted within the policy's window, newest first.
 
     Raises:
         BadInput: the named canary cannot take part.
     """
     asked, tool = plan.asked, plan.tool
-    request = Request(asked.team, asked.operator, tool, plan.hosts, asked.duration_ms or None)
+    request = Request(
+        team=asked.team,
+        operator=asked.operator,
+        tool=tool,
+        hosts=plan.hosts,
+        duration_ms=asked.duration_ms or None,
+        aborts=[f"as {job.spec.job_id} ({job.reason})" for job in aborted],
+        despite_aborts=asked.despite_aborts,
+    )
     verdict = decide(policy, request)
     startable = [host for host in plan.hosts if host.name not in plan.missing]
     spec = JobSpec(
@@ -107,6 +118,7 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int) -> Transition
         created_at_ms=now_ms,
         targets=tuple(host.name for host in plan.hosts),
         missing=plan.missing,
+        despite_aborts=asked.despite_aborts,
     )
     if isinstance(verdict, Denied):
         decision = Decision(now_ms, "policy", "denied", verdict.reason, verdict.rule)

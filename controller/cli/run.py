@@ -53,6 +53,13 @@ def run(
     promote: Annotated[
         bool, typer.Option("--promote", help="Go on when the canary is too quiet to judge; recorded with the job.")
     ] = False,
+    despite_aborts: Annotated[
+        bool,
+        typer.Option(
+            "--despite-aborts",
+            help="Run it although it was aborted too often; a grant must allow it, and it is recorded.",
+        ),
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Print the id of the job and do not wait for it.")] = False,
     as_json: Json = False,
     team: Team = "default",
@@ -81,6 +88,7 @@ def run(
             params=params,
             team=team,
             operator=local_user(),
+            despite_aborts=despite_aborts,
         )
         with _interrupted_means("'fleettrace jobs' tells whether the job was started", terminal):
             job_id = _submit(client, request)

@@ -29,6 +29,9 @@ class Request:
     tool: ToolDefinition
     hosts: Sequence[Host]
     duration_ms: int | None = None
+    aborts: Sequence[str] = ()
+    """How the same program was aborted within the policy's window, newest first; a sentence each."""
+    despite_aborts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class _Step(IntEnum):
     HOSTS = 2
     CAPABILITIES = 3
     DURATION = 4
+    ABORTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,21 @@ def _miss(policy: Policy, grant: Grant, request: Request) -> _Miss | None:
             f"ask for less, or have its max_duration_s raised"
         )
         return _Miss(grant, _Step.DURATION, request.duration_ms - allowed_ms, Denied(f"{rule}.max_duration_s", reason))
-    return None
+    return _too_often_aborted(policy, grant, request)
+
+
+def _too_often_aborted(policy: Policy, grant: Grant, request: Request) -> _Miss | None:
+    if len(request.aborts) < policy.aborts.max_aborts or (request.despite_aborts and grant.lift_aborts):
+        return None
+    window_h = policy.aborts.window_ms / 3_600_000
+    told = f"{request.tool.name} with these parameters was aborted {len(request.aborts)} times in {window_h:g} h"
+    way_out = (
+        "add --despite-aborts"
+        if grant.lift_aborts
+        else f'ask a team whose grant has lift_aborts = true; grant "{grant.name}" has not'
+    )
+    reason = f"{told}, last {request.aborts[0]}: narrow it with a filter, which makes it another program, or {way_out}"
+    return _Miss(grant, _Step.ABORTS, 0, Denied("aborts.max", reason))
 
 
 def _granted(policy: Policy, grant: Grant, request: Request) -> Granted:

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from fleettrace.model.host import Host
 from fleettrace.model.selector import Selector
 
-__all__ = ["CanaryPolicy", "Grant", "Policy", "SiteLimits", "WavePolicy"]
+__all__ = ["AbortPolicy", "CanaryPolicy", "Grant", "Policy", "SiteLimits", "WavePolicy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,14 @@ class WavePolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class AbortPolicy:
+    """A program that was aborted ``max_aborts`` times within ``window_ms`` is denied until the window has passed."""
+
+    max_aborts: int
+    window_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
     """These teams may run these tools (globs both) on these hosts, within limits; None: the site's limit."""
 
@@ -52,6 +60,8 @@ class Grant:
     max_duration_ms: int | None = None
     max_cpu_pct: float | None = None
     max_events_per_s: int | None = None
+    lift_aborts: bool = False
+    """Whether these teams may run what was aborted too often."""
 
     def names_team(self, team: str) -> bool:
         """Whether the grant is for this team."""
@@ -76,4 +86,5 @@ class Policy:
     default_duration_ms: int
     canary: CanaryPolicy
     waves: WavePolicy
+    aborts: AbortPolicy
     grants: tuple[Grant, ...]

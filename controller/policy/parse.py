@@ -4,7 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from controller.policy.model import CanaryPolicy, Grant, Policy, SiteLimits, WavePolicy
+from controller.policy.model import AbortPolicy, CanaryPolicy, Grant, Policy, SiteLimits, WavePolicy
 from fleettrace.errors import BadInput, BadLabel, BadSelector
 from fleettrace.model.capability import TRACING_CAPABILITIES, check_capabilities
 from fleettrace.model.names import check_labels
@@ -24,6 +24,8 @@ MAX_HOSTS = 1_000_000
 MAX_GRANTS = 1_000
 MAX_SETTLE_S = 60
 MAX_CHECK_S = 60
+MAX_ABORTS = 1_000
+MAX_ABORT_WINDOW_H = 8_784
 MIN_FRACTION = 0.000_001
 
 
@@ -57,6 +59,7 @@ def parse_policy(text: str, origin: str) -> Policy:
         default_duration_ms=_default_duration_ms(top.table("defaults"), limits),
         canary=_canary(top.table("canary"), limits),
         waves=_waves(top.table("waves")),
+        aborts=_aborts(top.table("aborts")),
         grants=tuple(_grant(table) for table in top.tables("grant", name_key="name", maximum=MAX_GRANTS)),
     )
     top.finish()
@@ -110,6 +113,15 @@ def _waves(table: Table) -> WavePolicy:
     return WavePolicy(fractions=fractions, settle_ms=settle_ms, spread_label=spread_label)
 
 
+def _aborts(table: Table) -> AbortPolicy:
+    aborts = AbortPolicy(
+        max_aborts=table.integer("max", minimum=1, maximum=MAX_ABORTS),
+        window_ms=round(table.number("window_h", minimum=0, maximum=MAX_ABORT_WINDOW_H) * 3_600_000),
+    )
+    table.finish()
+    return aborts
+
+
 def _grant(table: Table) -> Grant:
     max_duration_ms = _ms(table, "max_duration_s", MAX_DURATION_S) if table.has("max_duration_s") else None
     max_cpu_pct = max_events_per_s = None
@@ -127,6 +139,7 @@ def _grant(table: Table) -> Grant:
         max_duration_ms=max_duration_ms,
         max_cpu_pct=max_cpu_pct,
         max_events_per_s=max_events_per_s,
+        lift_aborts=table.has("lift_aborts") and table.boolean("lift_aborts"),
     )
     table.finish()
     return grant

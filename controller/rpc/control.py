@@ -62,6 +62,7 @@ class ControlService(ControlServicer):
                 team=request.team,
                 operator=request.operator,
                 request_id=request.request_id,
+                despite_aborts=request.despite_aborts,
             )
             return pb.SubmitJobResponse(job_id=await self._coordinator.submit(asked))
 

@@ -8,7 +8,7 @@ from controller.store.blobs import Packed, check_frames, pack_merged, pack_part,
 from controller.store.rows import UNSEEN_REASON, check_job
 from fleettrace.errors import NotFound, StoreFailed
 from fleettrace.model.host import Host
-from fleettrace.model.job import HostPart, Job
+from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.model.run import RunKey, RunKind
 from fleettrace.snapshot import Snapshot
 from fleettrace.wire.codec import host_from_wire, host_to_wire
@@ -84,6 +84,16 @@ class MemoryStore:
         self._check_open()
         unfinished = (job for job in self._kept.jobs.values() if not job.state.ended)
         return sorted(unfinished, key=lambda job: job.spec.created_at_ms)
+
+    def aborted_jobs(self, program_id: str, since_ms: int) -> list[Job]:
+        """Jobs of this program that were aborted, newest first."""
+        self._check_open()
+        aborted = [
+            job
+            for job in self._kept.jobs.values()
+            if job.state is JobState.ABORTED and job.spec.program_id == program_id and job.finished_at_ms >= since_ms
+        ]
+        return sorted(aborted, key=lambda job: job.finished_at_ms)[::-1]
 
     def save_part(self, part: HostPart) -> bool:
         """Keep a part by its run key; False when nothing changed."""

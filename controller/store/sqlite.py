@@ -22,7 +22,7 @@ from controller.store.rows import (
 from controller.store.tables import Arguments, Tables
 from fleettrace.errors import NotFound, StoreFailed
 from fleettrace.model.host import Host
-from fleettrace.model.job import HostPart, Job
+from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Snapshot
 
@@ -124,6 +124,14 @@ class SqliteStore:
     def unfinished_jobs(self) -> list[Job]:
         """Jobs that have not ended, oldest first."""
         return self._jobs("NOT ended", order_by="created_at_ms, rowid")
+
+    def aborted_jobs(self, program_id: str, since_ms: int) -> list[Job]:
+        """Jobs of this program that were aborted, newest first."""
+        return self._jobs(
+            "program_id = ? AND state = ? AND finished_at_ms >= ?",
+            [program_id, JobState.ABORTED.value, since_ms],
+            order_by="finished_at_ms DESC, rowid DESC",
+        )
 
     def save_part(self, part: HostPart) -> bool:
         """Keep a part by its run key; False when nothing changed."""

@@ -1,5 +1,7 @@
 """Jobs: one tool on many hosts, bounded; as it stands now, with the evidence for what was decided."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,6 +25,7 @@ __all__ = [
     "Suspect",
     "Verdict",
     "Wave",
+    "program_id",
 ]
 
 
@@ -83,6 +86,15 @@ class Verdict(StrEnum):
     ABORT = "abort"
 
 
+def program_id(digest: str, params: Mapping[str, ParamValue]) -> str:
+    """Identity of what is loaded (16 hex digits): the tool's digest with its parameters, filters among them.
+
+    A narrower filter makes another program, which may well be cheap enough.
+    """
+    text = json.dumps([digest, dict(params)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class JobSpec:
     """What was asked for and granted; fixed for the job's life.
@@ -103,6 +115,13 @@ class JobSpec:
     created_at_ms: int
     targets: tuple[str, ...]
     missing: Mapping[str, str] = field(default_factory=dict)
+    despite_aborts: bool = False
+    """Asked for although the same program was aborted before."""
+
+    @property
+    def program_id(self) -> str:
+        """What is loaded; see :func:`program_id`."""
+        return program_id(self.digest, self.params)
 
 
 @dataclass(frozen=True, slots=True)

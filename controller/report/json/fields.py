@@ -31,6 +31,7 @@ def job_fields(job: Job) -> Document:
         "targets": list(spec.targets),
         "params": dict(spec.params),
         "promote": spec.promote,
+        "despite_aborts": spec.despite_aborts,
         "team": spec.team,
         "operator": spec.operator,
         "created_at": time_text(spec.created_at_ms),

@@ -43,6 +43,7 @@ def job_to_wire(job: Job) -> control.Job:
         runs=[_run_to_wire(run) for run in job.runs.values()],
         decisions=[_decision_to_wire(decision) for decision in job.decisions],
         missing=[control.MissingHost(host=host, reason=wire_text(reason)) for host, reason in spec.missing.items()],
+        despite_aborts=spec.despite_aborts,
     )
 
 
@@ -61,6 +62,7 @@ def job_from_wire(message: control.Job) -> Job:
         created_at_ms=parse_number(message.created_at_ms, "time of creation"),
         targets=tuple(parse_host_name(host) for host in message.targets),
         missing={parse_host_name(missing.host): missing.reason for missing in message.missing},
+        despite_aborts=message.despite_aborts,
     )
     return Job(
         spec=spec,

@@ -277,6 +277,7 @@ class SubmitJobRequest(_message.Message):
     TEAM_FIELD_NUMBER: _builtins.int
     OPERATOR_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DESPITE_ABORTS_FIELD_NUMBER: _builtins.int
     tool: _builtins.str
     selector: _builtins.str
     duration_ms: _builtins.int
@@ -289,6 +290,8 @@ class SubmitJobRequest(_message.Message):
     operator: _builtins.str
     request_id: _builtins.str
     """a repeated request is the same job"""
+    despite_aborts: _builtins.bool
+    """although the same program was aborted before; a grant must allow it"""
     @_builtins.property
     def params(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
@@ -303,10 +306,11 @@ class SubmitJobRequest(_message.Message):
         team: _builtins.str = ...,
         operator: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        despite_aborts: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "duration_ms", b"duration_ms", "operator", b"operator", "params", b"params", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "despite_aborts", b"despite_aborts", "duration_ms", b"duration_ms", "operator", b"operator", "params", b"params", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -662,6 +666,7 @@ class Job(_message.Message):
     RUNS_FIELD_NUMBER: _builtins.int
     DECISIONS_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
+    DESPITE_ABORTS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     tool: _builtins.str
     digest: _builtins.str
@@ -674,6 +679,7 @@ class Job(_message.Message):
     reason: _builtins.str
     created_at_ms: _builtins.int
     finished_at_ms: _builtins.int
+    despite_aborts: _builtins.bool
     @_builtins.property
     def params(self) -> _containers.MessageMap[_builtins.str, _types_pb2.ParamValue]: ...
     @_builtins.property
@@ -712,10 +718,11 @@ class Job(_message.Message):
         runs: _abc.Iterable[Global___Run] | None = ...,
         decisions: _abc.Iterable[Global___Decision] | None = ...,
         missing: _abc.Iterable[Global___MissingHost] | None = ...,
+        despite_aborts: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canaries", b"canaries", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "digest", b"digest", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "promote", b"promote", "reason", b"reason", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waves", b"waves"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canaries", b"canaries", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "despite_aborts", b"despite_aborts", "digest", b"digest", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "promote", b"promote", "reason", b"reason", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waves", b"waves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -304,6 +304,34 @@ async def test_over_budget_no_other_host_is_ever_ordered() -> None:
     await worker.close()
 
 
+async def test_a_program_that_was_aborted_twice_is_denied_until_the_window_has_passed() -> None:
+    # GIVEN a program that the gate has aborted twice
+    store, clock = MemoryStore(), Clock()
+    worker = StoreWorker(lambda: store)
+    await worker.open()
+    fleet = Fleet([], clock)
+    policy = parse_policy(_tight(10) + "lift_aborts = true\n", "test")
+    built = House(store, worker, fleet, Coordinator(fleet, worker, policy, clock), clock)
+    await built.join(host("h0"))
+    for _ in range(2):
+        job_id = await built.coordinator.submit(ASKED)
+        assert (await built.run_to_end(job_id)).state is JobState.ABORTED
+        clock.now_ms += 1_000
+    # THEN the third time it is denied, and the refusal is kept
+    with pytest.raises(Refused, match="aborted 2 times in 24 h") as refused:
+        await built.coordinator.submit(ASKED)
+    assert refused.value.rule == "aborts.max"
+    assert store.jobs(1)[0].state is JobState.REFUSED
+    # AND another filter is another program; a lifted denial is recorded; and a day later it is forgotten
+    await built.run_to_end(await built.coordinator.submit(replace(ASKED, params={"pid": "7"})))
+    lifted = await built.run_to_end(await built.coordinator.submit(replace(ASKED, despite_aborts=True)))
+    assert lifted.spec.despite_aborts
+    clock.now_ms += 24 * 3_600_000
+    await built.run_to_end(await built.coordinator.submit(ASKED))
+    await built.coordinator.close()
+    await worker.close()
+
+
 def names(count: int) -> Iterable[str]:
     return [f"h{i}" for i in range(count)]
 

@@ -29,11 +29,23 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_everything_that_was_typed_is_asked_for(fleettrace: Command, control: FakeControl) -> None:
     # WHEN every option is given
-    fleettrace(*RUN, "--canary", "api-2", "--promote", "--team", "sre", "-p", "pid=7", "--param", "min_us=100")
+    fleettrace(
+        *RUN,
+        "--canary",
+        "api-2",
+        "--promote",
+        "--despite-aborts",
+        "--team",
+        "sre",
+        "-p",
+        "pid=7",
+        "--param",
+        "min_us=100",
+    )
     # THEN the controller is asked for all of it
     (asked,) = control.requests(pb.SubmitJobRequest)
     assert (asked.tool, asked.selector, asked.duration_ms) == ("runqlat", "role=api", 5_000)
-    assert (asked.canary, asked.promote, asked.team) == ("api-2", True, "sre")
+    assert (asked.canary, asked.promote, asked.despite_aborts, asked.team) == ("api-2", True, True, "sre")
     assert dict(asked.params) == {"pid": "7", "min_us": "100"}
     assert asked.operator
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -257,3 +258,33 @@ def test_the_example_policy_says_what_its_comments_say(
 ) -> None:
     outcome = decide(load_policy(TEAMS_FILE), Request(team, "", make_tool(tool), [make_host("h", **labels)]))
     assert outcome.rule == rule
+
+
+def test_what_was_aborted_too_often_is_denied_with_the_ways_out(
+    policy: Policy, make_tool: MakeTool, make_host: MakeHost
+) -> None:
+    # GIVEN a program that was aborted as often as the built-in policy bears
+    request = Request("db", "ana", make_tool(), [make_host("db-1", role="db")], aborts=["as j2 (too costly)", "as j1"])
+    # THEN it is denied, also to one who wants it all the same without the right
+    for asked in (request, replace(request, despite_aborts=True)):
+        rule, reason = denied(decide(policy, asked))
+        assert rule == "aborts.max"
+        assert reason == (
+            "runqlat with these parameters was aborted 2 times in 24 h, last as j2 (too costly): narrow it with a "
+            "filter, which makes it another program, or ask a team whose grant has lift_aborts = true; grant "
+            '"db-team" has not'
+        )
+    # AND once less often is granted
+    granted(decide(policy, replace(request, aborts=["as j1"])))
+
+
+def test_a_grant_may_lift_the_denial_when_that_is_asked_for(
+    policy: Policy, make_tool: MakeTool, make_host: MakeHost
+) -> None:
+    (grant, other) = policy.grants
+    lifting = replace(policy, grants=(replace(grant, lift_aborts=True), other))
+    request = Request("db", "ana", make_tool(), [make_host("db-1", role="db")], aborts=["as j2", "as j1"])
+    rule, reason = denied(decide(lifting, request))
+    assert rule == "aborts.max"
+    assert reason.endswith("which makes it another program, or add --despite-aborts")
+    granted(decide(lifting, replace(request, despite_aborts=True)))

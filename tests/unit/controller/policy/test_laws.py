@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.policy import (
+    AbortPolicy,
     CanaryPolicy,
     Denied,
     Grant,
@@ -64,6 +65,7 @@ policies = st.builds(
     default_duration_ms=durations_ms,
     canary=st.just(CanaryPolicy(check_ms=1, min_events=1)),
     waves=st.just(WavePolicy(fractions=(1.0,), settle_ms=0, spread_label="zone")),
+    aborts=st.builds(AbortPolicy, max_aborts=st.integers(1, 2), window_ms=st.just(1)),
     grants=st.lists(grants, max_size=4).map(tuple),
 )
 
@@ -76,6 +78,8 @@ def requests(draw: st.DrawFn, make_tool: Callable[..., ToolDefinition]) -> Reque
         tool=make_tool(draw(st.sampled_from(TOOLS)), draw(names), draw(names)),
         hosts=draw(st.lists(st.sampled_from(HOSTS), max_size=4, unique_by=lambda host: host.name)),
         duration_ms=draw(st.none() | st.integers(min_value=-1, max_value=120)),
+        aborts=draw(st.lists(st.just("as j1"), max_size=2)),
+        despite_aborts=draw(st.booleans()),
     )
 
 
@@ -108,6 +112,7 @@ def test_what_is_granted_is_within_the_sites_limits_and_those_of_a_grant_that_co
         and limits.duration_ms <= (grant.max_duration_ms or limits.duration_ms)
         and limits.max_cpu_pct <= (grant.max_cpu_pct or limits.max_cpu_pct)
         and limits.max_events_per_s <= (grant.max_events_per_s or limits.max_events_per_s)
+        and (len(request.aborts) < policy.aborts.max_aborts or (request.despite_aborts and grant.lift_aborts))
         for grant in policy.grants
     )
 

@@ -3,7 +3,16 @@ from pathlib import Path
 
 import pytest
 
-from controller.policy import CanaryPolicy, Grant, SiteLimits, WavePolicy, default_policy, load_policy, parse_policy
+from controller.policy import (
+    AbortPolicy,
+    CanaryPolicy,
+    Grant,
+    SiteLimits,
+    WavePolicy,
+    default_policy,
+    load_policy,
+    parse_policy,
+)
 from controller.policy.parse import DEFAULT_POLICY_FILE
 from fleettrace.errors import BadInput
 from fleettrace.model.selector import parse_selector
@@ -26,6 +35,9 @@ min_events = 9
 fractions = [0.5, 1]
 settle_s = 0
 spread_label = "rack"
+[aborts]
+max = 3
+window_h = 1.5
 [[grant]]
 name = "db-team"
 teams = ["db"]
@@ -35,6 +47,7 @@ max_duration_s = 30
 max_cpu_pct = 2
 max_events_per_s = 500
 capabilities = ["CAP_PERFMON", "CAP_BPF", "CAP_SYSLOG"]
+lift_aborts = true
 """
 
 GRANT = '[[grant]]\nname = "g"\nteams = ["*"]\ntools = ["*"]\nhosts = "all"\n'
@@ -48,6 +61,7 @@ def test_every_key_is_read_in_its_unit() -> None:
     assert policy.default_duration_ms == 1500
     assert policy.canary == CanaryPolicy(check_ms=250, min_events=9)
     assert policy.waves == WavePolicy(fractions=(0.5, 1.0), settle_ms=0, spread_label="rack")
+    assert policy.aborts == AbortPolicy(max_aborts=3, window_ms=5_400_000)
     assert policy.grants == (
         Grant(
             name="db-team",
@@ -58,6 +72,7 @@ def test_every_key_is_read_in_its_unit() -> None:
             max_duration_ms=30_000,
             max_cpu_pct=2.0,
             max_events_per_s=500,
+            lift_aborts=True,
         ),
     )
     assert policy.origin == "p.toml"
@@ -77,6 +92,7 @@ def test_the_builtin_policy_is_modest_and_open_to_all() -> None:
     assert policy.default_duration_ms == 10_000
     assert policy.canary == CanaryPolicy(check_ms=1000, min_events=50)
     assert policy.waves == WavePolicy(fractions=(0.05, 0.25, 1.0), settle_ms=500, spread_label="zone")
+    assert policy.aborts == AbortPolicy(max_aborts=2, window_ms=86_400_000)
     (grant,) = policy.grants
     assert (grant.teams, grant.tools, grant.hosts.text) == (("*",), ("*",), "all")
     assert grant.capabilities == ("CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE")
@@ -135,6 +151,8 @@ def test_a_grant_without_capabilities_has_the_two_that_any_trace_needs_and_no_li
         ),
         ("[canary]\nchecks = 3", "p.toml: canary.checks is not known; did you mean check_s?"),
         ('[waves]\nspread_label = "a b"', "p.toml: waves.spread_label must be a label's name, such as zone, not 'a b'"),
+        ("[aborts]\nmax = 0", "p.toml: aborts.max must be a whole number from 1 to 1000, not 0"),
+        (GRANT + 'lift_aborts = "yes"', "p.toml: grant \"g\".lift_aborts must be true or false, not 'yes'"),
         ("[waves]\nfractions = [0.5]", "p.toml: waves.fractions must ascend and end with 1.0, not [0.5]"),
         (
             "[waves]\nfractions = [0.5, 0.2, 1]",
