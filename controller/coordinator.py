@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
 
+from controller.aborts import MAX_KEPT, AbortLedger
 from controller.fleet import Fleet
 from controller.live import LiveJobs
 from controller.policy.model import Policy
@@ -50,13 +51,16 @@ class Coordinator:
         self._new_id = new_id
         self._requests = RequestLedger(store)
         self._results = ResultKeeper(store)
-        self._live = LiveJobs(fleet, store, self._results, clock_ms)
+        self._aborts = AbortLedger()
+        self._live = LiveJobs(fleet, store, self._results, clock_ms, self._aborts.note)
 
     async def recover(self) -> int:
-        """Leave every job that an earlier controller did not finish in a state that says so; how many there were."""
+        """Take over from an earlier controller: what it did not finish is left in a state that says so; how many."""
         unfinished = await self._store.call(lambda store: store.unfinished_jobs())
         for job in unfinished:
             await self._results.finish(interrupt(job, self._clock_ms()), {})
+        since_ms = self._clock_ms() - self._policy.aborts.window_ms
+        self._aborts.load(await self._store.call(lambda store: store.aborted_jobs(since_ms, MAX_KEPT)))
         return len(unfinished)
 
     async def submit(self, asked: Asked) -> str:
@@ -71,14 +75,13 @@ class Coordinator:
         return await self._requests.job_of(asked.request_id, lambda: self._submit(asked))
 
     async def _submit(self, asked: Asked) -> str:
-        plan = plan_job(asked, self._fleet.hosts())
-        now_ms = self._clock_ms()
-        program, since_ms = program_id(plan.tool.digest, plan.params), now_ms - self._policy.aborts.window_ms
-        aborted = await self._store.call(lambda store: store.aborted_jobs(program, since_ms))
         if len(self._live) >= MAX_LIVE_JOBS:
             raise Refused(f"{MAX_LIVE_JOBS} jobs are running; wait for one to end or cancel one", "jobs.max_live")
         if self._live.closing:
             raise Unreachable("the controller is stopping: ask again when it is back")
+        plan = plan_job(asked, self._fleet.hosts())
+        now_ms = self._clock_ms()
+        aborted = self._aborts.of(program_id(plan.tool.digest, plan.params), now_ms - self._policy.aborts.window_ms)
         opened = open_job(plan, self._policy, self._new_id(), now_ms, aborted)
         if isinstance(opened, Job):
             await self._store.call(lambda store: store.save_job(opened, asked.request_id))

@@ -59,13 +59,21 @@ class LiveJob:
 
 
 class LiveJobs:
-    """The one place where jobs change. ``clock_ms`` gives Unix milliseconds."""
+    """The one place where jobs change. ``clock_ms`` gives Unix milliseconds, ``ended`` is told of each that ends."""
 
-    def __init__(self, fleet: Fleet, store: StoreWorker, results: ResultKeeper, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        store: StoreWorker,
+        results: ResultKeeper,
+        clock_ms: Callable[[], int],
+        ended: Callable[[Job], None],
+    ) -> None:
         self._fleet = fleet
         self._store = store
         self._results = results
         self._clock_ms = clock_ms
+        self._ended = ended
         self._live: dict[str, LiveJob] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -189,6 +197,7 @@ class LiveJobs:
         await self._results.finish(job, live.interim)
         live.execution = replace(live.execution, job=job)
         self._live.pop(job_id, None)
+        self._ended(job)
         if live.wake is not None:
             live.wake.cancel()
         live.announce()

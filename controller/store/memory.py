@@ -85,15 +85,13 @@ class MemoryStore:
         unfinished = (job for job in self._kept.jobs.values() if not job.state.ended)
         return sorted(unfinished, key=lambda job: job.spec.created_at_ms)
 
-    def aborted_jobs(self, program_id: str, since_ms: int) -> list[Job]:
-        """Jobs of this program that were aborted, newest first."""
+    def aborted_jobs(self, since_ms: int, limit: int) -> list[Job]:
+        """Jobs that were aborted, newest first."""
         self._check_open()
         aborted = [
-            job
-            for job in self._kept.jobs.values()
-            if job.state is JobState.ABORTED and job.spec.program_id == program_id and job.finished_at_ms >= since_ms
+            job for job in self._kept.jobs.values() if job.state is JobState.ABORTED and job.finished_at_ms >= since_ms
         ]
-        return sorted(aborted, key=lambda job: job.finished_at_ms)[::-1]
+        return sorted(aborted, key=lambda job: job.finished_at_ms)[::-1][: max(limit, 0)]
 
     def save_part(self, part: HostPart) -> bool:
         """Keep a part by its run key; False when nothing changed."""

@@ -143,10 +143,3 @@ def _hosts_jobs_parts(db: Database, /) -> None:
         not_null={"snapshot"},
         strict=True,
     )
-
-
-@MIGRATIONS(name="0002_program_of_jobs")
-def _program_of_jobs(db: Database, /) -> None:
-    # Jobs of before this step have none: what was aborted then is not held against a program.
-    db.table("jobs").add_column("program_id", str)
-    db.table("jobs").create_index(["program_id", "state", "finished_at_ms"])

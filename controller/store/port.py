@@ -42,8 +42,8 @@ class Store(Protocol):
     def unfinished_jobs(self) -> list[Job]:
         """Jobs whose state has not ended, oldest first."""
 
-    def aborted_jobs(self, program_id: str, since_ms: int) -> list[Job]:
-        """Jobs of this program (``JobSpec.program_id``) that ended as aborted at or after a time, newest first."""
+    def aborted_jobs(self, since_ms: int, limit: int) -> list[Job]:
+        """The newest jobs that ended as aborted at or after a time, newest first."""
 
     def save_part(self, part: HostPart) -> bool:
         """Keep a part, by its run key; False when nothing changed.

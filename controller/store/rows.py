@@ -84,7 +84,6 @@ def job_rows(job: Job) -> tuple[Row, list[Row]]:
     job_row = {
         "job_id": message.job_id,
         "tool": message.tool,
-        "program_id": job.spec.program_id,
         "team": message.team,
         "operator": message.operator,
         "selector": message.selector,

@@ -125,12 +125,13 @@ class SqliteStore:
         """Jobs that have not ended, oldest first."""
         return self._jobs("NOT ended", order_by="created_at_ms, rowid")
 
-    def aborted_jobs(self, program_id: str, since_ms: int) -> list[Job]:
-        """Jobs of this program that were aborted, newest first."""
+    def aborted_jobs(self, since_ms: int, limit: int) -> list[Job]:
+        """Jobs that were aborted, newest first."""
         return self._jobs(
-            "program_id = ? AND state = ? AND finished_at_ms >= ?",
-            [program_id, JobState.ABORTED.value, since_ms],
+            "state = ? AND finished_at_ms >= ?",
+            [JobState.ABORTED.value, since_ms],
             order_by="finished_at_ms DESC, rowid DESC",
+            limit=max(limit, 0),
         )
 
     def save_part(self, part: HostPart) -> bool:

@@ -170,25 +170,20 @@ def test_unfinished_jobs_come_oldest_first(database: Reopened) -> None:
     assert database.reopen().unfinished_jobs() == expected
 
 
-def test_aborted_jobs_of_a_program_come_newest_first(database: Reopened) -> None:
-    # GIVEN jobs of one program that ended in every way, one that was aborted long ago, and one of another filter
-    def ended(job_id: str, state: JobState, at_ms: int, **params: int) -> Job:
-        job = a_job(job_id, 1_000, state)
-        return replace(job, finished_at_ms=at_ms, spec=replace(job.spec, params={**job.spec.params, **params}))
+def test_aborted_jobs_come_newest_first(database: Reopened) -> None:
+    # GIVEN jobs that ended in every way, one that was aborted long ago, and one that was just now
+    def ended(job_id: str, state: JobState, at_ms: int) -> Job:
+        return replace(a_job(job_id, 1_000, state), finished_at_ms=at_ms)
 
     for number, state in enumerate(JobState):
         database.store.save_job(ended(f"j{number}", state, 5_000))
-    for late in (
-        ended("old", JobState.ABORTED, 3_999),
-        ended("new", JobState.ABORTED, 6_000),
-        ended("other", JobState.ABORTED, 6_000, pid=8),
-    ):
-        database.store.save_job(late)
-    program = a_job().spec.program_id
-    # THEN those that were aborted since are found, also after a restart
-    aborted = [f"j{list(JobState).index(JobState.ABORTED)}"]
-    assert [job.spec.job_id for job in database.store.aborted_jobs(program, 4_000)] == ["new", *aborted]
-    assert [job.spec.job_id for job in database.reopen().aborted_jobs(program, 3_999)] == ["new", *aborted, "old"]
+    database.store.save_job(ended("old", JobState.ABORTED, 3_999))
+    database.store.save_job(ended("new", JobState.ABORTED, 6_000))
+    # THEN those that were aborted since are found, also after a restart, and no more than are asked for
+    aborted = f"j{list(JobState).index(JobState.ABORTED)}"
+    assert [job.spec.job_id for job in database.store.aborted_jobs(4_000, 9)] == ["new", aborted]
+    assert [job.spec.job_id for job in database.store.aborted_jobs(4_000, 1)] == ["new"]
+    assert [job.spec.job_id for job in database.reopen().aborted_jobs(3_999, 9)] == ["new", aborted, "old"]
 
 
 # Requests
@@ -234,7 +229,7 @@ USES: dict[str, Callable[[Store], object]] = {
     "job_id_of_request": lambda store: store.job_id_of_request("request-1"),
     "jobs": lambda store: store.jobs(1),
     "unfinished_jobs": lambda store: store.unfinished_jobs(),
-    "aborted_jobs": lambda store: store.aborted_jobs("p", 0),
+    "aborted_jobs": lambda store: store.aborted_jobs(0, 1),
     "save_part": lambda store: store.save_part(a_part()),
     "parts": lambda store: store.parts("j1"),
     "save_merged": lambda store: store.save_merged("j1", Snapshot()),

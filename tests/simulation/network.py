@@ -131,6 +131,7 @@ class Network:
         self.streams: list[Stream] = []
         self.server: tuple[Process, AgentLinkService] | None = None
         self._blocked: dict[str, set[str]] = {}
+        self._muted: dict[str, float] = {}
         self._repeated: dict[str, tuple[Callable[[], Process], float]] = {}
         self.dials: dict[str, list[float]] = {}
         self.watch_sent: Callable[[str, link_pb.ControllerMessage], None] = lambda *_: None
@@ -173,6 +174,10 @@ class Network:
         """Break the connections of a host."""
         for stream in self._live(host):
             stream.reset(agent_knows=agent_knows, controller_knows=controller_knows)
+
+    def mute_next(self, host: str, wait_s: float) -> None:
+        """Hold back what a host says over its next connection for so long, from when that is made."""
+        self._muted[host] = wait_s
 
     def repeat_order(self, host: str, agent: Callable[[], Process], wait_s: float) -> None:
         """Deliver the next order to a host once more, to the same agent, over whatever connection it has then."""
@@ -245,11 +250,18 @@ class Network:
 
         def accept() -> None:
             if self.server is not None and self.server[0] is process and not stream.gone:
-                if "up" not in self._blocked.get(stream.host, ()):
-                    stream.up.heal()
+                mute_s = self._muted.pop(stream.host, 0.0)
+                if mute_s:
+                    self.loop.call_later(mute_s, self._unmute, stream, context=WORLD)
+                else:
+                    self._unmute(stream)
                 stream.server = process.spawn(self._serve(service, stream), f"stream of {stream.host}")
 
         self.loop.call_later(self.latency_s() * 2, accept, context=WORLD)
+
+    def _unmute(self, stream: Stream) -> None:
+        if "up" not in self._blocked.get(stream.host, ()):
+            stream.up.heal()
 
     async def _serve(self, service: AgentLinkService, stream: Stream) -> None:
         context = Context()

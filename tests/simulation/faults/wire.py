@@ -10,7 +10,16 @@ from tests.simulation.loop import WORLD
 if TYPE_CHECKING:
     from tests.simulation.scenario import World
 
-__all__ = ["malformed_once", "malformed_part", "network_slow", "partition", "reset", "reset_all", "stranger"]
+__all__ = [
+    "late_greeting",
+    "malformed_once",
+    "malformed_part",
+    "network_slow",
+    "partition",
+    "reset",
+    "reset_all",
+    "stranger",
+]
 
 
 def partition(world: "World", host: SimulatedHost) -> None:
@@ -27,6 +36,15 @@ def reset(world: "World", host: SimulatedHost) -> None:
     world.story.tell(f"FAULT {host.name}: reset; known to agent {agent_knows}, controller {controller_knows}")
     host.trouble()
     world.network.reset(host.name, agent_knows=agent_knows, controller_knows=controller_knows)
+
+
+def late_greeting(world: "World", host: SimulatedHost) -> None:
+    """The host dials anew, and the controller hears nothing of it for longer than it waits for a greeting."""
+    wait_s = world.rng.uniform(5.2, 9.0)
+    world.story.tell(f"FAULT {host.name}: greets again {wait_s:.1f} s late")
+    world.trouble()
+    world.network.mute_next(host.name, wait_s)
+    world.network.reset(host.name)
 
 
 def reset_all(world: "World", _: SimulatedHost) -> None:

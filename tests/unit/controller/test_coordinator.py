@@ -1,106 +1,21 @@
 """The coordinator: durable first, then sent; parts kept once; every job ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from controller.coordinator import Coordinator
-from controller.fleet import Connection, Fleet
-from controller.policy.parse import default_policy, parse_policy
+from controller.fleet import Fleet
+from controller.policy.parse import default_policy
 from controller.queries import Queries
-from controller.store.memory import MemoryStore
-from controller.store.worker import StoreWorker
-from controller.submission import Asked
-from fleettrace.catalog import builtin_tools, find_tool
+from fleettrace.catalog import find_tool
 from fleettrace.errors import NoHostMatches, NotFound, Refused, UnknownTool
-from fleettrace.model.host import Host, HostFacts
-from fleettrace.model.job import HostPart, Job, JobState
-from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome, StartRun
+from fleettrace.model.job import HostPart, JobState
+from fleettrace.model.run import Part, RunKey, RunKind, RunOutcome
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
-from fleettrace.wire.codec import start_run_from_wire
-
-TEN = Snapshot(histograms=(Histogram((), "us", LOG2, ((3, 10),)),))
-BUSY = RunCost(hits=2_000, events=1_000, events_per_cpu=(600, 400))
-
-
-def host(name: str, **labels: str) -> Host:
-    tools = {tool.name: tool.digest for tool in builtin_tools().values()}
-    facts = HostFacts("6.1", "#1", "x86_64", 2, capabilities=("CAP_BPF", "CAP_PERFMON"), tools=tools)
-    return Host(name, labels, facts, connected=True, last_seen_ms=0)
-
-
-ASKED = Asked("runqlat", "all", 1_000, "", False, {}, "team", "ann", "")
-
-
-@dataclass
-class House:
-    """A coordinator over a memory store, with hosts whose orders can be read."""
-
-    store: MemoryStore
-    worker: StoreWorker
-    fleet: Fleet
-    coordinator: Coordinator
-    clock: "Clock"
-    connections: dict[str, Connection] = field(default_factory=dict)
-
-    async def join(self, *hosts: Host) -> None:
-        for host_ in hosts:
-            self.clock.now_ms += 1
-            one = replace(host_, last_seen_ms=self.clock.now_ms)
-            self.connections[one.name] = self.fleet.connect(one)
-            await self.coordinator.host_connected(one, frozenset())
-
-    def orders(self, name: str) -> list[StartRun]:
-        queue = self.connections[name].queue
-        messages = [queue.get_nowait() for _ in range(queue.qsize())]
-        return [start_run_from_wire(m.start) for m in messages if m.WhichOneof("message") == "start"]
-
-    def stops(self, name: str) -> list[str]:
-        queue = self.connections[name].queue
-        messages = [queue.get_nowait() for _ in range(queue.qsize())]
-        return [m.stop.reason for m in messages if m.WhichOneof("message") == "stop"]
-
-    async def answer(
-        self,
-        order: StartRun,
-        snapshot: Snapshot = TEN,
-        outcome: RunOutcome = RunOutcome.COMPLETE,
-        *,
-        final: bool = True,
-    ) -> bool:
-        shown = snapshot if order.kind is RunKind.TRACE else Snapshot()
-        part = Part(order.run, order.kind, outcome, "", "bcc", self.clock.now_ms, 1_000, BUSY, shown, final)
-        return await self.coordinator.part_arrived(HostPart(part, {}, "c"))
-
-    async def run_to_end(self, job_id: str) -> Job:
-        """Answer every order until there is none."""
-        for _ in range(10):
-            for name in list(self.connections):
-                for order in self.orders(name):
-                    await self.answer(order)
-        return await self.coordinator.job(job_id)
-
-
-@dataclass
-class Clock:
-    now_ms: int = 1_700_000_000_000
-
-    def __call__(self) -> int:
-        return self.now_ms
-
-
-@pytest.fixture
-async def house() -> AsyncIterator[House]:
-    store, clock = MemoryStore(), Clock()
-    worker = StoreWorker(lambda: store)
-    await worker.open()
-    fleet = Fleet([], clock)
-    built = House(store, worker, fleet, Coordinator(fleet, worker, default_policy(), clock), clock)
-    yield built
-    await built.coordinator.close()
-    await worker.close()
+from tests.unit.controller.house import ASKED, BUSY, TEN, House, host
 
 
 async def test_a_job_goes_from_canary_to_merged_result(house: House) -> None:
@@ -286,73 +201,6 @@ async def test_time_alone_ends_a_job_whose_hosts_never_answer(house: House) -> N
     assert "did not start in time" in job.reason
 
 
-async def test_over_budget_no_other_host_is_ever_ordered() -> None:
-    store, clock = MemoryStore(), Clock()
-    worker = StoreWorker(lambda: store)
-    await worker.open()
-    fleet = Fleet([], clock)
-    policy = parse_policy(_tight(default_policy().limits.max_hosts), "test")
-    built = House(store, worker, fleet, Coordinator(fleet, worker, policy, clock), clock)
-    await built.join(*map(host, names(5)))
-    job_id = await built.coordinator.submit(ASKED)
-    (check,) = built.orders("h0")
-    await built.answer(check)
-    job = await built.coordinator.job(job_id)
-    assert job.state is JobState.ABORTED
-    assert "100 events/s" in job.reason
-    assert all(not built.orders(name) for name in names(5))
-    await worker.close()
-
-
-async def test_a_program_that_was_aborted_twice_is_denied_until_the_window_has_passed() -> None:
-    # GIVEN a program that the gate has aborted twice
-    store, clock = MemoryStore(), Clock()
-    worker = StoreWorker(lambda: store)
-    await worker.open()
-    fleet = Fleet([], clock)
-    policy = parse_policy(_tight(10) + "lift_aborts = true\n", "test")
-    built = House(store, worker, fleet, Coordinator(fleet, worker, policy, clock), clock)
-    await built.join(host("h0"))
-    for _ in range(2):
-        job_id = await built.coordinator.submit(ASKED)
-        assert (await built.run_to_end(job_id)).state is JobState.ABORTED
-        clock.now_ms += 1_000
-    # THEN the third time it is denied, and the refusal is kept
-    with pytest.raises(Refused, match="aborted 2 times in 24 h") as refused:
-        await built.coordinator.submit(ASKED)
-    assert refused.value.rule == "aborts.max"
-    assert store.jobs(1)[0].state is JobState.REFUSED
-    # AND another filter is another program; a lifted denial is recorded; and a day later it is forgotten
-    await built.run_to_end(await built.coordinator.submit(replace(ASKED, params={"pid": "7"})))
-    lifted = await built.run_to_end(await built.coordinator.submit(replace(ASKED, despite_aborts=True)))
-    assert lifted.spec.despite_aborts
-    clock.now_ms += 24 * 3_600_000
-    await built.run_to_end(await built.coordinator.submit(ASKED))
-    await built.coordinator.close()
-    await worker.close()
-
-
-def names(count: int) -> Iterable[str]:
-    return [f"h{i}" for i in range(count)]
-
-
-def _tight(max_hosts: int) -> str:
-    return f"""
-[limits]
-max_duration_s = 60
-max_cpu_pct = 5.0
-max_events_per_s = 100
-max_map_mib = 64
-max_hosts = {max_hosts}
-[[grant]]
-name = "all"
-teams = ["*"]
-tools = ["*"]
-hosts = "all"
-capabilities = ["CAP_BPF", "CAP_PERFMON"]
-"""
-
-
 def test_the_catalogue_has_the_tool_that_these_tests_ask_for() -> None:
     assert find_tool("runqlat").result == "histogram"
 
@@ -373,32 +221,3 @@ async def test_one_host_whose_units_differ_does_not_cost_the_job_its_merge(house
     assert [name for name, _ in result.coverage.left_out] == ["b"]
     assert "units differ" in result.coverage.left_out[0][1]
     assert (result.coverage.answered, len(result.hosts)) == (3, 3)
-
-
-async def test_cancelling_all_stops_every_job_and_names_them(house: House) -> None:
-    # GIVEN one job that checks and one that traces
-    await house.join(host("a"), host("b"))
-    checking = await house.coordinator.submit(replace(ASKED, selector="a"))
-    tracing = await house.coordinator.submit(replace(ASKED, selector="b"))
-    (check,) = house.orders("b")
-    await house.answer(check)
-    # WHEN all are cancelled
-    jobs = await house.coordinator.cancel_all("bob")
-    # THEN both were told to stop, and nothing new is begun
-    assert [job.spec.job_id for job in jobs] == [checking, tracing]
-    assert all(job.state is JobState.STOPPING for job in jobs)
-    assert house.stops("a") == house.stops("b") == ["cancelled by bob"]
-    # AND there is nothing left to cancel once they have ended
-    for job in jobs:
-        for run in job.runs.values():
-            part = Part(run.key, run.kind, RunOutcome.PARTIAL, "stopped", "bcc", 0, 10, BUSY, TEN)
-            await house.coordinator.part_arrived(HostPart(part, {}, "c"))
-    assert await house.coordinator.cancel_all("bob") == []
-
-
-async def test_waves_take_an_even_share_of_each_zone(house: House) -> None:
-    await house.join(*(host(f"h{i:02}", zone="a" if i < 10 else "b") for i in range(20)))
-    job = await house.run_to_end(await house.coordinator.submit(ASKED))
-    # 25% of 20 hosts, without the canary of zone a: of the four, two and two
-    assert [sorted(int(name[1:]) < 10 for name in wave.hosts).count(True) for wave in job.waves] == [1, 2, 7]
-    assert [len(wave.hosts) for wave in job.waves] == [1, 4, 15]

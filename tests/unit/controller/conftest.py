@@ -1,0 +1,24 @@
+"""A coordinator over a memory store, with hosts whose orders a test can read and answer."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from controller.coordinator import Coordinator
+from controller.fleet import Fleet
+from controller.policy.parse import default_policy
+from controller.store.memory import MemoryStore
+from controller.store.worker import StoreWorker
+from tests.unit.controller.house import Clock, House
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    store, clock = MemoryStore(), Clock()
+    worker = StoreWorker(lambda: store)
+    await worker.open()
+    fleet = Fleet([], clock)
+    built = House(store, worker, fleet, Coordinator(fleet, worker, default_policy(), clock), clock)
+    yield built
+    await built.coordinator.close()
+    await worker.close()

@@ -1,0 +1,106 @@
+"""A coordinator over a memory store, with hosts whose orders a test can read and answer."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from controller.coordinator import Coordinator
+from controller.fleet import Connection, Fleet
+from controller.store.memory import MemoryStore
+from controller.store.worker import StoreWorker
+from controller.submission import Asked
+from fleettrace.catalog import builtin_tools
+from fleettrace.model.host import Host, HostFacts
+from fleettrace.model.job import HostPart, Job
+from fleettrace.model.run import Part, RunCost, RunKind, RunOutcome, StartRun
+from fleettrace.snapshot import LOG2, Histogram, Snapshot
+from fleettrace.wire.codec import start_run_from_wire
+
+TEN = Snapshot(histograms=(Histogram((), "us", LOG2, ((3, 10),)),))
+BUSY = RunCost(hits=2_000, events=1_000, events_per_cpu=(600, 400))
+
+
+def host(name: str, **labels: str) -> Host:
+    tools = {tool.name: tool.digest for tool in builtin_tools().values()}
+    facts = HostFacts("6.1", "#1", "x86_64", 2, capabilities=("CAP_BPF", "CAP_PERFMON"), tools=tools)
+    return Host(name, labels, facts, connected=True, last_seen_ms=0)
+
+
+ASKED = Asked("runqlat", "all", 1_000, "", False, {}, "team", "ann", "")
+
+
+@dataclass
+class House:
+    """A coordinator over a memory store, with hosts whose orders can be read."""
+
+    store: MemoryStore
+    worker: StoreWorker
+    fleet: Fleet
+    coordinator: Coordinator
+    clock: "Clock"
+    connections: dict[str, Connection] = field(default_factory=dict)
+
+    async def join(self, *hosts: Host) -> None:
+        for host_ in hosts:
+            self.clock.now_ms += 1
+            one = replace(host_, last_seen_ms=self.clock.now_ms)
+            self.connections[one.name] = self.fleet.connect(one)
+            await self.coordinator.host_connected(one, frozenset())
+
+    def orders(self, name: str) -> list[StartRun]:
+        queue = self.connections[name].queue
+        messages = [queue.get_nowait() for _ in range(queue.qsize())]
+        return [start_run_from_wire(m.start) for m in messages if m.WhichOneof("message") == "start"]
+
+    def stops(self, name: str) -> list[str]:
+        queue = self.connections[name].queue
+        messages = [queue.get_nowait() for _ in range(queue.qsize())]
+        return [m.stop.reason for m in messages if m.WhichOneof("message") == "stop"]
+
+    async def answer(
+        self,
+        order: StartRun,
+        snapshot: Snapshot = TEN,
+        outcome: RunOutcome = RunOutcome.COMPLETE,
+        *,
+        final: bool = True,
+    ) -> bool:
+        shown = snapshot if order.kind is RunKind.TRACE else Snapshot()
+        part = Part(order.run, order.kind, outcome, "", "bcc", self.clock.now_ms, 1_000, BUSY, shown, final)
+        return await self.coordinator.part_arrived(HostPart(part, {}, "c"))
+
+    async def run_to_end(self, job_id: str) -> Job:
+        """Answer every order until there is none."""
+        for _ in range(10):
+            for name in list(self.connections):
+                for order in self.orders(name):
+                    await self.answer(order)
+        return await self.coordinator.job(job_id)
+
+
+@dataclass
+class Clock:
+    now_ms: int = 1_700_000_000_000
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+def names(count: int) -> Iterable[str]:
+    return [f"h{i}" for i in range(count)]
+
+
+def tight_policy(max_hosts: int) -> str:
+    return f"""
+[limits]
+max_duration_s = 60
+max_cpu_pct = 5.0
+max_events_per_s = 100
+max_map_mib = 64
+max_hosts = {max_hosts}
+[[grant]]
+name = "all"
+teams = ["*"]
+tools = ["*"]
+hosts = "all"
+capabilities = ["CAP_BPF", "CAP_PERFMON"]
+"""

@@ -1,0 +1,96 @@
+"""The coordinator: what keeps a job from hurting the fleet."""
+
+from dataclasses import replace
+
+import pytest
+
+from controller.coordinator import Coordinator
+from controller.fleet import Fleet
+from controller.policy.parse import default_policy, parse_policy
+from controller.store.memory import MemoryStore
+from controller.store.worker import StoreWorker
+from fleettrace.errors import Refused
+from fleettrace.model.job import HostPart, JobState
+from fleettrace.model.run import Part, RunOutcome
+from tests.unit.controller.house import ASKED, BUSY, TEN, Clock, House, host, names, tight_policy
+
+
+async def test_over_budget_no_other_host_is_ever_ordered() -> None:
+    store, clock = MemoryStore(), Clock()
+    worker = StoreWorker(lambda: store)
+    await worker.open()
+    fleet = Fleet([], clock)
+    policy = parse_policy(tight_policy(default_policy().limits.max_hosts), "test")
+    built = House(store, worker, fleet, Coordinator(fleet, worker, policy, clock), clock)
+    await built.join(*map(host, names(5)))
+    job_id = await built.coordinator.submit(ASKED)
+    (check,) = built.orders("h0")
+    await built.answer(check)
+    job = await built.coordinator.job(job_id)
+    assert job.state is JobState.ABORTED
+    assert "100 events/s" in job.reason
+    assert all(not built.orders(name) for name in names(5))
+    await worker.close()
+
+
+async def test_a_program_that_was_aborted_twice_is_denied_until_the_window_has_passed() -> None:
+    # GIVEN a program that the gate has aborted twice
+    store, clock = MemoryStore(), Clock()
+    worker = StoreWorker(lambda: store)
+    await worker.open()
+    fleet = Fleet([], clock)
+    policy = parse_policy(tight_policy(10) + "lift_aborts = true\n", "test")
+    built = House(store, worker, fleet, Coordinator(fleet, worker, policy, clock), clock)
+    await built.join(host("h0"))
+    for _ in range(2):
+        job_id = await built.coordinator.submit(ASKED)
+        assert (await built.run_to_end(job_id)).state is JobState.ABORTED
+        clock.now_ms += 1_000
+    # THEN the third time it is denied, and the refusal is kept
+    with pytest.raises(Refused, match="aborted 2 times in 24 h") as refused:
+        await built.coordinator.submit(ASKED)
+    assert refused.value.rule == "aborts.max"
+    assert store.jobs(1)[0].state is JobState.REFUSED
+    # AND so it is by a controller that was started anew
+    await built.coordinator.close()
+    built.coordinator = Coordinator(fleet, worker, policy, clock)
+    await built.coordinator.recover()
+    with pytest.raises(Refused, match="aborted 2 times in 24 h"):
+        await built.coordinator.submit(ASKED)
+    # AND another filter is another program; a lifted denial is recorded; and a day later it is forgotten
+    await built.run_to_end(await built.coordinator.submit(replace(ASKED, params={"pid": "7"})))
+    lifted = await built.run_to_end(await built.coordinator.submit(replace(ASKED, despite_aborts=True)))
+    assert lifted.spec.despite_aborts
+    clock.now_ms += 24 * 3_600_000
+    await built.run_to_end(await built.coordinator.submit(ASKED))
+    await built.coordinator.close()
+    await worker.close()
+
+
+async def test_waves_take_an_even_share_of_each_zone(house: House) -> None:
+    await house.join(*(host(f"h{i:02}", zone="a" if i < 10 else "b") for i in range(20)))
+    job = await house.run_to_end(await house.coordinator.submit(ASKED))
+    # 25% of 20 hosts, without the canary of zone a: of the four, two and two
+    assert [sorted(int(name[1:]) < 10 for name in wave.hosts).count(True) for wave in job.waves] == [1, 2, 7]
+    assert [len(wave.hosts) for wave in job.waves] == [1, 4, 15]
+
+
+async def test_cancelling_all_stops_every_job_and_names_them(house: House) -> None:
+    # GIVEN one job that checks and one that traces
+    await house.join(host("a"), host("b"))
+    checking = await house.coordinator.submit(replace(ASKED, selector="a"))
+    tracing = await house.coordinator.submit(replace(ASKED, selector="b"))
+    (check,) = house.orders("b")
+    await house.answer(check)
+    # WHEN all are cancelled
+    jobs = await house.coordinator.cancel_all("bob")
+    # THEN both were told to stop, and nothing new is begun
+    assert [job.spec.job_id for job in jobs] == [checking, tracing]
+    assert all(job.state is JobState.STOPPING for job in jobs)
+    assert house.stops("a") == house.stops("b") == ["cancelled by bob"]
+    # AND there is nothing left to cancel once they have ended
+    for job in jobs:
+        for run in job.runs.values():
+            part = Part(run.key, run.kind, RunOutcome.PARTIAL, "stopped", "bcc", 0, 10, BUSY, TEN)
+            await house.coordinator.part_arrived(HostPart(part, {}, "c"))
+    assert await house.coordinator.cancel_all("bob") == []
