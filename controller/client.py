@@ -56,6 +56,7 @@ class JobRequest:
     team: str = ""
     operator: str = ""
     despite_aborts: bool = False
+    dry_run: bool = False
 
 
 class Client:
@@ -107,6 +108,7 @@ class Client:
                 operator=wire_text(request.operator),
                 request_id=request.request_id,
                 despite_aborts=request.despite_aborts,
+                dry_run=request.dry_run,
             )
             return self._stub.SubmitJob(message, timeout=CALL_S).job_id
 

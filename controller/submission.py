@@ -33,6 +33,7 @@ class Asked:
     operator: str
     request_id: str
     despite_aborts: bool = False
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int, aborted: Sequ
         targets=tuple(host.name for host in plan.hosts),
         missing=plan.missing,
         despite_aborts=asked.despite_aborts,
+        dry_run=asked.dry_run,
     )
     if isinstance(verdict, Denied):
         decision = Decision(now_ms, "policy", "denied", verdict.reason, verdict.rule)

@@ -40,6 +40,7 @@ class ExitCode(IntEnum):
 
 
 _BY_STATE = {
+    JobState.CHECKED: ExitCode.OK,
     JobState.HELD: ExitCode.HELD,
     JobState.ABORTED: ExitCode.ABORTED,
     JobState.CANCELLED: ExitCode.CANCELLED,

@@ -53,6 +53,12 @@ def run(
     promote: Annotated[
         bool, typer.Option("--promote", help="Go on when the canary is too quiet to judge; recorded with the job.")
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Ask policy and the canaries only, and print what the job would cost on each host."
+        ),
+    ] = False,
     despite_aborts: Annotated[
         bool,
         typer.Option(
@@ -89,6 +95,7 @@ def run(
             team=team,
             operator=local_user(),
             despite_aborts=despite_aborts,
+            dry_run=dry_run,
         )
         with _interrupted_means("'fleettrace jobs' tells whether the job was started", terminal):
             job_id = _submit(client, request)

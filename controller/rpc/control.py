@@ -63,6 +63,7 @@ class ControlService(ControlServicer):
                 operator=request.operator,
                 request_id=request.request_id,
                 despite_aborts=request.despite_aborts,
+                dry_run=request.dry_run,
             )
             return pb.SubmitJobResponse(job_id=await self._coordinator.submit(asked))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from controller.scheduler.events import Instruction, SendStart, SendStop
 from controller.scheduler.states import check_job_change, check_run_change
 from controller.scheduler.terms import JobTerms
-from fleettrace.model.job import CanaryCheck, Decision, Job, JobState, Run, RunState, Wave
+from fleettrace.model.job import CanaryCheck, Decision, Job, JobState, PlannedHost, Run, RunState, Wave
 from fleettrace.model.run import RunKey, RunKind, StartRun
 
 __all__ = ["Draft", "Execution"]
@@ -44,6 +44,7 @@ class Draft:
         self.waves: list[Wave] = list(job.waves)
         self.runs: dict[RunKey, Run] = dict(job.runs)
         self.decisions: list[Decision] = list(job.decisions)
+        self.plan: list[PlannedHost] = list(job.plan)
 
     def freeze(self) -> Execution:
         """The execution as it now stands."""
@@ -56,6 +57,7 @@ class Draft:
             waves=tuple(self.waves),
             runs=self.runs,
             decisions=tuple(self.decisions),
+            plan=tuple(self.plan),
         )
         return Execution(job, self.terms, self.classes, self.ending, self.domains)
 

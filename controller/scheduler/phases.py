@@ -1,11 +1,12 @@
 """What a job does next, in each phase, once the runs it waits for have got far enough."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from controller.scheduler.draft import Draft
 from controller.scheduler.gate import judge_canary, judge_wave
 from controller.scheduler.waves import plan_waves
-from fleettrace.model.job import JobState, Run, RunState, Verdict, Wave
+from fleettrace.model.job import CanaryCheck, JobState, PlannedHost, Run, RunState, Verdict, Wave
 from fleettrace.model.run import RunKind
 
 __all__ = ["advance"]
@@ -50,8 +51,22 @@ def _advance_checking(draft: Draft) -> None:
     eligible = {host: of for host, of in draft.classes.items() if of in promoted}
     hosts = plan_waves(eligible, [check.host for check in judged_checks], draft.terms.wave_fractions, draft.domains)
     draft.waves = [Wave(wave) for wave in hosts]
+    if draft.spec.dry_run:
+        draft.plan = _plan(draft, {check.host_class: check for check in judged_checks})
+        draft.end(JobState.CHECKED, "")
+        return
     draft.move(JobState.TRACING)
     _start_wave(draft, 0)
+
+
+def _plan(draft: Draft, checks: Mapping[str, CanaryCheck]) -> list[PlannedHost]:
+    """Every host of the waves, with what the canary of its class predicts."""
+    planned = []
+    for number, wave in enumerate(draft.waves, 1):
+        for host in wave.hosts:
+            check = checks[draft.classes[host]]
+            planned.append(PlannedHost(host, number, check.host, check.events_per_s, check.predicted_cpu_pct))
+    return planned
 
 
 def _start_wave(draft: Draft, index: int) -> None:

@@ -20,6 +20,7 @@ __all__ = [
     "JobResult",
     "JobSpec",
     "JobState",
+    "PlannedHost",
     "Run",
     "RunState",
     "Suspect",
@@ -41,6 +42,8 @@ class JobState(StrEnum):
     STOPPING = "stopping"
     """Runs were told to stop; their parts are awaited."""
     DONE = "done"
+    CHECKED = "checked"
+    """A dry run: the gate would let it go on, and it ended there."""
     HELD = "held"
     """The canary was too quiet to judge, and nobody promoted."""
     ABORTED = "aborted"
@@ -117,6 +120,8 @@ class JobSpec:
     missing: Mapping[str, str] = field(default_factory=dict)
     despite_aborts: bool = False
     """Asked for although the same program was aborted before."""
+    dry_run: bool = False
+    """Ends at the gate."""
 
     @property
     def program_id(self) -> str:
@@ -150,6 +155,17 @@ class Wave:
     started_at_ms: int = 0
     verdict: Verdict = Verdict.PENDING
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedHost:
+    """What a job would cost one host, as its class's ``canary`` predicts; ``wave`` counts from 1."""
+
+    host: str
+    wave: int
+    canary: str
+    events_per_s: float
+    predicted_cpu_pct: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +205,8 @@ class Job:
     waves: tuple[Wave, ...] = ()
     runs: Mapping[RunKey, Run] = field(default_factory=dict)
     decisions: tuple[Decision, ...] = ()
+    plan: tuple[PlannedHost, ...] = ()
+    """Of a dry run that the gate let pass: every host that would trace, by wave."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ SETTLE_MS = 500
 _STOPPED = {JobState.ABORTED, JobState.CANCELLED, JobState.FAILED, JobState.INTERRUPTED}
 # From one save to the next: a job may pass through a state between them, as when there was nothing left to stop.
 _NEXT = {
-    JobState.CHECKING: {JobState.TRACING, JobState.STOPPING, JobState.HELD, *_STOPPED},
+    JobState.CHECKING: {JobState.TRACING, JobState.STOPPING, JobState.CHECKED, JobState.HELD, *_STOPPED},
     JobState.TRACING: {JobState.STOPPING, JobState.DONE, *_STOPPED},
     JobState.STOPPING: _STOPPED,
 }

@@ -103,6 +103,7 @@ def run_again(spec: JobSpec) -> Markup:
     for name, value in spec.params.items():
         command += ["-p", f"{name}={value}"] if value != "" else []
     command += ["--promote"] if spec.promote else []
+    command += ["--dry-run"] if spec.dry_run else []
     command += ["--despite-aborts"] if spec.despite_aborts else []
     command += ["--team", spec.team] if spec.team != "default" else []
     lines = [

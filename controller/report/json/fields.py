@@ -32,6 +32,7 @@ def job_fields(job: Job) -> Document:
         "params": dict(spec.params),
         "promote": spec.promote,
         "despite_aborts": spec.despite_aborts,
+        "dry_run": spec.dry_run,
         "team": spec.team,
         "operator": spec.operator,
         "created_at": time_text(spec.created_at_ms),

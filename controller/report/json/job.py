@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from controller.report.json.fields import Document, job_fields, time_text
 from controller.report.json.findings import histogram_reading_fields, suspect_fields
-from fleettrace.model.job import CanaryCheck, Coverage, HostPart, JobResult, Verdict, Wave
+from fleettrace.model.job import CanaryCheck, Coverage, HostPart, JobResult, PlannedHost, Verdict, Wave
 from fleettrace.model.run import RunCost
 from fleettrace.snapshot import Histogram, Snapshot, bucket_bounds
 
@@ -23,6 +23,7 @@ def job_document(result: JobResult) -> Document:
         "canary": None if canary is None else _canary(canary),
         "canaries": [_canary(check) for check in job.canaries],
         "waves": [_wave(wave) for wave in job.waves],
+        "plan": [_planned(planned) for planned in job.plan],
         "coverage": _coverage(result.coverage),
         "decisions": [
             {
@@ -75,6 +76,16 @@ def _wave(wave: Wave) -> Document:
         "started_at": time_text(wave.started_at_ms),
         "verdict": wave.verdict.value,
         "reason": wave.reason,
+    }
+
+
+def _planned(planned: PlannedHost) -> Document:
+    return {
+        "host": planned.host,
+        "wave": planned.wave,
+        "canary": planned.canary,
+        "events_per_s": planned.events_per_s,
+        "predicted_cpu_pct": planned.predicted_cpu_pct,
     }
 
 

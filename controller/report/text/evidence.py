@@ -14,6 +14,7 @@ _STYLES = {
     "promote": "green",
     "granted": "green",
     "done": "bold green",
+    "checked": "bold green",
     "hold": "yellow",
     "held": "bold yellow",
     "abort": "red",

@@ -13,6 +13,7 @@ from controller.report.text.histogram import render_histograms
 from controller.report.text.hosts import labels_text, render_hosts
 from controller.report.text.lines import labelled
 from controller.report.text.numbers import bytes_text, time_text
+from controller.report.text.plan import render_plan
 from controller.report.text.progress import Progress
 from controller.report.text.stacks import render_stacks
 from fleettrace.errors import NotFound
@@ -37,6 +38,8 @@ def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
     targets = counted(len(job.spec.targets), "host")
     if not job.state.ended:
         return _spaced(_headline(job, targets), labelled(evidence_lines(job)), Progress(job))
+    if job.state is JobState.CHECKED:
+        return _spaced(_headline(job, targets), render_plan(job), *_decided(job, decisions=decisions))
     coverage = result.coverage
     blocks: list[RenderableType] = [
         _headline(job, f"{coverage.answered:,} of {counted(coverage.targeted, 'host')} answered")
@@ -53,9 +56,11 @@ def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
         blocks.append(render_hosts(result.hosts, result.suspects))
     recorded = sum(events_of(host.part) for host in result.hosts)
     blocks.append(labelled(coverage_lines(coverage, recorded)))
-    if decisions:
-        blocks.append(Group(Text("How it was decided", "bold"), labelled(evidence_lines(job))))
-    return _spaced(*blocks)
+    return _spaced(*blocks, *_decided(job, decisions=decisions))
+
+
+def _decided(job: Job, *, decisions: bool) -> list[RenderableType]:
+    return [Group(Text("How it was decided", "bold"), labelled(evidence_lines(job)))] if decisions else []
 
 
 def render_host(result: JobResult, host: str) -> RenderableType:

@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 
 from fleettrace.errors import Malformed
-from fleettrace.model.job import CanaryCheck, Decision, Job, JobSpec, JobState, Run, RunState, Verdict, Wave
+from fleettrace.model.job import (
+    CanaryCheck,
+    Decision,
+    Job,
+    JobSpec,
+    JobState,
+    PlannedHost,
+    Run,
+    RunState,
+    Verdict,
+    Wave,
+)
 from fleettrace.model.run import RunKey
 from fleettrace.wire.codec.fields import parse_amount, parse_choice, parse_host_name, parse_id, parse_number, wire_text
 from fleettrace.wire.codec.params import params_from_wire, params_to_wire
@@ -44,6 +55,17 @@ def job_to_wire(job: Job) -> control.Job:
         decisions=[_decision_to_wire(decision) for decision in job.decisions],
         missing=[control.MissingHost(host=host, reason=wire_text(reason)) for host, reason in spec.missing.items()],
         despite_aborts=spec.despite_aborts,
+        dry_run=spec.dry_run,
+        plan=[
+            control.PlannedHost(
+                host=planned.host,
+                wave=planned.wave,
+                canary=planned.canary,
+                events_per_s=planned.events_per_s,
+                predicted_cpu_pct=planned.predicted_cpu_pct,
+            )
+            for planned in job.plan
+        ],
     )
 
 
@@ -63,6 +85,7 @@ def job_from_wire(message: control.Job) -> Job:
         targets=tuple(parse_host_name(host) for host in message.targets),
         missing={parse_host_name(missing.host): missing.reason for missing in message.missing},
         despite_aborts=message.despite_aborts,
+        dry_run=message.dry_run,
     )
     return Job(
         spec=spec,
@@ -73,6 +96,7 @@ def job_from_wire(message: control.Job) -> Job:
         waves=tuple(_wave_from_wire(wave) for wave in message.waves),
         runs=_runs_from_wire(message),
         decisions=tuple(_decision_from_wire(decision) for decision in message.decisions),
+        plan=tuple(_planned_from_wire(planned) for planned in message.plan),
     )
 
 
@@ -107,6 +131,16 @@ def _canary_from_wire(message: control.CanaryCheck) -> CanaryCheck:
         budget_cpu_pct=parse_amount(message.budget_cpu_pct, "budget in percent"),
         budget_events_per_s=parse_amount(message.budget_events_per_s, "budget of events"),
         overridden=message.overridden,
+    )
+
+
+def _planned_from_wire(message: control.PlannedHost) -> PlannedHost:
+    return PlannedHost(
+        host=parse_host_name(message.host),
+        wave=message.wave,
+        canary=parse_host_name(message.canary),
+        events_per_s=parse_amount(message.events_per_s, "rate of events"),
+        predicted_cpu_pct=parse_amount(message.predicted_cpu_pct, "predicted cost in percent"),
     )
 
 

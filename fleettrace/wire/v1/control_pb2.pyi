@@ -277,6 +277,7 @@ class SubmitJobRequest(_message.Message):
     TEAM_FIELD_NUMBER: _builtins.int
     OPERATOR_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
     DESPITE_ABORTS_FIELD_NUMBER: _builtins.int
     tool: _builtins.str
     selector: _builtins.str
@@ -290,6 +291,8 @@ class SubmitJobRequest(_message.Message):
     operator: _builtins.str
     request_id: _builtins.str
     """a repeated request is the same job"""
+    dry_run: _builtins.bool
+    """end at the gate"""
     despite_aborts: _builtins.bool
     """although the same program was aborted before; a grant must allow it"""
     @_builtins.property
@@ -306,11 +309,12 @@ class SubmitJobRequest(_message.Message):
         team: _builtins.str = ...,
         operator: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
         despite_aborts: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "despite_aborts", b"despite_aborts", "duration_ms", b"duration_ms", "operator", b"operator", "params", b"params", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "despite_aborts", b"despite_aborts", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "operator", b"operator", "params", b"params", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -666,7 +670,9 @@ class Job(_message.Message):
     RUNS_FIELD_NUMBER: _builtins.int
     DECISIONS_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
     DESPITE_ABORTS_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     tool: _builtins.str
     digest: _builtins.str
@@ -679,6 +685,7 @@ class Job(_message.Message):
     reason: _builtins.str
     created_at_ms: _builtins.int
     finished_at_ms: _builtins.int
+    dry_run: _builtins.bool
     despite_aborts: _builtins.bool
     @_builtins.property
     def params(self) -> _containers.MessageMap[_builtins.str, _types_pb2.ParamValue]: ...
@@ -695,6 +702,10 @@ class Job(_message.Message):
     @_builtins.property
     def missing(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingHost]:
         """targets that could not take part from the start"""
+
+    @_builtins.property
+    def plan(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedHost]:
+        """of a dry run that the gate let pass, by wave"""
 
     def __init__(
         self,
@@ -718,15 +729,52 @@ class Job(_message.Message):
         runs: _abc.Iterable[Global___Run] | None = ...,
         decisions: _abc.Iterable[Global___Decision] | None = ...,
         missing: _abc.Iterable[Global___MissingHost] | None = ...,
+        dry_run: _builtins.bool = ...,
         despite_aborts: _builtins.bool = ...,
+        plan: _abc.Iterable[Global___PlannedHost] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canaries", b"canaries", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "despite_aborts", b"despite_aborts", "digest", b"digest", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "promote", b"promote", "reason", b"reason", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waves", b"waves"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canaries", b"canaries", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "despite_aborts", b"despite_aborts", "digest", b"digest", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "plan", b"plan", "promote", b"promote", "reason", b"reason", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waves", b"waves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Job: _TypeAlias = Job  # noqa: Y015
+
+@_typing.final
+class PlannedHost(_message.Message):
+    """What a job would cost one host, as the canary of its class predicts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    WAVE_FIELD_NUMBER: _builtins.int
+    CANARY_FIELD_NUMBER: _builtins.int
+    EVENTS_PER_S_FIELD_NUMBER: _builtins.int
+    PREDICTED_CPU_PCT_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    wave: _builtins.int
+    """from 1"""
+    canary: _builtins.str
+    events_per_s: _builtins.float
+    predicted_cpu_pct: _builtins.float
+    """of one CPU"""
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        wave: _builtins.int = ...,
+        canary: _builtins.str = ...,
+        events_per_s: _builtins.float = ...,
+        predicted_cpu_pct: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "events_per_s", b"events_per_s", "host", b"host", "predicted_cpu_pct", b"predicted_cpu_pct", "wave", b"wave"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlannedHost: _TypeAlias = PlannedHost  # noqa: Y015
 
 @_typing.final
 class MissingHost(_message.Message):

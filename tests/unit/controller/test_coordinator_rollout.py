@@ -94,3 +94,39 @@ async def test_cancelling_all_stops_every_job_and_names_them(house: House) -> No
             part = Part(run.key, run.kind, RunOutcome.PARTIAL, "stopped", "bcc", 0, 10, BUSY, TEN)
             await house.coordinator.part_arrived(HostPart(part, {}, "c"))
     assert await house.coordinator.cancel_all("bob") == []
+
+
+async def test_a_dry_run_ends_at_the_gate_and_says_what_each_host_would_bear(house: House) -> None:
+    # GIVEN a fleet and a dry run
+    await house.join(*map(host, names(5)))
+    job_id = await house.coordinator.submit(replace(ASKED, dry_run=True))
+    # WHEN the canary has counted
+    (check,) = house.orders("h0")
+    await house.answer(check)
+    # THEN the job has ended, no host was ordered to trace, and each has its wave and what the canary predicts
+    job = await house.coordinator.job(job_id)
+    assert job.state is JobState.CHECKED
+    assert all(not house.orders(name) for name in names(5))
+    assert [(planned.host, planned.wave, planned.canary) for planned in job.plan] == [
+        ("h0", 1, "h0"),
+        ("h1", 2, "h0"),
+        *((name, 3, "h0") for name in ("h2", "h3", "h4")),
+    ]
+    (canary,) = job.canaries
+    assert {planned.events_per_s for planned in job.plan} == {canary.events_per_s} == {1_000.0}
+    assert {planned.predicted_cpu_pct for planned in job.plan} == {canary.predicted_cpu_pct}
+    # AND it is found again like any job
+    assert await house.worker.call(lambda store: store.job(job_id)) == job
+
+
+async def test_a_dry_run_over_budget_is_an_abort_like_any() -> None:
+    store, clock = MemoryStore(), Clock()
+    worker = StoreWorker(lambda: store)
+    await worker.open()
+    fleet = Fleet([], clock)
+    built = House(store, worker, fleet, Coordinator(fleet, worker, parse_policy(tight_policy(5), "t"), clock), clock)
+    await built.join(host("h0"), host("h1"))
+    job = await built.run_to_end(await built.coordinator.submit(replace(ASKED, dry_run=True)))
+    assert (job.state, job.plan) == (JobState.ABORTED, ())
+    await built.coordinator.close()
+    await worker.close()

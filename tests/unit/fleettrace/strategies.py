@@ -23,6 +23,7 @@ from fleettrace.model.job import (
     JobResult,
     JobSpec,
     JobState,
+    PlannedHost,
     Run,
     RunState,
     Suspect,
@@ -112,7 +113,10 @@ specs = st.builds(
     numbers,
     st.lists(host_names, max_size=3).map(tuple),
     st.dictionaries(host_names, texts, max_size=2),
+    st.booleans(),
+    st.booleans(),
 )
+planned = st.builds(PlannedHost, host_names, st.integers(1, 1 << 31), host_names, amounts, amounts)
 verdicts = st.sampled_from(Verdict)
 canaries = st.builds(
     CanaryCheck,
@@ -153,6 +157,7 @@ jobs = st.builds(
         st.lists(waves, max_size=2).map(tuple),
         st.just({}),
         st.lists(decisions, max_size=3).map(tuple),
+        st.lists(planned, max_size=2).map(tuple),
     ),
     st.lists(runs, max_size=3),
 )

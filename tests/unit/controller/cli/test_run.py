@@ -35,6 +35,7 @@ def test_everything_that_was_typed_is_asked_for(fleettrace: Command, control: Fa
         "api-2",
         "--promote",
         "--despite-aborts",
+        "--dry-run",
         "--team",
         "sre",
         "-p",
@@ -45,7 +46,8 @@ def test_everything_that_was_typed_is_asked_for(fleettrace: Command, control: Fa
     # THEN the controller is asked for all of it
     (asked,) = control.requests(pb.SubmitJobRequest)
     assert (asked.tool, asked.selector, asked.duration_ms) == ("runqlat", "role=api", 5_000)
-    assert (asked.canary, asked.promote, asked.despite_aborts, asked.team) == ("api-2", True, True, "sre")
+    assert (asked.canary, asked.promote, asked.despite_aborts, asked.dry_run) == ("api-2", True, True, True)
+    assert asked.team == "sre"
     assert dict(asked.params) == {"pid": "7", "min_us": "100"}
     assert asked.operator
 
@@ -97,6 +99,7 @@ def test_json_is_the_result_alone(fleettrace: Command) -> None:
     [
         (JobState.DONE, 5, ExitCode.OK),
         (JobState.DONE, 4, ExitCode.HOSTS_MISSING),
+        (JobState.CHECKED, 0, ExitCode.OK),
         (JobState.HELD, 0, ExitCode.HELD),
         (JobState.ABORTED, 1, ExitCode.ABORTED),
         (JobState.CANCELLED, 5, ExitCode.CANCELLED),
@@ -116,7 +119,7 @@ def test_exit_code_says_what_became_of_the_job(
 
 
 def test_every_ended_state_has_an_exit_code() -> None:
-    tested = {"done", "held", "aborted", "cancelled", "failed", "interrupted", "refused"}
+    tested = {"done", "checked", "held", "aborted", "cancelled", "failed", "interrupted", "refused"}
     assert {state.value for state in JobState if state.ended} == tested
 
 

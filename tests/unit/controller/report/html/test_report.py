@@ -11,7 +11,7 @@ from controller.report.html.heatmap import LEVELS, heat_level
 from controller.report.html.report import render_report
 from fleettrace.model.job import JobResult, JobState
 from fleettrace.snapshot import LOG2, Histogram
-from tests.unit.controller.report import hostile, samples
+from tests.unit.controller.report import hostile, planned, samples
 
 QUESTION = "How long do runnable tasks wait for a CPU?"
 RESULTS = {
@@ -28,6 +28,7 @@ RESULTS = {
     "empty": hostile.empty_result(),
     "unanswered": hostile.unanswered_result(),
     "held": samples.held_result(),
+    "dry run": planned.checked_result(),
     "aborted": samples.aborted_result(),
     "live": samples.live_result(),
     **{state.value: samples.ended_result(state) for state in JobState if state.ended},

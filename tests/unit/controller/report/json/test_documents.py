@@ -21,7 +21,7 @@ from controller.report.json import (
 )
 from fleettrace.model.job import Verdict
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
-from tests.unit.controller.report import samples
+from tests.unit.controller.report import planned, samples
 
 PAGE = Path(__file__).parents[5] / "docs" / "json.md"
 DATA_KEYED = re.compile(r"(params|labels|tools|key|fields|sums)$")
@@ -42,7 +42,8 @@ def full_job() -> dict[str, Any]:
         )
     )
     result = samples.histogram_result()
-    return job_document(replace(result, merged=everything, hosts=(samples.part("api-1", everything),)))
+    job = replace(result.job, plan=planned.checked_result().job.plan)
+    return job_document(replace(result, job=job, merged=everything, hosts=(samples.part("api-1", everything),)))
 
 
 def changes() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from fleettrace.errors import NotFound
 from fleettrace.model.findings import HostVerdict
 from fleettrace.model.job import JobResult, Suspect
 from fleettrace.snapshot import Count, Snapshot
-from tests.unit.controller.report import samples
+from tests.unit.controller.report import planned, samples
 from tests.unit.controller.report.rendering import rendered, squeezed
 
 RESULTS: dict[str, Callable[[], JobResult]] = {
@@ -21,6 +21,7 @@ RESULTS: dict[str, Callable[[], JobResult]] = {
     "events": samples.events_result,
     "aborted": samples.aborted_result,
     "held": samples.held_result,
+    "checked": planned.checked_result,
     "live": samples.live_result,
     "fleet": samples.fleet_result,
 }
