@@ -106,7 +106,7 @@ class _Group:
         self.samples = samples
         self.of_its_class = of_its_class
         many = len(samples) >= MIN_HOSTS
-        self.scores: Scores = score_hosts(samples) if many else score_few_hosts(samples)
+        self.scores: Scores = score_hosts(samples, trait.scheme) if many else score_few_hosts(samples)
         self.rates = score_rates(samples)
         self.chi_square = ChiSquare(samples) if many else None
         self.buckets: Profiles[int] | None = None

@@ -7,13 +7,16 @@ whichever is larger: a minority of odd hosts can move neither.
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from operator import add, mul, sub, truediv
 from statistics import median
 
+from controller.analysis.deviates import normal_deviate
 from controller.analysis.samples import Category, Sample
+from controller.analysis.shifts import shift_deviates
 from controller.analysis.table import MOST_MEASURED, Table, Tail, tabulate
+from fleettrace.snapshot import LOG2
 
 __all__ = ["Centre", "Score", "Scores", "score_few_hosts", "score_hosts"]
 
@@ -29,6 +32,11 @@ PRIOR_HOSTS = 8
 chance, but on this scale it is much the same everywhere (the moderated variance of Smyth 2004)."""
 EFFICIENCY = 0.8
 """Of the robust spread, in degrees of freedom a host."""
+
+SHIFT_PART = 2 / 3
+"""Of a histogram's squared score; the rest is of its oddest bucket or tail, ..."""
+SINGLE_PART = 0.92
+"""... which alone makes so much of a score: what is odd need not be a shift."""
 
 ROUNDING = 1e-9
 WELL_FILLED_EVENTS = 5
@@ -59,12 +67,12 @@ class Centre:
         if estimated <= 0:
             return math.sqrt(square)
         freedom = self.freedom * (own_variance / estimated) ** 2
-        return math.sqrt(freedom * math.log1p(square / freedom)) * (8 * freedom + 1) / (8 * freedom + 3)
+        return normal_deviate(square, freedom)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A host's largest deviation and where it is; positive: the host has more of it."""
+    """How odd a host is, and where it deviates most; positive: the host has more of it."""
 
     z: float
     category: Category
@@ -85,8 +93,8 @@ class Scores:
         )
 
 
-def score_hosts(samples: Sequence[Sample]) -> Scores:
-    """The scores of many samples, none of them empty."""
+def score_hosts(samples: Sequence[Sample], scheme: str = LOG2) -> Scores:
+    """The scores of many samples, none of them empty; ``scheme`` is of their buckets, where they have any."""
     table = tabulate(samples)
     typical_events = median(sample.events for sample in samples)
     sampling = 1 / (4 * typical_events)
@@ -102,7 +110,8 @@ def score_hosts(samples: Sequence[Sample]) -> Scores:
     ]
     for category, cells in table.sparse.items():
         measured[category] = _measure_sparse(cells, len(samples), sampling)
-    prior = PRIOR_HOSTS * (median(filled) if filled else 0.0)
+    usual = median(filled) if filled else 0.0
+    prior = PRIOR_HOSTS * usual
     others = len(samples) - 1
     freedom = EFFICIENCY * others + PRIOR_HOSTS
 
@@ -111,7 +120,22 @@ def score_hosts(samples: Sequence[Sample]) -> Scores:
         return Centre(middle, max(shrunk, sampling), sampling, freedom)
 
     centres = {category: centre_of(*both) for category, both in measured.items()}
-    return Scores(_largest(table, centres, samples), centres, centre_of(0.0, 0.0))
+    scores = _largest(table, centres, samples)
+    if all(sample.buckets for sample in samples):
+        scores = _with_shifts(scores, samples, scheme, usual)
+    return Scores(scores, centres, centre_of(0.0, 0.0))
+
+
+def _with_shifts(scores: Sequence[Score], samples: Sequence[Sample], scheme: str, usual: float) -> tuple[Score, ...]:
+    shifts = shift_deviates(samples, scheme, [abs(score.z) for score in scores], usual)
+    return tuple(
+        replace(score, z=math.copysign(_with_shift(abs(score.z), shift), score.z))
+        for score, shift in zip(scores, shifts, strict=True)
+    )
+
+
+def _with_shift(single: float, shift: float) -> float:
+    return max(SINGLE_PART * single, math.hypot(math.sqrt(1 - SHIFT_PART) * single, math.sqrt(SHIFT_PART) * shift))
 
 
 def score_few_hosts(samples: Sequence[Sample]) -> Scores:

@@ -1,9 +1,9 @@
 """When a host is so different from the others that it is named. docs/reading.md gives the rules' error rates."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from controller.analysis.deviates import for_largest
 from controller.analysis.samples import SampleKind
 from controller.analysis.scores import Score
 from fleettrace.model.findings import HostVerdict as Verdict
@@ -20,8 +20,6 @@ TOO_FEW_TO_TELL = 2
 SUSPECT_Z = {SampleKind.HISTOGRAM: 5.4, SampleKind.STACKS: 5.1, SampleKind.COUNTS: 5.1}
 """Among so few hosts as to have a verdict at all. Between buckets hosts differ more oddly than a normal
 distribution."""
-PER_DOUBLING_Z = 0.3
-"""The largest score of twice as many healthy hosts is larger by about so much."""
 OUTLIER_Z = 1.0
 """An outlier is so far beyond a suspect."""
 MANY_PART = 1 / 3
@@ -47,7 +45,7 @@ class Odd:
 
 def threshold(kind: SampleKind, hosts: int) -> float:
     """The score of a suspect among so many hosts."""
-    return SUSPECT_Z[kind] + PER_DOUBLING_Z * math.log2(max(hosts, MIN_HOSTS) / MIN_HOSTS)
+    return for_largest(SUSPECT_Z[kind], hosts)
 
 
 def odd_hosts(kind: SampleKind, scores: Sequence[Score], gap: GapSize) -> Odd:

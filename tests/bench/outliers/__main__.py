@@ -15,6 +15,7 @@ from fleettrace.model.job import Suspect
 from fleettrace.snapshot import Snapshot
 from tests.bench.outliers.captures import read_captures
 from tests.bench.outliers.fleet import Fleet, of_buckets
+from tests.bench.outliers.goal import print_goal
 from tests.bench.outliers.metrics import Answer, figures, threshold_for
 from tests.bench.outliers.real import real_fleets
 from tests.bench.outliers.rivals import FOR_BUCKETS, FOR_ITEMS, USUAL_THRESHOLDS, matrix
@@ -123,6 +124,7 @@ def main() -> None:
     with_rivals = "--ours" not in sys.argv
     answers: dict[tuple[str, str, str], list[Answer]] = defaultdict(list)
     told: list[tuple[Fleet, Answer, bool]] = []
+    by_fleet: list[tuple[Fleet, dict[str, Answer]]] = []
     seconds = 0.0
     for fleet in corpus(seed, scale):
         kind = BUCKETS if any(item.part.snapshot.histograms for item in fleet.parts) else ITEMS
@@ -131,10 +133,13 @@ def main() -> None:
         seconds += time.perf_counter() - began
         answers[fleet.source, kind, OURS].append(answer)
         told.append((fleet, answer, named))
+        by_fleet.append((fleet, {OURS: answer}))
         if with_rivals:
             for name, method in (FOR_BUCKETS if kind == BUCKETS else FOR_ITEMS).items():
-                answers[fleet.source, kind, name].append(rivals_answer(fleet, method))
+                rival = by_fleet[-1][1][name] = rivals_answer(fleet, method)
+                answers[fleet.source, kind, name].append(rival)
     print(f"{len(told)} fleets, seed {seed}; ours took {seconds:.1f} s")
+    print_goal(by_fleet)
     for source in ("synthetic", "real"):
         for kind in (BUCKETS, ITEMS):
             if not answers[source, kind, OURS]:

@@ -1,7 +1,8 @@
 """A labelled fleet: what a comparison is given, and what it should say."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
 
 from fleettrace.model.job import HostPart
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
@@ -17,7 +18,8 @@ class Fleet:
     ``source`` says where the distributions are from, ``family`` what they look like or which tool measured them, and
     ``fault`` what was done to the odd ones. ``events`` is about how many a host has; ``jitter`` how much
     healthy hosts differ, in octaves (for stacks: the scatter of their shares, for which ``part_of_events`` is the
-    frame's usual share).
+    frame's usual share). ``draw`` has, by class, what draws the true shares of one more healthy host: only an oracle
+    looks at it.
     """
 
     source: str
@@ -30,6 +32,7 @@ class Fleet:
     octaves: int = 0
     part_of_events: float = 0.0
     jitter: float = 0.0
+    draw: Mapping[str, Callable[[Random], Mapping[int, float]]] = field(default_factory=dict)
 
     @property
     def hosts(self) -> int:

@@ -67,4 +67,36 @@ def _fleet(random: Random, windows: list[Capture]) -> Fleet:
     typical = sorted(item.part.snapshot.total for item in parts)[len(parts) // 2]
     odd = {f"h-{place}": window.fault for place, window in enumerate(chosen) if window.fault}
     family = f"{chosen[0].service} {chosen[0].tool}"
-    return Fleet("real", family, "".join(odd.values()), parts, frozenset(odd), events=typical)
+    part = moved_part(chosen) if odd else 0.0
+    return Fleet("real", family, "".join(odd.values()), parts, frozenset(odd), events=typical, part_of_events=part)
+
+
+def moved_part(windows: list[Capture]) -> float:
+    """Which part of the odd window's events is moved by an octave or more, as was measured: quantile by quantile
+    against the mean of the healthy windows' shares, interpolated within buckets; 0 where there are no histograms.
+    """
+    if not windows[0].snapshot.histograms:
+        return 0.0
+    odd, usual = ([w.snapshot.histograms[0].counts for w in windows if bool(w.fault) == faulty] for faulty in (1, 0))
+    ours, theirs = _shares(odd), _shares(usual)
+    moved = [abs(_quantile(ours, step / 1000) - _quantile(theirs, step / 1000)) >= 1 for step in range(1, 1000)]
+    return sum(moved) / len(moved)
+
+
+def _shares(counts: list[tuple[tuple[int, int], ...]]) -> dict[int, float]:
+    shares: dict[int, float] = defaultdict(float)
+    for own in counts:
+        total = sum(count for _, count in own)
+        for index, count in own:
+            shares[index] += count / total / len(counts)
+    return shares
+
+
+def _quantile(shares: dict[int, float], q: float) -> float:
+    """In octaves."""
+    below = 0.0
+    for index in sorted(shares):
+        if below + shares[index] >= q:
+            return index + (q - below) / shares[index]
+        below += shares[index]
+    return max(shares) + 1.0

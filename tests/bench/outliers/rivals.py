@@ -1,7 +1,7 @@
 """The usual methods, each as a score per host: greater is odder. They get the same hosts as ours: of one class, with
 data.
 
-They need numpy, scipy and scikit-learn, which nothing else does: ``pip install numpy scipy scikit-learn``.
+They need numpy, scipy and scikit-learn, which nothing else does: ``pip install -e .[bench]``.
 """
 
 from collections.abc import Callable, Mapping, Sequence

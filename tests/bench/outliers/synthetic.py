@@ -82,9 +82,19 @@ def slowed(shares: Mapping[int, float], part_of_events: float, octaves: int) -> 
     return result
 
 
-def _host_shares(random: Random, family: str, humps: list[Hump], jitter: float) -> dict[int, float]:
-    shares = shares_of([hump.jittered(random, jitter) for hump in humps] if jitter else humps)
-    return scattered(random, shares, 0.25) if family == "over-dispersed" else shares
+@dataclass(frozen=True, slots=True)
+class HealthyHost:
+    """Draws the true shares by bucket of a healthy host of one class."""
+
+    family: str
+    humps: tuple[Hump, ...]
+    jitter: float
+
+    def __call__(self, random: Random) -> dict[int, float]:
+        """One more."""
+        humps = [hump.jittered(random, self.jitter) for hump in self.humps] if self.jitter else list(self.humps)
+        shares = shares_of(humps)
+        return scattered(random, shares, 0.25) if self.family == "over-dispersed" else shares
 
 
 def histogram_fleet(random: Random, fault: str) -> Fleet:
@@ -96,11 +106,12 @@ def histogram_fleet(random: Random, fault: str) -> Fleet:
     odd = random.randrange(hosts) if fault else -1
     humps = workload(random, family)
     other = [replace(hump, centre=hump.centre + random.choice((-1, 1))) for hump in humps]
+    draw = {name: HealthyHost(family, tuple(own), jitter) for name, own in (("c", humps), ("big", other))}
     parts = []
     for place in range(hosts):
         # A class needs hosts enough to be judged; small fleets have one.
         second = family == "two classes" and hosts >= 20 and place % 2 == 1
-        shares = _host_shares(random, family, other if second else humps, jitter)
+        shares = draw["big" if second else "c"](random)
         events = int(typical * math.exp(random.gauss(0, 0.3)))
         if place == odd:
             shares = slowed(shares, part, octaves)
@@ -108,7 +119,9 @@ def histogram_fleet(random: Random, fault: str) -> Fleet:
         counts = multinomial(random, max(events, 160), shares)
         parts.append(of_buckets(f"h-{place}", counts, "big" if second else "c"))
     named = frozenset({f"h-{odd}"}) if fault else frozenset[str]()
-    return Fleet("synthetic", family, fault, tuple(parts), named, frozenset(), int(typical), octaves, part, jitter)
+    return Fleet(
+        "synthetic", family, fault, tuple(parts), named, frozenset(), int(typical), octaves, part, jitter, draw
+    )
 
 
 def counts_fleet(random: Random, faulty: bool) -> Fleet:

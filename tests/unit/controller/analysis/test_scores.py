@@ -4,7 +4,7 @@ from random import Random
 import pytest
 
 from controller.analysis.samples import Category, Sample, group_samples
-from controller.analysis.scores import MAD_TO_SIGMA, PRIOR_HOSTS, Centre, score_few_hosts, score_hosts
+from controller.analysis.scores import MAD_TO_SIGMA, PRIOR_HOSTS, SINGLE_PART, Centre, score_few_hosts, score_hosts
 from controller.analysis.table import Tail
 from tests.unit.controller.analysis.fleets import waits
 
@@ -68,7 +68,7 @@ def test_slowness_that_spreads_over_many_buckets_is_seen_in_the_tail() -> None:
     score = score_hosts(samples).of_hosts[8]
     # THEN their common side scores sqrt(300 / 400) / sqrt(2 / 1600), where one bucket alone has sqrt(50 / 400) / ...
     assert score.category == Tail("from", 3)
-    assert score.z == pytest.approx(24.495, abs=0.001)
+    assert score.z == pytest.approx(SINGLE_PART * 24.495, abs=0.001)
 
 
 def test_few_hosts_are_each_scored_against_the_others_by_sampling_alone() -> None:

@@ -2,9 +2,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from controller.analysis.deviates import PER_DOUBLING_Z
 from controller.analysis.samples import SampleKind
 from controller.analysis.scores import Score
-from controller.analysis.verdicts import PER_DOUBLING_Z, GapSize, Odd, Verdict, odd_hosts, threshold
+from controller.analysis.verdicts import GapSize, Odd, Verdict, odd_hosts, threshold
 
 HISTOGRAM = SampleKind.HISTOGRAM
 
