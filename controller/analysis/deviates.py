@@ -4,7 +4,7 @@ import math
 
 __all__ = ["for_largest", "normal_deviate"]
 
-PER_DOUBLING_Z = 0.3
+PER_DOUBLING_Z = 0.4
 """The largest score of twice as many healthy hosts is larger by about so much."""
 FEWEST_HOSTS = 8
 

@@ -17,7 +17,7 @@ MIN_HOSTS = 8
 TOO_FEW_TO_TELL = 2
 """Of two hosts that differ, nothing says which one is odd."""
 
-SUSPECT_Z = {SampleKind.HISTOGRAM: 5.4, SampleKind.STACKS: 5.1, SampleKind.COUNTS: 5.1}
+SUSPECT_Z = {SampleKind.HISTOGRAM: 5.2, SampleKind.STACKS: 5.1, SampleKind.COUNTS: 5.1}
 """Among so few hosts as to have a verdict at all. Between buckets hosts differ more oddly than a normal
 distribution."""
 OUTLIER_Z = 1.0

@@ -4,8 +4,11 @@ Frames are known by :func:`~fleettrace.snapshot.stack_hash` and kept once for th
 refers to them. Both implementations of the port keep these bytes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
+from sys import intern
 
 from fleettrace.errors import Malformed
 from fleettrace.model.job import HostPart
@@ -15,6 +18,10 @@ from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1 import types_pb2 as types
 
 __all__ = ["LoadFrames", "Packed", "check_frames", "pack_merged", "pack_part", "unpack_merged", "unpack_parts"]
+
+HASH_BYTES = 16
+SMALL_VALUE = 64
+"""Stacks with values below this are shared between parts: most of a fleet's stacks have one, and there are few such."""
 
 LoadFrames = Callable[[set[bytes]], Mapping[bytes, bytes]]
 """Finds the kept frames of these hashes; raises ``KeyError`` or leaves out what is not there."""
@@ -50,54 +57,112 @@ def check_frames(known: Mapping[bytes, bytes], frames: Mapping[bytes, bytes]) ->
 
 
 def unpack_parts(kept: Iterable[bytes], load_frames: LoadFrames) -> list[HostPart]:
-    """The parts in their order.
+    """The parts in their order. Equal chains are one tuple in all of them, and most equal stacks one object.
 
     Raises:
         Malformed, KeyError, google.protobuf.message.DecodeError: what was kept is damaged.
     """
-    messages = [control.HostPart.FromString(data) for data in kept]
-    refs = [_take_refs(message.part.snapshot) for message in messages]
-    chains = _load_chains(refs, load_frames)
+    parts: list[HostPart] = []
+    columns: list[list[_Columns]] = []
+    for data in kept:
+        message = control.HostPart.FromString(data)
+        columns.append(_take_columns(message.part.snapshot))
+        parts.append(host_part_from_wire(message))
+    stacks = _Stacks(columns, load_frames)
     return [
-        replace(part, part=replace(part.part, snapshot=_with_stacks(part.part.snapshot, part_refs, chains)))
-        for part, part_refs in zip(map(host_part_from_wire, messages), refs, strict=True)
+        replace(part, part=replace(part.part, snapshot=stacks.put_back(part.part.snapshot, own)))
+        for part, own in zip(parts, columns, strict=True)
     ]
 
 
 def unpack_merged(kept: bytes, load_frames: LoadFrames) -> Snapshot:
     """The merged snapshot. Raises as :func:`unpack_parts` does."""
     message = types.Snapshot.FromString(kept)
-    refs = _take_refs(message)
-    return _with_stacks(snapshot_from_wire(message, MAX_MERGED_ENTRIES), refs, _load_chains([refs], load_frames))
+    columns = _take_columns(message)
+    return _Stacks([columns], load_frames).put_back(snapshot_from_wire(message, MAX_MERGED_ENTRIES), columns)
 
 
 def _take_frames(snapshot: types.Snapshot) -> dict[bytes, bytes]:
     frames: dict[bytes, bytes] = {}
-    for stack in snapshot.stacks:
-        chain = tuple(stack.frames)
-        digest = stack_hash(chain)
-        data = types.Stack(frames=chain).SerializeToString()
-        check_frames(frames, {digest: data})
-        frames[digest] = data
-        snapshot.stack_refs.add(hash=digest, value=stack.value, unit=stack.unit, events=stack.events)
+    for unit, stacks in groupby(snapshot.stacks, key=lambda stack: stack.unit):
+        hashes, values, events = [], [], []
+        for stack in stacks:
+            chain = tuple(stack.frames)
+            digest = stack_hash(chain)
+            data = types.Stack(frames=chain).SerializeToString()
+            check_frames(frames, {digest: data})
+            frames[digest] = data
+            hashes.append(digest)
+            values.append(stack.value)
+            events.append(stack.events)
+        snapshot.stack_columns.add(
+            unit=unit, hashes=b"".join(hashes), values=values, events=events if any(events) else ()
+        )
     snapshot.ClearField("stacks")
     return frames
 
 
-def _take_refs(snapshot: types.Snapshot) -> list[types.StackRef]:
-    refs = list(snapshot.stack_refs)
-    snapshot.ClearField("stack_refs")
-    return refs
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """As they were kept; ``values`` and ``events`` are as they came, in one array each."""
+
+    unit: str
+    hashes: bytes
+    values: Sequence[int]
+    events: Sequence[int]
+
+    def digests(self) -> Iterator[bytes]:
+        """The hashes one by one."""
+        return (self.hashes[start : start + HASH_BYTES] for start in range(0, len(self.hashes), HASH_BYTES))
 
 
-def _load_chains(refs: Iterable[list[types.StackRef]], load_frames: LoadFrames) -> dict[bytes, tuple[str, ...]]:
-    hashes = {ref.hash for of_one in refs for ref in of_one}
-    return {
-        digest: tuple(types.Stack.FromString(data).frames)
-        for digest, data in (load_frames(hashes) if hashes else {}).items()
-    }
+def _take_columns(snapshot: types.Snapshot) -> list[_Columns]:
+    columns = [
+        _Columns(intern(own.unit), own.hashes, array("Q", own.values), array("Q", own.events))
+        for own in snapshot.stack_columns
+    ]
+    for own in columns:
+        count = len(own.values)
+        if len(own.hashes) != HASH_BYTES * count or len(own.events) not in {0, count}:
+            raise Malformed(f"kept stacks are damaged: {count} values, {len(own.hashes)} bytes of hashes")
+    snapshot.ClearField("stack_columns")
+    return columns
 
 
-def _with_stacks(snapshot: Snapshot, refs: list[types.StackRef], chains: Mapping[bytes, tuple[str, ...]]) -> Snapshot:
-    stacks = tuple(Stack(chains[ref.hash], ref.value, ref.unit, ref.events) for ref in refs)
-    return replace(snapshot, stacks=stacks)
+class _Stacks:
+    """Stacks of their columns. Chains are decoded once, and stacks of small values made once, for all parts."""
+
+    def __init__(self, parts: Iterable[list[_Columns]], load_frames: LoadFrames) -> None:
+        hashes = {digest for columns in parts for own in columns for digest in own.digests()}
+        kept = load_frames(hashes) if hashes else {}
+        self._chains: list[tuple[str, ...]] = []
+        self._numbers: dict[bytes, int] = {}
+        for digest, data in kept.items():
+            self._numbers[digest] = len(self._chains)
+            # Equal names are one string: comparing them is then comparing addresses.
+            self._chains.append(tuple(map(intern, types.Stack.FromString(data).frames)))
+        self._small: dict[str, dict[int, Stack]] = {}
+
+    def put_back(self, snapshot: Snapshot, columns: list[_Columns]) -> Snapshot:
+        """The snapshot with its stacks."""
+        if not columns:
+            return snapshot
+        return replace(snapshot, stacks=tuple(stack for own in columns for stack in self._of(own)))
+
+    def _of(self, columns: _Columns) -> Iterator[Stack]:
+        chains, unit = self._chains, columns.unit
+        numbers = map(self._numbers.__getitem__, columns.digests())
+        if columns.events:
+            for number, value, events in zip(numbers, columns.values, columns.events, strict=True):
+                yield Stack(chains[number], value, unit, events)
+            return
+        made = self._small.setdefault(unit, {})
+        for number, value in zip(numbers, columns.values, strict=True):
+            if value < SMALL_VALUE:
+                key = number * SMALL_VALUE + value
+                stack = made.get(key)
+                if stack is None:
+                    stack = made[key] = Stack(chains[number], value, unit)
+                yield stack
+            else:
+                yield Stack(chains[number], value, unit)

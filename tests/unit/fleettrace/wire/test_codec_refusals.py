@@ -69,7 +69,7 @@ SNAPSHOTS = {
     "label's name in capitals": (count(("Process", "a")), "name"),
     "too many labels": (count(*((f"n{number}", "") for number in range(17))), "at most 16"),
     "endless value": (count(("process", "x" * 4097)), "longer than"),
-    "stacks by hash": (snapshot(stack_refs=[types.StackRef(hash=b"x" * 16, value=1)]), "by hash"),
+    "stacks by hash": (snapshot(stack_columns=[types.StackColumns(hashes=b"x" * 16, values=[1])]), "by hash"),
 }
 
 MESSAGES: dict[str, tuple[Callable[[Any], object], Any, str]] = {
