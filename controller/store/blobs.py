@@ -121,11 +121,16 @@ def _take_columns(snapshot: types.Snapshot) -> list[_Columns]:
         _Columns(intern(own.unit), own.hashes, array("Q", own.values), array("Q", own.events))
         for own in snapshot.stack_columns
     ]
+    for unit, refs in groupby(snapshot.stack_refs, key=lambda ref: ref.unit):
+        rows = [(ref.hash, ref.value, ref.events) for ref in refs]
+        hashes, values, events = zip(*rows, strict=True)
+        columns.append(_Columns(intern(unit), b"".join(hashes), array("Q", values), array("Q", events)))
     for own in columns:
         count = len(own.values)
         if len(own.hashes) != HASH_BYTES * count or len(own.events) not in {0, count}:
             raise Malformed(f"kept stacks are damaged: {count} values, {len(own.hashes)} bytes of hashes")
     snapshot.ClearField("stack_columns")
+    snapshot.ClearField("stack_refs")
     return columns
 
 

@@ -24,7 +24,7 @@ def snapshot_from_wire(message: types.Snapshot, max_entries: int = MAX_ENTRIES) 
     Raises:
         Malformed: an entry is invalid, there are too many, or stacks come by hash alone.
     """
-    if message.stack_columns:
+    if message.stack_columns or message.stack_refs:
         raise Malformed("stacks by hash are for the store alone: a snapshot must come with its frames")
     snapshot = Snapshot(
         histograms=tuple(_histogram_from_wire(histogram) for histogram in message.histograms),

@@ -394,6 +394,35 @@ class Stack(_message.Message):
 Global___Stack: _TypeAlias = Stack  # noqa: Y015
 
 @_typing.final
+class StackRef(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HASH_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    hash: _builtins.bytes
+    """16 bytes"""
+    value: _builtins.int
+    unit: _builtins.str
+    events: _builtins.int
+    def __init__(
+        self,
+        *,
+        hash: _builtins.bytes = ...,
+        value: _builtins.int = ...,
+        unit: _builtins.str = ...,
+        events: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "hash", b"hash", "unit", b"unit", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StackRef: _TypeAlias = StackRef  # noqa: Y015
+
+@_typing.final
 class StackColumns(_message.Message):
     """Stacks of one unit by the content address of their frames (fleettrace.snapshot.stack_hash), where the frames are kept
     apart. In columns: a fleet has millions of them, and as a message each they take most of the time to read.
@@ -515,6 +544,7 @@ class Snapshot(_message.Message):
     STACKS_FIELD_NUMBER: _builtins.int
     COUNTS_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
+    STACK_REFS_FIELD_NUMBER: _builtins.int
     STACK_COLUMNS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def histograms(self) -> _containers.RepeatedCompositeFieldContainer[Global___Histogram]: ...
@@ -524,6 +554,10 @@ class Snapshot(_message.Message):
     def counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Count]: ...
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]: ...
+    @_builtins.property
+    def stack_refs(self) -> _containers.RepeatedCompositeFieldContainer[Global___StackRef]:
+        """in parts that were stored before there were columns; no longer written"""
+
     @_builtins.property
     def stack_columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___StackColumns]:
         """in stored parts, instead of stacks; one unit may come again"""
@@ -535,11 +569,12 @@ class Snapshot(_message.Message):
         stacks: _abc.Iterable[Global___Stack] | None = ...,
         counts: _abc.Iterable[Global___Count] | None = ...,
         events: _abc.Iterable[Global___Event] | None = ...,
+        stack_refs: _abc.Iterable[Global___StackRef] | None = ...,
         stack_columns: _abc.Iterable[Global___StackColumns] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "events", b"events", "histograms", b"histograms", "stack_columns", b"stack_columns", "stacks", b"stacks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "events", b"events", "histograms", b"histograms", "stack_columns", b"stack_columns", "stack_refs", b"stack_refs", "stacks", b"stacks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

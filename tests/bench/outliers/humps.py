@@ -19,6 +19,8 @@ SEED = 4
 def main() -> None:
     """Print the table."""
     print("| drawn | values | told one | told two | told more |\n|---|---|---|---|---|")
+    single: list[Counter[int]] = []
+    pairs: list[Counter[int]] = []
     for family, curves in (("log-normal", 1), ("heavy tail", 1), ("bimodal", 2)):
         for events in EVENTS:
             told: Counter[int] = Counter()
@@ -27,7 +29,11 @@ def main() -> None:
                 shares = shares_of(workload(random, family)[:curves])
                 (histogram,) = of_buckets("h", multinomial(random, events, shares)).part.snapshot.histograms
                 told[min(len(find_modes(histogram)), 3)] += 1
+            (single if curves == 1 else pairs).append(told)
             print(f"| {family} | {events:,} | {told[1]} | {told[2]} | {told[3]} |")
+    false, seen = sum(own[2] + own[3] for own in single), sum(own[2] + own[3] for own in pairs)
+    print(f"\nof one hump, told more: {100 * false / (DRAWN * len(single)):.1f}%")
+    print(f"of two curves, told two or more: {100 * seen / (DRAWN * len(pairs)):.1f}%")
 
 
 if __name__ == "__main__":
