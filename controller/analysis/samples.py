@@ -98,8 +98,11 @@ class _Names:
 
     def __init__(self) -> None:
         self.frames: list[str] = []
+        self.by_identity: dict[int, tuple[int, ...]] = {}
+        """What was looked up before, by the identity of the frames: hosts' stacks from a store share theirs."""
         self._places: dict[str, int] = {}
         self._known: dict[tuple[str, ...], tuple[int, ...]] = {}
+        self._held: list[tuple[str, ...]] = []
 
     def of(self, frames: tuple[str, ...]) -> tuple[int, ...]:
         """Each once, without the first: that is the process' name, and which function is hot is asked."""
@@ -110,6 +113,9 @@ class _Names:
                     self._places[frame] = len(self.frames)
                     self.frames.append(frame)
             known = self._known[frames] = tuple({self._places[frame] for frame in frames[1:] or frames})
+        self.by_identity[id(frames)] = known
+        # Held, so that no other tuple can get its identity.
+        self._held.append(frames)
         return known
 
 
@@ -162,9 +168,11 @@ def _of_histograms(host: str, histograms: Sequence[Histogram]) -> Sample:
 
 
 def _of_stacks(host: str, stacks: Sequence[Stack], names: _Names) -> Sample:
-    on_stacks = [(names.of(stack.frames), stack.value) for stack in stacks]
+    known = names.by_identity.get
+    on_stacks = [known(id(stack.frames)) or names.of(stack.frames) for stack in stacks]
     sums = [0] * len(names.frames)
-    for places, value in on_stacks:
+    for places, stack in zip(on_stacks, stacks, strict=True):
+        value = stack.value
         for place in places:
             sums[place] += value
     weights: dict[Category, int] = {names.frames[place]: weight for place, weight in enumerate(sums) if weight}

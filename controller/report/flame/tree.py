@@ -98,13 +98,13 @@ class _Builder:
             kept += 1
             if node is not root:
                 parent.children.append(node)
-            for child in self._split(node):
+            for share, child in self._split(node):
                 pushed += 1
-                heappush(found, (-self._share(child.first, child.last), pushed, child, node))
+                heappush(found, (-share, pushed, child, node))
         return root
 
-    def _split(self, node: _Node) -> Iterator[_Node]:
-        """What may become a child; a chain that ends here is the node's own."""
+    def _split(self, node: _Node) -> Iterator[tuple[float, _Node]]:
+        """What may become a child, with its share; a chain that ends here is the node's own."""
         at, depth = node.first, node.depth
         if depth and at < node.last and len(self._chains[at]) == depth:
             node.ends.append((at, at + 1))
@@ -112,10 +112,11 @@ class _Builder:
         while at < node.last:
             frame = self._chains[at][depth]
             after = self._after(frame, depth, at, node.last)
-            if self._share(at, after) < self._smallest:
+            share = self._share(at, after)
+            if share < self._smallest:
                 self._leave_out(node, at, after)
             else:
-                yield _Node(frame, depth + 1, at, after)
+                yield share, _Node(frame, depth + 1, at, after)
             at = after
 
     def _leave_out(self, parent: _Node, first: int, last: int) -> None:
@@ -131,7 +132,7 @@ class _Builder:
         return bisect_right(self._chains, frame, low, high, key=lambda chain: chain[depth])
 
     def _share(self, first: int, last: int) -> float:
-        return max(sums[last] - sums[first] for sums in self._sums)
+        return max([sums[last] - sums[first] for sums in self._sums])  # a list is faster than a generator here
 
 
 def _flattened(root: _Node, chains: int, elided: int) -> tuple[FrameTree, list[int]]:
