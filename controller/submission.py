@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from controller.policy.decide import Denied, Granted, Request, decide
 from controller.policy.model import Policy
 from controller.scheduler.machine import Transition, begin
-from controller.scheduler.terms import JobTerms
+from controller.scheduler.terms import JobTerms, Timing
 from controller.scheduler.waves import choose_canaries
 from fleettrace.catalog import ToolDefinition, find_tool
 from fleettrace.errors import NoHostMatches
@@ -149,4 +149,5 @@ def _terms(plan: Plan, policy: Policy, granted: Granted) -> JobTerms:
         hit_ns=plan.tool.cost.hit_ns,
         event_ns=plan.tool.cost.event_ns,
         max_hits_per_s_per_cpu=plan.tool.max_hits_per_s_per_cpu(plan.params),
+        timing=Timing(start_grace_ms=policy.waits.start_ms, end_grace_ms=policy.waits.end_ms),
     )

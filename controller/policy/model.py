@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from fleettrace.model.host import Host
 from fleettrace.model.selector import Selector
 
-__all__ = ["AbortPolicy", "CanaryPolicy", "Grant", "Policy", "SiteLimits", "WavePolicy"]
+__all__ = ["AbortPolicy", "CanaryPolicy", "Grant", "Policy", "SiteLimits", "WaitPolicy", "WavePolicy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,14 @@ class WavePolicy:
     fractions: tuple[float, ...]
     settle_ms: int
     spread_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitPolicy:
+    """How long a host may take from the order to its first attached probe, and from the end of a run to its part."""
+
+    start_ms: int
+    end_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +94,6 @@ class Policy:
     default_duration_ms: int
     canary: CanaryPolicy
     waves: WavePolicy
+    waits: WaitPolicy
     aborts: AbortPolicy
     grants: tuple[Grant, ...]

@@ -4,7 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from controller.policy.model import AbortPolicy, CanaryPolicy, Grant, Policy, SiteLimits, WavePolicy
+from controller.policy.model import AbortPolicy, CanaryPolicy, Grant, Policy, SiteLimits, WaitPolicy, WavePolicy
 from fleettrace.errors import BadInput, BadLabel, BadSelector
 from fleettrace.model.capability import TRACING_CAPABILITIES, check_capabilities
 from fleettrace.model.names import check_labels
@@ -24,6 +24,7 @@ MAX_HOSTS = 1_000_000
 MAX_GRANTS = 1_000
 MAX_SETTLE_S = 60
 MAX_CHECK_S = 60
+MAX_WAIT_S = 600
 MAX_ABORTS = 1_000
 MAX_ABORT_WINDOW_H = 8_784
 MIN_FRACTION = 0.000_001
@@ -59,6 +60,7 @@ def parse_policy(text: str, origin: str) -> Policy:
         default_duration_ms=_default_duration_ms(top.table("defaults"), limits),
         canary=_canary(top.table("canary"), limits),
         waves=_waves(top.table("waves")),
+        waits=_waits(top.table("waits")),
         aborts=_aborts(top.table("aborts")),
         grants=tuple(_grant(table) for table in top.tables("grant", name_key="name", maximum=MAX_GRANTS)),
     )
@@ -111,6 +113,12 @@ def _waves(table: Table) -> WavePolicy:
         shown = ", ".join(f"{fraction:g}" for fraction in fractions)
         raise BadInput(f"{table.place('fractions')} must ascend and end with 1.0, not [{shown}]")
     return WavePolicy(fractions=fractions, settle_ms=settle_ms, spread_label=spread_label)
+
+
+def _waits(table: Table) -> WaitPolicy:
+    waits = WaitPolicy(start_ms=_ms(table, "start_s", MAX_WAIT_S), end_ms=_ms(table, "end_s", MAX_WAIT_S))
+    table.finish()
+    return waits
 
 
 def _aborts(table: Table) -> AbortPolicy:

@@ -97,7 +97,12 @@ class Kprobe:
         if not KPROBE_TYPE.exists():
             raise AttachFailed(f"{what}: this kernel has no kprobes (CONFIG_KPROBES is off)")
         opens = [partial(open_kprobe, self.function, online_cpus()[0], at_return=self.at_return)]
-        return _run_on_events(opens, program_fd, what)
+        try:
+            return _run_on_events(opens, program_fd, what)
+        except AttachFailed as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise AttachFailed(f"{what}: this kernel has no such function, or it is inlined") from error
+            raise
 
 
 @dataclass(frozen=True, slots=True)

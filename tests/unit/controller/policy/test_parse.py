@@ -8,6 +8,7 @@ from controller.policy import (
     CanaryPolicy,
     Grant,
     SiteLimits,
+    WaitPolicy,
     WavePolicy,
     default_policy,
     load_policy,
@@ -35,6 +36,9 @@ min_events = 9
 fractions = [0.5, 1]
 settle_s = 0
 spread_label = "rack"
+[waits]
+start_s = 90
+end_s = 20.5
 [aborts]
 max = 3
 window_h = 1.5
@@ -61,6 +65,7 @@ def test_every_key_is_read_in_its_unit() -> None:
     assert policy.default_duration_ms == 1500
     assert policy.canary == CanaryPolicy(check_ms=250, min_events=9)
     assert policy.waves == WavePolicy(fractions=(0.5, 1.0), settle_ms=0, spread_label="rack")
+    assert policy.waits == WaitPolicy(start_ms=90_000, end_ms=20_500)
     assert policy.aborts == AbortPolicy(max_aborts=3, window_ms=5_400_000)
     assert policy.grants == (
         Grant(
@@ -92,6 +97,7 @@ def test_the_builtin_policy_is_modest_and_open_to_all() -> None:
     assert policy.default_duration_ms == 10_000
     assert policy.canary == CanaryPolicy(check_ms=1000, min_events=50)
     assert policy.waves == WavePolicy(fractions=(0.05, 0.25, 1.0), settle_ms=500, spread_label="zone")
+    assert policy.waits == WaitPolicy(start_ms=15_000, end_ms=5_000)
     assert policy.aborts == AbortPolicy(max_aborts=2, window_ms=86_400_000)
     (grant,) = policy.grants
     assert (grant.teams, grant.tools, grant.hosts.text) == (("*",), ("*",), "all")

@@ -51,6 +51,16 @@ def test_a_kernel_without_kprobes_says_so(monkeypatch: pytest.MonkeyPatch, tmp_p
         Kprobe("tcp_connect").attach(5)
 
 
+def test_a_function_that_a_kernel_has_not_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(function: str, cpu: int, *, at_return: bool) -> int:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(probes, "KPROBE_TYPE", tmp_path)
+    monkeypatch.setattr(probes, "open_kprobe", refuse)
+    with pytest.raises(AttachFailed, match="kretprobe nothing: this kernel has no such function"):
+        Kprobe("nothing", at_return=True).attach(5)
+
+
 def test_when_one_cpu_refuses_the_others_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[int] = []
 
