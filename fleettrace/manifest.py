@@ -17,7 +17,7 @@ from fleettrace.manifest_results import (
     parse_words,
 )
 from fleettrace.model.capability import check_capabilities
-from fleettrace.model.params import COMMON_NAMES, FILTERS, MAX_SYSCALL_CHARS, ParamType
+from fleettrace.model.params import COMMON_NAMES, FILTERS, MAX_SYSCALL_CHARS, PROCESS_FILTERS, ParamType
 from fleettrace.model.tool import (
     Alternative,
     Attach,
@@ -89,7 +89,7 @@ def parse_manifest(text: str, origin: Path) -> Manifest:
         decode=parse_decode(top, result),
         headers=_headers(top),
         filters=_filters(top),
-        also=parse_outputs(top),
+        also=parse_outputs(top, result),
         events=parse_events(top, result),
         words=parse_words(top),
     )
@@ -107,7 +107,7 @@ def _headers(top: Table) -> tuple[str, ...]:
 
 def _filters(top: Table) -> tuple[str, ...]:
     known = tuple(param.name for param in FILTERS)
-    names = top.texts("filters") if top.has("filters") else known
+    names = top.texts("filters") if top.has("filters") else tuple(param.name for param in PROCESS_FILTERS)
     for name in names:
         if name not in known:
             raise BadInput(f"{top.place('filters')} must be of {', '.join(known)}, not {name!r}")
@@ -133,7 +133,7 @@ def _param(name: str, table: Table) -> Param:
     if not is_name(name):
         raise BadInput(f"{table.place('default')}: a parameter's name is of a-z, 0-9 and _, not {name!r}")
     if name in COMMON_NAMES:
-        raise BadInput(f"{table.place('default')}: {name} is what every tool has; leave it out")
+        raise BadInput(f"{table.place('default')}: {name} is a name that tools share; choose another")
     param = _typed_param(name, table.text("type") if table.has("type") else ParamType.INTEGER, table)
     table.finish()
     return param

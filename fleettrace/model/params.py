@@ -1,21 +1,25 @@
-"""Parameters: what a caller may set of a tool, the filters that every tool has, and their values."""
+"""Parameters: what a caller may set of a tool, the filters that tools share, and their values."""
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from fleettrace.errors import BadParameter
 
 __all__ = [
     "COMMON_NAMES",
+    "CONNECTION_FILTERS",
     "FILTERS",
     "FINE",
     "MAX_SYSCALL_CHARS",
     "NUMERIC_TYPES",
+    "PROCESS_FILTERS",
     "Param",
     "ParamType",
     "ParamValue",
+    "parse_network",
     "parse_values",
     "resolve_values",
 ]
@@ -49,6 +53,8 @@ class ParamType(StrEnum):
     """A cgroup v2 path, with all below it."""
     CONTAINER = "container"
     """A container's id or the beginning of it, or its name where the host can tell."""
+    ADDRESS = "address"
+    """An IPv4 or IPv6 address, or a network: an address and the length of its prefix."""
 
 
 NUMERIC_TYPES = frozenset({ParamType.INTEGER, ParamType.BOOLEAN})
@@ -81,6 +87,8 @@ class Param:
                 return "true or false"
             case ParamType.CHOICE:
                 return ", ".join(self.choices)
+            case ParamType.ADDRESS:
+                return "an address or network"
             case _:
                 return f"a {self.type}"
 
@@ -126,6 +134,7 @@ _FORMS = {
     ParamType.COMM: f"a process' name of 1 to {MAX_COMM_BYTES} bytes",
     ParamType.CGROUP: "a cgroup's path below the mount point, such as system.slice/nginx.service",
     ParamType.CONTAINER: "a container's id, the beginning of one, or a name",
+    ParamType.ADDRESS: "an IPv4 or IPv6 address, or a network without host bits such as 10.1.0.0/16",
 }
 
 
@@ -139,17 +148,59 @@ def _reads_as(kind: ParamType, text: str) -> bool:
             return _CONTAINER.fullmatch(text) is not None
         case ParamType.SYSCALL:
             return _SYSCALL.fullmatch(text) is not None
+        case ParamType.ADDRESS:
+            return _is_network(text)
         case _:
             return False
 
 
-FILTERS = (
+def parse_network(text: str) -> IPv4Network | IPv6Network:
+    """The network that a value of the type "address" stands for; an address is one of its own.
+
+    Raises:
+        ValueError: it is neither an address nor a network, or has bits beyond its prefix, or a zone.
+    """
+    if "%" in text:
+        raise ValueError("a zone has no meaning on other hosts")
+    return ip_network(text)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        parse_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+PROCESS_FILTERS = (
     Param("pid", 0, 1, 4_194_304, "Only this process (its process id)."),
     Param("comm", "", 1, MAX_COMM_BYTES, "Only processes of this name.", ParamType.COMM),
     Param("cgroup", "", 1, 1024, "Only processes in this cgroup and below.", ParamType.CGROUP),
     Param("container", "", 1, 253, "Only processes of this container.", ParamType.CONTAINER),
 )
-"""What every tool can be narrowed to; none is set unless it is given."""
+"""What a tool can be narrowed to unless its manifest says otherwise; none is set unless it is given."""
+
+MAX_PORT = 65_535
+MAX_NETWORK_CHARS = 49
+"""Of the longest spelling of an IPv6 network: six groups, an IPv4 address and a prefix."""
+
+CONNECTION_FILTERS = (
+    Param("port", 0, 1, MAX_PORT, "Only connections with this port at either end."),
+    Param("local_port", 0, 1, MAX_PORT, "Only connections with this port at the host's own end."),
+    Param("peer_port", 0, 1, MAX_PORT, "Only connections with this port at the peer's end."),
+    Param(
+        "address",
+        "",
+        1,
+        MAX_NETWORK_CHARS,
+        "Only connections with this peer, or one in this network.",
+        ParamType.ADDRESS,
+    ),
+)
+"""What tools that follow connections can be narrowed to besides; their manifests name those that hold."""
+
+FILTERS = (*PROCESS_FILTERS, *CONNECTION_FILTERS)
 
 FINE = Param("fine", 0, 0, 4, "2^fine buckets of equal width in each octave of a histogram; 0: one.")
 """What every tool with a histogram takes besides. Finer buckets fold into coarser ones without loss."""

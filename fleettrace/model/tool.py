@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from fleettrace.model.params import FILTERS, FINE, Param, ParamValue, parse_values, resolve_values
+from fleettrace.model.params import FILTERS, FINE, PROCESS_FILTERS, Param, ParamValue, parse_values, resolve_values
 
 __all__ = [
     "Alternative",
@@ -151,11 +151,17 @@ class ToolDefinition:
     readme: str
     headers: tuple[str, ...] = ()
     """Shared headers that its program needs, beside the one that all have."""
-    filters: tuple[str, ...] = tuple(param.name for param in FILTERS)
-    """The filters that it can apply; most tools can apply all."""
+    filters: tuple[str, ...] = tuple(param.name for param in PROCESS_FILTERS)
+    """The filters that it can apply; most tools can apply those of processes."""
     also: tuple[Output, ...] = ()
     events: EventLayout | None = None
     words: Words = Words()
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """Everything that is read from maps after a run: its own result first; events that were kept whole apart."""
+        own = () if self.result is ResultKind.EVENTS else (Output(self.result, self.unit, self.decode),)
+        return (*own, *self.also)
 
     @property
     def attach(self) -> tuple[Attach, ...]:

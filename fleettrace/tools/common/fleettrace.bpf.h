@@ -16,7 +16,17 @@
 #define FT_CGROUP_LEVEL 7  // level of the cgroup that is asked for
 #define FT_CGROUP 8        // its id
 #define FT_FINE 9          // k: histograms have 2^k buckets an octave; 0: one
-// A tool's own parameters come as PARAM_<NAME>, from 16 upwards in the order of its manifest.
+// Of connections; see sockets.bpf.h.
+#define FT_PORT 10               // at either end
+#define FT_LOCAL_PORT 11
+#define FT_PEER_PORT 12
+#define FT_ADDRESS_LOW 13        // the first 8 bytes of the peer's network as an IPv6 address, as a little-endian number
+#define FT_ADDRESS_HIGH 14       // the others
+#define FT_ADDRESS_MASK_LOW 15   // its mask in the same form; 0 in both: not set
+#define FT_ADDRESS_MASK_HIGH 16
+// Not a filter: bpf_ktime_get_ns() just before the program was loaded.
+#define FT_STARTED_NS 17
+// A tool's own parameters come as PARAM_<NAME>, from 32 upwards in the order of its manifest.
 
 #define FT_TASK_RUNNING 0
 #define FT_TASK_DEAD 0x80

@@ -47,4 +47,6 @@ static __always_inline u64 ft_syscall_argument(void *regs, int index)
 #define FT_NR_OPENAT2 437
 #define FT_NR_EXECVE FT_SYSCALL(59, 221)
 #define FT_NR_EXECVEAT FT_SYSCALL(322, 281)
+#define FT_NR_ACCEPT FT_SYSCALL(43, 202)
+#define FT_NR_ACCEPT4 FT_SYSCALL(288, 242)
 #define FT_NR_FUTEX FT_SYSCALL(202, 98)

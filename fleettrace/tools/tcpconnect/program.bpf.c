@@ -74,7 +74,7 @@ int on_state(struct bpf_raw_tracepoint_args *ctx)
 
     if (new_state == FT_TCP_SYN_SENT) {
         // In connect(2), so that the current task is the one that connects.
-        if (!ft_current_wanted() || !ft_is_tcp((void *)sk))
+        if (!ft_current_wanted() || !ft_is_tcp((void *)sk) || !ft_connection_wanted((void *)sk))
             return 0;
         if (PARAM(FT_COUNT_ONLY))
             ft->events++;

@@ -1,22 +1,32 @@
 """The constants of a run: its kind, its filters and its parameters, as the program gets them when it is loaded."""
 
+import time
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 
 from fleettrace.catalog import ParamValue
 from fleettrace.errors import BadInput
 from fleettrace.model.params import FINE as FINE_PARAM
-from fleettrace.model.params import Param, ParamType
+from fleettrace.model.params import Param, ParamType, parse_network
 from fleettrace.model.run import RunKind
 from node_agent.backends.bcc.source import (
+    ADDRESS_HIGH,
+    ADDRESS_LOW,
+    ADDRESS_MASK_HIGH,
+    ADDRESS_MASK_LOW,
     CGROUP,
     CGROUP_LEVEL,
     COMM_HIGH,
     COMM_LOW,
     COUNT_ONLY,
     FINE,
+    LOCAL_PORT,
+    PEER_PORT,
     PID,
+    PORT,
     SCOPE_CGROUP,
     SCOPE_LEVEL,
+    STARTED_NS,
     tool_source,
 )
 from node_agent.backends.port import TracePlan
@@ -27,6 +37,8 @@ from node_agent.kernel.syscall_names import syscall_number
 __all__ = ["program_constants"]
 
 _COMM_BYTES = 16
+_ADDRESS_BITS = 128
+_MAPPED_PREFIX_BITS = 96  # of ::ffff:0:0/96, in which IPv4 addresses lie
 
 
 def program_constants(plan: TracePlan) -> dict[int, int]:
@@ -45,6 +57,11 @@ def program_constants(plan: TracePlan) -> dict[int, int]:
         FINE: _integer(params, FINE_PARAM.name),
         **_comm(str(params.get("comm", ""))),
         **_cgroup(_asked_cgroup(params), plan.scope),
+        PORT: _integer(params, "port"),
+        LOCAL_PORT: _integer(params, "local_port"),
+        PEER_PORT: _integer(params, "peer_port"),
+        **_network(str(params.get("address", ""))),
+        STARTED_NS: time.monotonic_ns(),
     }
     own = {param.name: param for param in plan.tool.params}
     for name, param_id in tool_source(plan.tool).param_ids.items():
@@ -72,6 +89,27 @@ def _integer(params: Mapping[str, ParamValue], name: str) -> int:
 def _comm(name: str) -> dict[int, int]:
     padded = name.encode().ljust(_COMM_BYTES, b"\0")
     return {COMM_LOW: int.from_bytes(padded[:8], "little"), COMM_HIGH: int.from_bytes(padded[8:], "little")}
+
+
+def _network(text: str) -> dict[int, int]:
+    """A network as programs compare it: IPv6, with IPv4 mapped into it, and its mask, in two numbers each."""
+    address = mask = bytes(_ADDRESS_BITS // 8)
+    if text:
+        network = parse_network(text)
+        packed, prefix_bits = network.network_address.packed, network.prefixlen
+        if network.version == 4:
+            packed, prefix_bits = (
+                IPv6Address(f"::ffff:{network.network_address}").packed,
+                prefix_bits + _MAPPED_PREFIX_BITS,
+            )
+        address = packed
+        mask = ((1 << _ADDRESS_BITS) - (1 << _ADDRESS_BITS - prefix_bits)).to_bytes(_ADDRESS_BITS // 8, "big")
+    return {
+        ADDRESS_LOW: int.from_bytes(address[:8], "little"),
+        ADDRESS_HIGH: int.from_bytes(address[8:], "little"),
+        ADDRESS_MASK_LOW: int.from_bytes(mask[:8], "little"),
+        ADDRESS_MASK_HIGH: int.from_bytes(mask[8:], "little"),
+    }
 
 
 def _asked_cgroup(params: Mapping[str, ParamValue]) -> Scope | None:

@@ -7,6 +7,10 @@ from pathlib import Path
 from fleettrace.catalog import ToolDefinition, header_paths
 
 __all__ = [
+    "ADDRESS_HIGH",
+    "ADDRESS_LOW",
+    "ADDRESS_MASK_HIGH",
+    "ADDRESS_MASK_LOW",
     "CGROUP",
     "CGROUP_LEVEL",
     "COMM_HIGH",
@@ -14,9 +18,13 @@ __all__ = [
     "COUNT_ONLY",
     "FINE",
     "FIRST_TOOL_PARAM",
+    "LOCAL_PORT",
+    "PEER_PORT",
     "PID",
+    "PORT",
     "SCOPE_CGROUP",
     "SCOPE_LEVEL",
+    "STARTED_NS",
     "ProgramSource",
     "tool_source",
 ]
@@ -31,7 +39,15 @@ COMM_HIGH = 6
 CGROUP_LEVEL = 7
 CGROUP = 8
 FINE = 9
-FIRST_TOOL_PARAM = 16
+PORT = 10
+LOCAL_PORT = 11
+PEER_PORT = 12
+ADDRESS_LOW = 13
+ADDRESS_HIGH = 14
+ADDRESS_MASK_LOW = 15
+ADDRESS_MASK_HIGH = 16
+STARTED_NS = 17
+FIRST_TOOL_PARAM = 32
 
 
 @cache

@@ -121,7 +121,7 @@ def test_what_may_be_left_out() -> None:
         ("maximum = 999", "maximum = 99999999999999999999", "params.rate_hz.maximum"),
         ("maximum = 999", "", "params.rate_hz.maximum is missing"),
         ("[params.depth]", '[params."pid -DX"]', "a parameter's name is of a-z"),
-        ("[params.depth]", "[params.comm]", "comm is what every tool has"),
+        ("[params.depth]", "[params.comm]", "comm is a name that tools share"),
         ('help = "Of stacks."', 'help = "?"\ntype = "text"', "must be one of integer, boolean, choice, syscall"),
         ('help = "Of stacks."', 'help = "?"\ntype = "boolean"', "params.depth.default must be true or false"),
         ('probe = "raw_tracepoint:sys_enter"', "", "probe is missing"),
@@ -247,7 +247,7 @@ def test_a_tool_says_which_filters_it_can_apply() -> None:
     limited = COUNTS.replace('unit = "calls"', 'unit = "calls"\nfilters = ["cgroup"]')
     assert parse_manifest(limited, ORIGIN).filters == ("cgroup",)
     with pytest.raises(BadInput, match="must be of pid, comm, cgroup, container"):
-        parse_manifest(limited.replace('["cgroup"]', '["port"]'), ORIGIN)
+        parse_manifest(limited.replace('["cgroup"]', '["width"]'), ORIGIN)
 
 
 TYPED_PARAMS = """
@@ -296,3 +296,21 @@ def test_words_need_one_place_for_how_a_host_differs(differs: str) -> None:
     words = f'[words]\ndiffers = "{differs}"\nvalue = "open"\n\n[cost]'
     with pytest.raises(BadInput, match="once, where it is said"):
         parse_manifest(COUNTS.replace("[cost]", words), ORIGIN)
+
+
+def test_filters_of_connections_are_there_when_they_are_named() -> None:
+    assert parse_manifest(COUNTS, ORIGIN).filters == ("pid", "comm", "cgroup", "container")
+    named = COUNTS.replace('unit = "calls"', 'unit = "calls"\nfilters = ["cgroup", "port", "address"]')
+    assert parse_manifest(named, ORIGIN).filters == ("cgroup", "port", "address")
+
+
+STACKS_BESIDE = '[[also]]\nresult = "stacks"\nunit = "calls"\nmap = "where"\nstacks_map = "stacks"\n'
+
+
+def test_stacks_may_come_beside_once() -> None:
+    also = parse_manifest(COUNTS + STACKS_BESIDE, ORIGIN).also
+    assert also[-1] == Output(ResultKind.STACKS, "calls", Decode("where", "stacks"))
+    with pytest.raises(BadInput, match="one map of them at most"):
+        parse_manifest(COUNTS + STACKS_BESIDE * 2, ORIGIN)
+    with pytest.raises(BadInput, match="cannot be events"):
+        parse_manifest(COUNTS + '[[also]]\nresult = "events"\nunit = "x"\nmap = "where"\n', ORIGIN)

@@ -2,8 +2,17 @@
 
 import pytest
 
+from fleettrace.catalog import find_tool
 from fleettrace.errors import BadParameter
-from fleettrace.model.params import FILTERS, Param, ParamType, ParamValue, parse_values, resolve_values
+from fleettrace.model.params import (
+    CONNECTION_FILTERS,
+    FILTERS,
+    Param,
+    ParamType,
+    ParamValue,
+    parse_values,
+    resolve_values,
+)
 
 OWN = (Param("depth", 5, 0, 9, "?"),)
 TYPED = (
@@ -37,6 +46,17 @@ def test_own_parameters_have_defaults_and_filters_are_there_when_given() -> None
         ("cgroup", "a\0b"),
         ("container", "a/b"),
         ("container", "-rm"),
+        ("port", 0),
+        ("local_port", 65_536),
+        ("peer_port", "80"),
+        ("address", ""),
+        ("address", 7),
+        ("address", "10.0.0"),
+        ("address", "10.1.2.3/8"),
+        ("address", "10.0.0.0/33"),
+        ("address", "fe80::1%eth0"),
+        ("address", "db.example"),
+        ("address", "::1/129"),
         ("depth", 10),
         ("depth", "x"),
     ],
@@ -45,6 +65,17 @@ def test_a_value_of_the_wrong_form_is_refused_in_one_sentence(name: str, value: 
     with pytest.raises(BadParameter, match=f"t's {name} must be") as refusal:
         resolve_values("t", ALL, {name: value})
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("text", ["192.0.2.1", "10.0.0.0/8", "0.0.0.0/0", "::1", "2001:db8::/32", "::ffff:192.0.2.1"])
+def test_an_address_or_a_network_is_taken_as_it_is_written(text: str) -> None:
+    assert parse_values("t", ALL, {"address": text})["address"] == text
+
+
+def test_a_tool_has_the_filters_of_connections_only_when_its_manifest_names_them() -> None:
+    names = {param.name for param in CONNECTION_FILTERS}
+    assert not names & {param.name for param in find_tool("runqlat").all_params}
+    assert names <= {param.name for param in find_tool("tcpretrans").all_params}
 
 
 def test_a_filter_that_a_tool_cannot_apply_is_unknown() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fleettrace.errors import Malformed
 from fleettrace.model.job import Coverage, Job, JobResult, JobSpec, JobState
-from fleettrace.model.params import FILTERS, FINE, ParamType
+from fleettrace.model.params import FINE, PROCESS_FILTERS, ParamType
 from fleettrace.model.run import RunKind, RunOutcome
 from fleettrace.model.tool import Alternative, Attach, Cost, Decode, Param, ResultKind, ToolDefinition, ToolListing
 from fleettrace.snapshot import MAX_ENTRIES, Count, Snapshot, merge
@@ -132,7 +132,7 @@ def test_what_is_listed_of_a_definition() -> None:
         digest="ab12",
         question="How long?",
         result=ResultKind.HISTOGRAM,
-        params=(*OWN_PARAMS, *FILTERS, FINE),
+        params=(*OWN_PARAMS, *PROCESS_FILTERS, FINE),
         capabilities=("CAP_BPF",),
         probes=("tp_btf/sched_switch", "tp_btf/sched_wakeup"),
         readme="# runqlat",

@@ -6,8 +6,8 @@ from tests.unit.node_agent.backends.plans import small_tool
 
 def test_a_tools_parameters_are_numbered_in_order_without_the_sampling_rate(tmp_path: Path) -> None:
     source = tool_source(small_tool(tmp_path))
-    assert source.param_ids == {"width": 16, "depth": 17}
-    assert source.flags == {"PARAM_WIDTH": 16, "PARAM_DEPTH": 17}
+    assert source.param_ids == {"width": 32, "depth": 33}
+    assert source.flags == {"PARAM_WIDTH": 32, "PARAM_DEPTH": 33}
 
 
 def test_the_common_header_comes_first_and_lines_are_the_programs_own() -> None:
