@@ -90,17 +90,19 @@ def _unfinished_decode(table: Table, result: ResultKind) -> Decode:
     return Decode(map=parse_name(table, "map"), stacks_map=stacks_map, key=fields, sums=sums)
 
 
-def parse_outputs(top: Table) -> tuple[Output, ...]:
+def parse_outputs(top: Table, own: ResultKind) -> tuple[Output, ...]:
     """The tables ``[[also]]``: further results of the same events."""
-    return tuple(_output(table) for table in top.tables("also", name_key="result", maximum=MAX_OUTPUTS))
+    outputs = tuple(_output(table) for table in top.tables("also", name_key="result", maximum=MAX_OUTPUTS))
+    stacks = sum(output.result is ResultKind.STACKS for output in outputs)
+    if stacks + (own is ResultKind.STACKS) > 1:
+        raise BadInput(f"{top.place('also')} has stacks besides others: a tool has one map of them at most")
+    return outputs
 
 
 def _output(table: Table) -> Output:
     result = parse_result(table)
-    if result not in {ResultKind.COUNTS, ResultKind.HISTOGRAM}:
-        raise BadInput(
-            f"{table.place('result')} must be counts or histogram: no other comes beside a tool's own result"
-        )
+    if result is ResultKind.EVENTS:
+        raise BadInput(f"{table.place('result')} cannot be events: they are kept by the table [events]")
     output = Output(result, table.text("unit"), _unfinished_decode(table, result))
     table.finish()
     return output

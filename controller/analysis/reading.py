@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from controller.analysis.balance import Balance, balances
 from controller.analysis.buckets import bucket_text, quantile_bucket, quantile_index
 from controller.analysis.frames import is_application_frame
 from controller.analysis.modes import Mode, find_modes
@@ -42,10 +43,12 @@ class HistogramReading:
 
 def read_snapshot(snapshot: Snapshot) -> tuple[str, ...]:
     """What it says, the most important first; ``(NOTHING,)`` when it is empty."""
+    series = balances(snapshot.counts)
     sentences = [
         *_read_histograms(snapshot.histograms),
+        *_read_balances(series),
         *_read_stacks(snapshot.stacks),
-        *_read_counts(snapshot.counts),
+        *_read_counts(() if series else snapshot.counts),
     ]
     if snapshot.events:
         sentences.append(f"{number_text(len(snapshot.events), 'event')} kept whole")
@@ -158,3 +161,19 @@ def _read_counts(counts: Sequence[Count]) -> list[str]:
     top = min(counts, key=lambda count: (-count.count, count.key))
     name, share = key_text(top.key) or "(no key)", share_text(top.count, total)
     return [f"{total:,} counted over {number_text(len(counts), 'key')}, most for {name} ({share})"]
+
+
+def _read_balances(series: Sequence[Balance]) -> list[str]:
+    """Those that grow, one by one; otherwise that none does."""
+    if not series:
+        return []
+    opened, closed = sum(one.opened for one in series), sum(one.closed for one in series)
+    told = [
+        f"{key_text(one.key) or '(no key)'} opens {one.per_s:.1f} more than it closes each second, without an end: "
+        f"{one.opened:,} opened, {one.closed:,} closed"
+        for one in series
+        if one.grows
+    ]
+    more = [f"{len(told) - MAX_KEYS} more keys grow"] if len(told) > MAX_KEYS else []
+    none = [] if told else [f"no key goes on opening more than it closes: {opened:,} opened, {closed:,} closed"]
+    return [*told[:MAX_KEYS], *more, *none]

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from controller.analysis.balance import without_time
 from fleettrace.model.job import HostPart
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Count, Histogram, Key, Snapshot, Stack, merge
@@ -193,7 +194,7 @@ def _independent_events(stacks: Sequence[Stack], total: int) -> float:
 def _of_counts(host: str, counts: Sequence[Count]) -> Sample:
     weights: Counter[Category] = Counter()
     for count in counts:
-        weights[_without_own_name(count.key, host)] += count.count
+        weights[_without_own_name(without_time(count.key), host)] += count.count
     return Sample(host, weights.total(), weights.total(), weights)
 
 

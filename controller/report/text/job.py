@@ -3,8 +3,10 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from controller.analysis.balance import balances
 from controller.report.contents import events_of
 from controller.report.families import families
+from controller.report.text.balance import render_balances
 from controller.report.text.counts import render_counts, render_events
 from controller.report.text.coverage import coverage_lines
 from controller.report.text.evidence import evidence_lines, state_style
@@ -151,9 +153,12 @@ def _snapshot(snapshot: Snapshot, whose: str) -> list[RenderableType]:
     blocks: list[RenderableType] = []
     if snapshot.histograms:
         blocks.append(render_histograms(snapshot.histograms, whose))
+    series = balances(snapshot.counts)
+    if series:
+        blocks.append(render_balances(series, whose))
     if snapshot.stacks:
         blocks.append(render_stacks(snapshot.stacks, whose))
-    if snapshot.counts:
+    if snapshot.counts and not series:
         blocks.append(render_counts(snapshot.counts, whose))
     if snapshot.events:
         blocks.append(render_events(snapshot.events, whose))

@@ -80,8 +80,9 @@ class BccTracer:
             max_entries=self._map_sizes(compiled),
         )
         try:
-            if plan.kind is RunKind.TRACE and plan.tool.result is ResultKind.STACKS:
-                self._stacks = StackReader(loaded.maps, plan.tool.decode, plan.tool.unit)
+            stacks = next((output for output in plan.tool.outputs if output.result is ResultKind.STACKS), None)
+            if plan.kind is RunKind.TRACE and stacks is not None:
+                self._stacks = StackReader(loaded.maps, stacks.decode, stacks.unit)
             loaded.attach(probes)
         except BaseException:
             loaded.close()
@@ -106,13 +107,10 @@ class BccTracer:
         loaded, tool = self._attached(), self._plan.tool
         if self._plan.kind is RunKind.FREQUENCY_CHECK:
             return EMPTY
-        parts = []
         scheme = scheme_of(int(self._plan.params.get(FINE.name, 0)))
+        parts = [_decode(loaded, output, scheme) for output in tool.outputs if output.result is not ResultKind.STACKS]
         if self._stacks is not None:
             parts.append(self._stacks.snapshot())
-        elif tool.result is not ResultKind.EVENTS:
-            parts.append(_decode(loaded, Output(tool.result, tool.unit, tool.decode), scheme))
-        parts += [_decode(loaded, output, scheme) for output in tool.also]
         if tool.events is not None:
             parts.append(decode_events(loaded.maps[tool.events.map].entries(), tool.events, self._clock_offset_ns))
         return merge(parts)
