@@ -31,6 +31,7 @@ from node_agent.kernel.bpf import enable_run_time_stats
 from node_agent.kernel.loader import LoadedObject
 from node_agent.kernel.probes import parse_probe
 from tests.kernel.support import temporary_cgroup
+from tests.kernel.tcp_workload import lossy
 from tests.kernel.workload import execs, futex_calls, opens, ping_pong, sessions, signals, synced_writes, touches
 
 NO_SUCH_CGROUP = "fleettrace-probe-cost"  # an empty one
@@ -78,6 +79,10 @@ SUBJECTS = (
     Subject("pagefaults", lambda: touches(150_000)),
     Subject("futexwait", lambda: futex_calls(400_000)),
     Subject("tcpconnect", lambda: sessions(1_000)),
+    Subject("tcpaccept", lambda: sessions(1_000)),
+    Subject("tcpbalance", lambda: sessions(1_000)),
+    Subject("tcplife", lambda: sessions(1_000)),
+    Subject("tcpretrans", lambda: lossy(150)),
     Subject("biolatency", lambda: synced_writes(1_500)),
     Subject("biosnoop", lambda: synced_writes(1_500)),
     Subject("biotop", lambda: synced_writes(1_500)),

@@ -6,8 +6,10 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import pytest
 
@@ -20,30 +22,43 @@ class Reference:
     def __init__(self, process: subprocess.Popen[bytes], terminal: int) -> None:
         self._process = process
         self._terminal = terminal
+        self._news = threading.Condition()
+        self._ended = False
         self.output = ""
+        # A tool that waits for its terminal to be read loses what happens meanwhile.
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
     def read_until(self, word: str) -> None:
-        while word not in self.output:
-            self._read()
+        with self._news:
+            found = self._news.wait_for(lambda: word in self.output or self._ended, _START_LIMIT_S)
+            assert found
+            assert word in self.output, f"{word!r} did not come: {self.output[:600]}"
 
     def stop(self) -> str:
         self._process.send_signal(signal.SIGINT)
-        try:
-            while True:
-                self._read()
-        except OSError:  # EIO: the other end of the terminal was closed
-            return self.output
+        self._reader.join(_START_LIMIT_S)
+        return self.output
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait(_START_LIMIT_S)
+        self._reader.join(_START_LIMIT_S)
 
     def _read(self) -> None:
-        data = os.read(self._terminal, 4096)
-        if not data:
-            raise OSError
-        self.output += data.decode().replace("\r", "")
+        with suppress(OSError):  # EIO: the other end of the terminal was closed
+            while data := os.read(self._terminal, 65_536):
+                with self._news:
+                    self.output += data.decode().replace("\r", "")
+                    self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
 
 
 @contextmanager
-def reference(tool: str, *arguments: str) -> Iterator[Reference]:
-    """Start a tool of libbpf-tools and wait until it traces; skips when it is not installed."""
+def reference(tool: str, *arguments: str, ready: str = "Tracing") -> Iterator[Reference]:
+    """Start a tool of libbpf-tools and wait until it says so; skips when it is not installed."""
     program = shutil.which(tool, path="/usr/sbin:/usr/bin")
     if program is None:
         pytest.skip(f"{tool} of libbpf-tools is not installed; apt-get install libbpf-tools")
@@ -51,13 +66,12 @@ def reference(tool: str, *arguments: str) -> Iterator[Reference]:
     ours, theirs = pty.openpty()
     process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
     os.close(theirs)
+    running = Reference(process, ours)
     try:
-        running = Reference(process, ours)
-        running.read_until("Tracing")
+        running.read_until(ready)
         yield running
     finally:
-        process.kill()
-        process.wait(_START_LIMIT_S)
+        running.close()
         os.close(ours)
 
 
@@ -65,6 +79,33 @@ def histogram_of(output: str) -> dict[int, int]:
     """The buckets that runqlat printed, by the index of the scheme "log2"."""
     rows = re.findall(r"^\s*(\d+) -> \d+\s*: (\d+)", output, re.MULTILINE)
     return {max(int(low).bit_length() - 1, 0): int(count) for low, count in rows if int(count)}
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A line of tcplife."""
+
+    local_port: int
+    peer_port: int
+    sent_kb: float
+    received_kb: float
+    lived_ms: float
+
+
+def sessions_of(output: str) -> list[Session]:
+    """The sessions that tcplife printed: ``PID COMM LADDR LPORT RADDR RPORT TX_KB RX_KB MS``."""
+    rows = re.findall(r"^\d+ .* \S+ +(\d+) +\S+ +(\d+) +([\d.]+) +([\d.]+) +([\d.]+)$", output, re.MULTILINE)
+    return [Session(int(local), int(peer), float(tx), float(rx), float(ms)) for local, peer, tx, rx, ms in rows]
+
+
+def assert_same_buckets(ours: Mapping[int, int], theirs: Mapping[int, int]) -> None:
+    """Within 5% in total and in every bucket with 1% or more. Each takes its own time stamps: what is on the edge of a
+    bucket may fall on either side.
+    """
+    total = sum(theirs.values())
+    large = {bucket for bucket, count in theirs.items() if count >= total / 100}
+    assert sum(ours.values()) == pytest.approx(total, rel=0.05)
+    assert {b: ours.get(b, 0) for b in large} == pytest.approx({b: theirs[b] for b in large}, rel=0.05, abs=total / 50)
 
 
 def counts_of(output: str) -> dict[str, int]:

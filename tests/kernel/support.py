@@ -82,9 +82,14 @@ def temporary_cgroup(name: str) -> Iterator[Scope]:
     try:
         yield resolve_scope(path)
     finally:
-        for pid in (path / "cgroup.procs").read_text().split():
-            os.kill(int(pid), signal.SIGKILL)
-        wait_until(lambda: _removed(path), "the cgroup to be removed")
+        remove_cgroup(path)
+
+
+def remove_cgroup(path: Path) -> None:
+    """End whoever is still in it."""
+    for pid in (path / "cgroup.procs").read_text().split():
+        os.kill(int(pid), signal.SIGKILL)
+    wait_until(lambda: _removed(path), "the cgroup to be removed")
 
 
 def _removed(path: Path) -> bool:

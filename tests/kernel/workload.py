@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -24,6 +24,9 @@ RARE_SYSCALL = "ioprio_get"
 _RARE_NUMBER = {"x86_64": 252, "aarch64": 31}[platform.machine()]
 _FUTEX_NUMBER = {"x86_64": 202, "aarch64": 98}[platform.machine()]
 _FUTEX_WAIT_PRIVATE = 128
+
+_ROOT = Path(__file__).parents[2]
+_END_S = 10
 
 WAITS_US = (48, 96, 192, 384, 768)
 """In the middle of a bucket each, so that a microsecond more or less changes nothing."""
@@ -247,12 +250,15 @@ WORKLOADS = {
 }
 
 
-def main() -> None:
+def serve(workloads: Mapping[str, Callable[[int], Iterator[None] | None]]) -> None:
+    """Do the work that the arguments name. A workload that yields is as it should be there, and ends with the input."""
     print("ready", flush=True)
     sys.stdin.readline()
-    WORKLOADS[sys.argv[1]](int(sys.argv[2]))
+    rest = workloads[sys.argv[1]](int(sys.argv[2])) or iter(())
+    next(rest, None)
     print("done", time.process_time(), flush=True)
     sys.stdin.read()
+    next(rest, None)
 
 
 class Workload:
@@ -281,10 +287,11 @@ class Workload:
 
 
 @contextmanager
-def workload(name: str, number: int, *, cgroup: Path | None = None) -> Iterator[Workload]:
-    """Start a workload, in a cgroup if one is given; it ends with the context."""
+def workload(name: str, number: int, *, cgroup: Path | None = None, module: str = "") -> Iterator[Workload]:
+    """Start a workload, of this module or another, in a cgroup if one is given; it ends with the context."""
+    where = ["-m", module] if module else ["-I", __file__]
     process = subprocess.Popen(
-        [sys.executable, "-I", __file__, name, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, *where, name, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT
     )
     try:
         assert process.stdin is not None
@@ -294,9 +301,13 @@ def workload(name: str, number: int, *, cgroup: Path | None = None) -> Iterator[
             (cgroup / "cgroup.procs").write_text(str(process.pid))
         yield Workload(process)
     finally:
+        # A workload with processes of its own ends them when its input ends.
+        if module and process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=_END_S)
         process.kill()
         process.communicate()
 
 
 if __name__ == "__main__":
-    main()
+    serve(WORKLOADS)

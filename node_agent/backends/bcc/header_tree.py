@@ -15,7 +15,7 @@ from node_agent.kernel.btf import KernelTypes
 
 __all__ = ["STRUCTS", "TREE_VERSION", "layout_macros", "write_header_tree"]
 
-TREE_VERSION = 3
+TREE_VERSION = 4
 """Part of an object's identity: raise it when the tree changes what a program compiles to."""
 
 STRUCTS = (
@@ -23,7 +23,11 @@ STRUCTS = (
     "cfs_rq",
     "cgroup",
     "css_set",
+    "fdtable",
+    "file",
+    "files_struct",
     "gendisk",
+    "inet_sock",
     "kernfs_node",
     "linux_binprm",
     "mm_struct",
@@ -32,9 +36,12 @@ STRUCTS = (
     "request_queue",
     "rq",
     "sched_entity",
+    "sk_buff",
     "sock",
     "sock_common",
+    "socket",
     "task_struct",
+    "tcp_skb_cb",
     "tcp_sock",
 )
 """The structs that programs may read. A tool that needs another one adds it here."""
