@@ -42,7 +42,7 @@ class Line:
 
 
 def render_balances(series: Sequence[Balance], whose: str) -> RenderableType:
-    """Opened, closed, what is left, how fast it grows, and its course over the time of the run; there is one at least."""
+    """Opened, closed, what is left, how fast it grows, and its course over the run; of one series at least."""
     shown = series[:MAX_SERIES]
     names = list(dict.fromkeys(name for one in shown for name, _ in one.key))
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

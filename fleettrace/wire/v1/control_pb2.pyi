@@ -142,7 +142,7 @@ class ToolParam(_message.Message):
     maximum: _builtins.int
     help: _builtins.str
     type: _builtins.str
-    """integer | boolean | choice | syscall | comm | cgroup | container"""
+    """integer | boolean | choice | syscall | comm | cgroup | container | address"""
     default_text: _builtins.str
     """of text; empty: not set"""
     @_builtins.property
