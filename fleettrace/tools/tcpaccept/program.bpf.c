@@ -4,7 +4,6 @@
 
 #define MAX_WAITING 16384
 #define MAX_KEYS 8192
-#define BUCKETS 64
 
 struct accept_key {
     char process[FT_COMM_LEN];
@@ -17,7 +16,7 @@ struct total {
 };
 BPF_HASH(queued, u64, u64, MAX_WAITING);  // since when
 BPF_HASH(accepts, struct accept_key, struct total, MAX_KEYS);
-BPF_PERCPU_ARRAY(queue_wait_us, u64, BUCKETS);
+BPF_PERCPU_ARRAY(queue_wait_us, u64, FT_BUCKETS);
 
 // TP_PROTO(const struct sock *sk, const int oldstate, const int newstate)
 int on_state(struct bpf_raw_tracepoint_args *ctx)

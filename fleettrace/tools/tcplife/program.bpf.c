@@ -4,7 +4,6 @@
 
 #define MAX_SESSIONS 16384
 #define MAX_KEYS 8192
-#define BUCKETS 64
 #define CLIENT 0
 #define SERVER 1
 
@@ -33,7 +32,7 @@ struct total {
 };
 BPF_HASH(sessions, u64, struct session, MAX_SESSIONS);
 BPF_HASH(ended, struct session_key, struct total, MAX_KEYS);
-BPF_PERCPU_ARRAY(lifetime_ms, u64, BUCKETS);
+BPF_PERCPU_ARRAY(lifetime_ms, u64, FT_BUCKETS);
 
 static __always_inline void begin(struct ft_counters *ft, u64 sk, u32 side)
 {
