@@ -3,6 +3,7 @@
 from controller.analysis.compare import compare_parts
 from controller.analysis.coverage import coverage_of
 from controller.analysis.findings import histogram_readings, suspect_of
+from controller.analysis.leaks import add_leaking_hosts
 from controller.analysis.reading import read_snapshot
 from controller.analysis.statement import state_findings
 from controller.coordinator import Coordinator
@@ -61,7 +62,7 @@ class Queries:
             )
         stored = await self._store.call(lambda store: store.merged(job_id))
         merged = stored if stored is not None else EMPTY
-        found = compare_parts(addable.parts)
+        found = add_leaking_hosts(compare_parts(addable.parts), addable.parts)
         return JobResult(
             job,
             coverage,

@@ -32,7 +32,8 @@ _SD_PER_MAD = 1.4826
 class Balance:
     """Of one key. ``points`` are opened minus closed since the beginning, at the end of each slot.
 
-    A slot is ``slot_s`` seconds. ``per_s`` is the slope; ``grows``: it is a leak's.
+    A slot is ``slot_s`` seconds. ``per_s`` is the slope, along which the points rise by ``rise_spreads`` times what
+    they stray from it; ``grows``: it is a leak's.
     """
 
     key: Key
@@ -41,11 +42,17 @@ class Balance:
     slot_s: int
     points: tuple[int, ...]
     per_s: float
+    rise_spreads: float
     grows: bool
+
+    @property
+    def kept_share(self) -> float:
+        """Of what was opened, what was not closed: who leaks keeps more of it than a busy peer that is made to."""
+        return (self.opened - self.closed) / max(self.opened, 1)
 
 
 def balances(counts: Sequence[Count]) -> tuple[Balance, ...]:
-    """The steepest first; none when the counts are no series of what was opened and closed."""
+    """The steepest first, of like ones who keeps most of what it opens; none when the counts are no such series."""
     changes: dict[Key, dict[int, tuple[int, int]]] = {}
     for count in counts:
         second, sums = dict(count.key).get(SECOND, ""), dict(count.sums)
@@ -56,7 +63,9 @@ def balances(counts: Sequence[Count]) -> tuple[Balance, ...]:
     slot_s = math.gcd(*seconds) or 1
     slots = range(0, max(seconds, default=-1) + 1, slot_s)
     found = [_balance(key, slot_s, [own.get(second, (0, 0)) for second in slots]) for key, own in changes.items()]
-    return tuple(sorted(found, key=lambda one: (not one.grows, -one.per_s, -one.opened - one.closed, one.key)))
+    return tuple(
+        sorted(found, key=lambda one: (not one.grows, -round(one.per_s, 1), -one.kept_share, -one.opened, one.key))
+    )
 
 
 def without_time(key: Key) -> Key:
@@ -68,15 +77,18 @@ def _balance(key: Key, slot_s: int, changes: Sequence[tuple[int, int]]) -> Balan
     points = tuple(accumulate(opened - closed for opened, closed in changes))
     step = -(-len(points) // MAX_POINTS)
     thinned = points[::-1][::step][::-1]
-    per_slot = _slope(thinned) / step
+    slope = _slope(thinned)
+    rise_spreads = _rise_spreads(thinned, slope)
+    lasts = len(points) >= MIN_POINTS and _slope(thinned[len(thinned) // 2 :]) > 0
     return Balance(
         key=key,
         opened=sum(opened for opened, _ in changes),
         closed=sum(closed for _, closed in changes),
         slot_s=slot_s,
         points=points,
-        per_s=per_slot / slot_s,
-        grows=_grows(thinned),
+        per_s=slope / step / slot_s,
+        rise_spreads=rise_spreads,
+        grows=lasts and rise_spreads >= MIN_SPREADS,
     )
 
 
@@ -86,11 +98,7 @@ def _slope(points: Sequence[int]) -> float:
     return median(slopes) if slopes else 0.0
 
 
-def _grows(points: Sequence[int]) -> bool:
-    if len(points) < MIN_POINTS:
-        return False
-    slope = _slope(points)
+def _rise_spreads(points: Sequence[int], slope: float) -> float:
     line = median(point - slope * at for at, point in enumerate(points))
     strays = [abs(point - slope * at - line) for at, point in enumerate(points)]
-    rise, spread = slope * (len(points) - 1), _SD_PER_MAD * median(strays)
-    return rise >= MIN_SPREADS * max(spread, 1.0) and _slope(points[len(points) // 2 :]) > 0
+    return slope * (len(points) - 1) / max(_SD_PER_MAD * median(strays), 1.0)

@@ -71,14 +71,14 @@ def test_a_slot_in_which_nothing_happened_keeps_the_balance() -> None:
     assert points == {"slow": (2, 2, 2, 4), "other": (0, 0, 0, 0)}
 
 
-def test_leaks_come_first_and_then_the_busiest() -> None:
+def test_leaks_come_first_and_then_who_keeps_most() -> None:
     counts = merge(
         [
             Snapshot(counts=series(name, changes))
             for name, changes in (("load", [(9, 9)] * 9), ("leak", [(1, 0)] * 9), ("pool", [(99, 0)]))
         ]
     ).counts
-    assert [dict(one.key)["process"] for one in balances(counts)] == ["leak", "load", "pool"]
+    assert [dict(one.key)["process"] for one in balances(counts)] == ["leak", "pool", "load"]
 
 
 def test_counts_without_time_are_no_series() -> None:

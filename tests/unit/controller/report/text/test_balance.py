@@ -18,8 +18,8 @@ def test_who_leaks_stands_first_with_its_slope_and_its_course() -> None:
         "All hosts: 1,668 events in 8 slots of 1 s, 4 keys, the steepest first\n"
         "  process  opened  closed  balance  per second  over time\n"
         "  leaky        56       0      +56        +7.0  ▁▂▃▄▅▆▇█   grows\n"
-        "  api         800     800        0           0  ▁▁▁▁▁▁▁▁\n"
         "  pool          9       0       +9           0  ▁▁▁▁▁▁▁▁\n"
+        "  api         800     800        0           0  ▁▁▁▁▁▁▁▁\n"
         "  old           0       3       -3           0  █▄▁▁▁▁▁▁\n"
     )
 
