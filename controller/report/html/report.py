@@ -1,8 +1,10 @@
 """The report of a job: one file to attach to a ticket, which says what is known, what is not, and on what evidence."""
 
+from controller.analysis.balance import balances
 from controller.analysis.wording import share_text
 from controller.report.contents import title_of
 from controller.report.flame.html import FLAME_CSS, FLAME_JS
+from controller.report.html.balance import balance_section
 from controller.report.html.hosts import hosts_table
 from controller.report.html.markup import Markup, tag
 from controller.report.html.page import Assets, page
@@ -25,6 +27,7 @@ REPORT_CSS = Assets("controller.report.html", ("css/report.css",))
 def render_report(result: JobResult, question: str = "") -> str:
     """A whole page; ``question`` is what the tool answers, as the catalogue has it."""
     has_stacks = bool(result.merged.stacks)
+    series = balances(result.merged.counts)
     bar = tag("div", tag("button", "Dark", data_theme_button="", type="button"), class_="page-bar")
     made = f"fleettrace {__version__}; the job was made {time_text(result.job.spec.created_at_ms)}"
     body = tag(
@@ -33,8 +36,9 @@ def render_report(result: JobResult, question: str = "") -> str:
         headline(result, question),
         answer(result),
         *histogram_pictures(result),
+        balance_section(series) if series else "",
         *(stack_pictures(result) if has_stacks else ()),
-        *_counts(result),
+        *(() if series else _counts(result)),
         *_events(result),
         unseen(result),
         hosts_table(result) if result.hosts or result.coverage.missing else "",
