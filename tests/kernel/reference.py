@@ -35,6 +35,11 @@ class Reference:
             assert found
             assert word in self.output, f"{word!r} did not come: {self.output[:600]}"
 
+    def has_printed(self, word: str, limit_s: float = 3.0) -> bool:
+        """Whether it prints this, or has done so, within some time."""
+        with self._news:
+            return self._news.wait_for(lambda: word in self.output, limit_s)
+
     def stop(self) -> str:
         self._process.send_signal(signal.SIGINT)
         self._reader.join(_START_LIMIT_S)

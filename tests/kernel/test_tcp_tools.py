@@ -23,6 +23,7 @@ pytestmark = pytest.mark.kernel
 
 PRIME = 211
 HALF, THIRD = PRIME // 2, PRIME // 3
+_MAX_MARKS = 5
 
 
 def test_tcplife_tells_the_sides_apart_whoever_closes(state: Path) -> None:
@@ -60,8 +61,8 @@ def test_tcplife_measures_what_debians_tcplife_does(state: Path) -> None:
         snapshot = tracer.snapshot()
     expected = [line for line in lines if traffic.CLIENT_CLOSES in (line.local_port, line.peer_port)]
     asked = [line for line in expected if line.peer_port == traffic.CLIENT_CLOSES]
-    assert len(asked) == number(snapshot.counts, side="client") == sessions
-    assert len(expected) == number(snapshot.counts) == 2 * sessions
+    assert number(snapshot.counts, side="client") == sessions == pytest.approx(len(asked), rel=0.05)
+    assert number(snapshot.counts) == 2 * sessions == pytest.approx(len(expected), rel=0.05)
     # It prints KB, and counts SYN and FIN as bytes.
     for unit, kilobytes in (
         ("sent_bytes", sum(line.sent_kb for line in expected)),
@@ -74,8 +75,9 @@ def test_tcplife_measures_what_debians_tcplife_does(state: Path) -> None:
 
 
 def test_tcpconnect_counts_the_attempts_that_debians_tcpstates_sees(state: Path) -> None:
+    few = 31  # it prints a line for each change of each socket, and loses what it cannot print in time
     with (
-        workload("two_sides", PRIME, module=traffic.MODULE) as work,
+        workload("two_sides", few, module=traffic.MODULE) as work,
         reference("tcpstates", ready="NEWSTATE") as theirs,
         attached(BccTracer(plan("tcpconnect", state, comm=traffic.CLIENT))) as tracer,
     ):
@@ -83,19 +85,33 @@ def test_tcpconnect_counts_the_attempts_that_debians_tcpstates_sees(state: Path)
         tracer.detach()
         output, snapshot = everything_from(theirs), tracer.snapshot()
     ends = Counter(re.findall(r" (\d+) +SYN_SENT +-> (ESTABLISHED|CLOSE)", output))
-    for port in (traffic.CLIENT_CLOSES, traffic.SERVER_CLOSES, traffic.CLIENT_RESETS, traffic.OVER_IPV6):
-        assert number(snapshot.counts, port=str(port), result="ok") == ends[str(port), "ESTABLISHED"]
-    assert number(snapshot.counts, port="1", result="ECONNREFUSED") == ends["1", "CLOSE"] == THIRD
+    for port, result, times in (
+        (traffic.CLIENT_CLOSES, "ok", few),
+        (traffic.SERVER_CLOSES, "ok", few // 2),
+        (traffic.CLIENT_RESETS, "ok", few // 3),
+        (traffic.OVER_IPV6, "ok", few // 3),
+        (1, "ECONNREFUSED", few // 3),
+    ):
+        assert number(snapshot.counts, port=str(port), result=result) == times
+        assert ends[str(port), "ESTABLISHED" if result == "ok" else "CLOSE"] == pytest.approx(times, rel=0.05)
 
 
 def everything_from(theirs: Reference) -> str:
     """What a tool that prints line by line has printed, once a last connection is among it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)):
-            server.accept()[0].close()
-    theirs.read_until(f" {port} ")
+        mark(theirs, f" {server.getsockname()[1]} ", server)
     return theirs.stop()
+
+
+def mark(theirs: Reference, word: str, server: socket.socket | None = None) -> None:
+    """Connect and accept until the tool has printed this."""
+    with server or socket.create_server(("127.0.0.1", 0)) as accepting:
+        for _ in range(_MAX_MARKS):
+            with socket.create_connection(accepting.getsockname()):
+                accepting.accept()[0].close()
+            if theirs.has_printed(word):
+                return
+    pytest.fail(f"a connection is not among what was printed: {theirs.output[:600]}")
 
 
 def test_tcpaccept_counts_what_is_accepted_and_how_long_it_waited(state: Path) -> None:
@@ -112,14 +128,17 @@ def test_tcpaccept_counts_what_is_accepted_and_how_long_it_waited(state: Path) -
 
 
 def test_tcpaccept_counts_the_accepts_that_bpftrace_counts(state: Path) -> None:
+    # It says that it attaches before it has attached: an accept of this process tells when it has.
     program = (
-        'tracepoint:syscalls:sys_exit_accept4 /args->ret >= 0/ { @[comm] = count(); } BEGIN { printf("Tracing\\n"); }'
+        f'tracepoint:syscalls:sys_exit_accept4 /pid == {os.getpid()}/ {{ printf("accepted %d \\n", pid); }} '
+        "tracepoint:syscalls:sys_exit_accept4 /args->ret >= 0/ { @[comm] = count(); }"
     )
     with (
         workload("two_sides", PRIME, module=traffic.MODULE) as work,
-        reference("bpftrace", "-e", program) as theirs,
+        reference("bpftrace", "-e", program, ready="Attaching") as theirs,
         attached(BccTracer(plan("tcpaccept", state, comm=traffic.SERVER))) as tracer,
     ):
+        mark(theirs, f"accepted {os.getpid()} ")
         work.run()
         tracer.detach()
         output, snapshot = theirs.stop(), tracer.snapshot()
@@ -203,7 +222,7 @@ def test_ports_addresses_and_names_narrow_a_trace_and_its_frequency_check_alike(
         counted = {name: number(trace.snapshot().counts) for name, trace in traces.items()}
         estimated = {name: check.stats().events for name, check in checks.items()}
     assert counted == EXPECTED[tool]
-    # A check cannot tell whose a connection is that the peer resets, and takes it for one that is asked for.
+    # A check cannot tell which process a connection is of that the peer resets, and takes it for one that is asked for.
     for name, count in counted.items():
         assert count <= estimated[name] <= count + (2 * THIRD if name == "comm" else 0), (name, estimated)
 

@@ -111,7 +111,8 @@ int on_state(struct bpf_raw_tracepoint_args *ctx)
         return 0;
     }
     if (PARAM(FT_COUNT_ONLY)) {
-        bool closes = at_once || (new_state == FT_TCP_CLOSE && old_state == FT_TCP_SYN_SENT) ||
+        bool reset = at_once || (new_state == FT_TCP_CLOSE && old_state == FT_TCP_SYN_SENT);
+        bool closes = (reset && ft_socket_wanted((void *)sk)) ||
                       (ft_owner_closes(old_state, new_state) && ft_current_wanted());
         if (closes && ft_is_tcp((void *)sk) && ft_has_owner((void *)sk) && ft_connection_wanted((void *)sk))
             ft->events++;

@@ -115,8 +115,9 @@ int on_state(struct bpf_raw_tracepoint_args *ctx)
     s32 old_state = ctx->args[1], new_state = ctx->args[2];
 
     if (PARAM(FT_COUNT_ONLY)) {
-        // Each session leaves what can still send once. Whose it is can be told only where its process closes it.
-        if ((ft_owner_closes(old_state, new_state) && ft_current_wanted()) || ft_ends_at_once(old_state, new_state)) {
+        // Each session leaves what can still send once. Where its process does not do it, its cgroup alone tells whose it is.
+        if ((ft_owner_closes(old_state, new_state) && ft_current_wanted()) ||
+            (ft_ends_at_once(old_state, new_state) && ft_socket_wanted((void *)sk))) {
             if (ft_is_tcp((void *)sk) && ft_connection_wanted((void *)sk))
                 ft->events++;
         }
