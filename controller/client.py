@@ -14,19 +14,31 @@ import grpc
 from fleettrace import errors
 from fleettrace.errors import FleettraceError, Malformed, Refused, Unreachable
 from fleettrace.model.host import Host
+from fleettrace.model.inspection import About, AskedHost, HostAnswer
 from fleettrace.model.job import Job, JobResult
 from fleettrace.model.tool import ToolListing
-from fleettrace.wire.codec import host_from_wire, job_from_wire, job_result_from_wire, tool_from_wire, wire_text
+from fleettrace.wire.codec import (
+    about_to_wire,
+    asked_host_from_wire,
+    host_answer_from_wire,
+    host_from_wire,
+    job_from_wire,
+    job_result_from_wire,
+    tool_from_wire,
+    wire_text,
+)
 from fleettrace.wire.limits import CHANNEL_OPTIONS, MAX_MESSAGE_BYTES
 from fleettrace.wire.metadata import CODE_KEY, RULE_KEY
 from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1.control_pb2_grpc import ControlStub
 
-__all__ = ["Client", "JobRequest", "JobStream"]
+__all__ = ["Client", "InspectionStream", "JobRequest", "JobStream"]
 
 CALL_S = 10.0
 RESULT_S = 60.0
 """The merged result of a large fleet takes longer than any other answer."""
+ASK_S = 900.0
+"""All answers of a large fleet; each host has its own, shorter time."""
 WATCH_WINDOW_S = 15.0
 """A watch is opened anew this often, so that a controller that froze is noticed."""
 
@@ -133,6 +145,18 @@ class Client:
             answer = self._stub.ListJobs(control.ListJobsRequest(limit=limit), timeout=CALL_S)
             return [job_from_wire(job) for job in answer.jobs]
 
+    def ask_hosts(
+        self, selector: str, about: About, *, one_of_each_kernel: bool = False, answer_within_ms: int = 0
+    ) -> "InspectionStream":
+        """Ask hosts something besides a trace; ``answer_within_ms`` 0: the controller's default for each host."""
+        request = control.AskHostsRequest(
+            selector=wire_text(selector),
+            about=about_to_wire(about),
+            one_of_each_kernel=one_of_each_kernel,
+            answer_within_ms=answer_within_ms,
+        )
+        return InspectionStream(self._stub.AskHosts(request, timeout=ASK_S), self.address)
+
     def cancel(self, job_id: str, operator: str) -> Job:
         """End a job now; answers once every connected host was told to stop."""
         with _speaking(self.address):
@@ -144,6 +168,26 @@ class Client:
         with _speaking(self.address):
             request = control.CancelAllJobsRequest(operator=wire_text(operator))
             return [job_from_wire(job) for job in self._stub.CancelAllJobs(request, timeout=CALL_S).jobs]
+
+
+class InspectionStream:
+    """Who is asked, and then each host's answer as it comes; ends with the last one."""
+
+    def __init__(self, call: Any, address: str) -> None:
+        self._call = call
+        self._address = address
+
+    def __iter__(self) -> Iterator[tuple[AskedHost, ...] | HostAnswer]:
+        with _speaking(self._address):
+            for message in self._call:
+                if message.WhichOneof("reply") == "asked":
+                    yield tuple(asked_host_from_wire(one) for one in message.asked.hosts)
+                else:
+                    yield host_answer_from_wire(message.answer)
+
+    def cancel(self) -> None:
+        """End the stream; answers that are still to come are not waited for."""
+        self._call.cancel()
 
 
 class JobStream:

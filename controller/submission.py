@@ -78,6 +78,8 @@ def plan_job(asked: Asked, known_hosts: Sequence[Host]) -> Plan:
 def _why_not(host: Host, tool: ToolDefinition) -> str:
     if not host.connected:
         return host.missing_reason or "its agent is not connected"
+    if host.facts.unfit_reason:
+        return f"it cannot trace: {host.facts.unfit_reason}"
     if host.facts.tools.get(tool.name) != tool.digest:
         return f"it has another version of {tool.name} than the controller: install the same fleettrace on both"
     lacking = [name for name in tool.capabilities if name not in host.facts.capabilities]

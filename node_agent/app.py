@@ -8,20 +8,24 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from fleettrace import __version__
 from fleettrace.catalog import ToolDefinition
-from fleettrace.errors import BadInput, FleettraceError
+from fleettrace.errors import BadInput, FleettraceError, Unfit
 from fleettrace.model.names import check_host_name, parse_labels
 from fleettrace.model.run import RunLimits, StartRun
 from fleettrace.wire.address import parse_address
 from node_agent import guard
 from node_agent.fitness import gather_facts, prepare_bcc
+from node_agent.inspection.setting import InspectionSetting
 from node_agent.kernel.cgroups import resolve_scope
 from node_agent.link import Identity, Link
 from node_agent.outbox import Outbox
+from node_agent.questions import Answerer, ask_child
 from node_agent.runner import ChildSettings, Runner
+from node_agent.visit import visit_doctor
 
 __all__ = ["main"]
 
@@ -31,14 +35,21 @@ DEFAULT_STATE_DIRECTORY = Path("/var/lib/fleettrace")
 FAREWELL_LIMIT_S = 3.0
 """How long an agent that was told to end waits for its parts to be acknowledged."""
 
-_EPILOG = """exit codes: 0 ended by a signal; 2 bad option or host file; 3 the controller refused this agent;
-6 this machine cannot trace (the message says what is missing)"""
+_EPILOG = """An agent on a machine that cannot trace connects all the same and says why; 'fleettrace-agent doctor' says
+what to do about it, without a controller.
+
+exit codes: 0 ended by a signal, and of doctor: all is fine; 2 bad option or host file; 3 the controller refused this
+agent; 6 of doctor: this machine cannot trace, or cannot run one of the tools"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``fleettrace-agent``."""
     options = _parser().parse_args(arguments)
     try:
+        if options.command == "doctor":
+            sys.exit(
+                asyncio.run(visit_doctor(_inspection(options, check_host_name(options.name)), as_json=options.json))
+            )
         asyncio.run(_serve(options))
     except FleettraceError as error:
         _say(str(error))
@@ -52,8 +63,13 @@ def _parser() -> argparse.ArgumentParser:
         prog="fleettrace-agent",
         description="Runs bounded traces on this host for a fleettrace controller; it listens on no port.",
         epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
+    add(
+        "command", nargs="?", choices=("serve", "doctor"), default="serve", help="serve a controller (default), or look"
+    )
+    add("--json", action="store_true", help="of doctor: print one JSON document")
     add("--controller", default=os.environ.get("FLEETTRACE_CONTROLLER"), help="host:port or unix:PATH to dial")
     add("--name", default=socket.gethostname(), help="this host's name in the fleet (default: the host name)")
     add("--label", action="append", default=[], metavar="NAME=VALUE", help="a label to select by; repeatable")
@@ -79,12 +95,18 @@ async def _serve(options: argparse.Namespace) -> None:
     labels = parse_labels(options.label)
     policy = guard.load_host_policy(options.config)
     scope = resolve_scope(options.scope).path if options.scope else ""
-    btf_sha256 = ""
+    btf_sha256 = unfit_reason = ""
     if options.backend == "bcc":
-        btf_sha256 = (await prepare_bcc(options.state_directory)).btf_sha256
-    facts = gather_facts(options.backend, str(scope), btf_sha256)
+        try:
+            btf_sha256 = (await prepare_bcc(options.state_directory)).btf_sha256
+        except Unfit as error:
+            unfit_reason = str(error)
+            _say(f"this machine cannot trace, and the controller is told so: {unfit_reason}")
+    facts = gather_facts(options.backend, str(scope), btf_sha256, unfit_reason)
 
     def check(order: StartRun, tool: ToolDefinition, running: int) -> RunLimits:
+        if unfit_reason:
+            raise Unfit(unfit_reason)
         # A recording needs nothing of the kernel.
         available = tool.capabilities if options.backend == "replay" else facts.capabilities
         return guard.check(
@@ -100,8 +122,16 @@ async def _serve(options: argparse.Namespace) -> None:
     outbox = Outbox()
     settings = ChildSettings(options.backend, str(scope), options.state_directory)
     runner = Runner(settings, check, outbox.part, outbox.progress)
-    link = Link(address, Identity(name, labels, facts), runner, outbox, _say)
-    await _until_signalled(link, runner, outbox)
+    answerer = Answerer(partial(ask_child, _inspection(options, name)), outbox.answer)
+    link = Link(address, Identity(name, labels, facts), runner, outbox, _say, ask=answerer.ask)
+    try:
+        await _until_signalled(link, runner, outbox)
+    finally:
+        await answerer.close()
+
+
+def _inspection(options: argparse.Namespace, name: str) -> InspectionSetting:
+    return InspectionSetting(name, options.backend, options.state_directory, options.config)
 
 
 async def _until_signalled(link: Link, runner: Runner, outbox: Outbox) -> None:

@@ -13,6 +13,7 @@ from fleettrace.errors import Unfit
 from fleettrace.model.host import HostFacts
 from node_agent.kernel.capabilities import effective_capabilities
 from node_agent.kernel.cpus import possible_cpu_count
+from node_agent.questions import KINDS
 
 __all__ = ["Fitness", "gather_facts", "prepare_bcc"]
 
@@ -65,8 +66,8 @@ async def prepare_bcc(state_directory: Path) -> Fitness:
     return Fitness(btf_sha256)
 
 
-def gather_facts(backend: str, scope: str, btf_sha256: str) -> HostFacts:
-    """What this agent tells the controller of its machine."""
+def gather_facts(backend: str, scope: str, btf_sha256: str, unfit_reason: str = "") -> HostFacts:
+    """What this agent tells the controller of its machine; ``unfit_reason``: why it cannot trace, empty: it can."""
     system = os.uname()
     return HostFacts(
         kernel_release=system.release,
@@ -80,4 +81,6 @@ def gather_facts(backend: str, scope: str, btf_sha256: str) -> HostFacts:
         scope=scope,
         tools={name: tool.digest for name, tool in builtin_tools().items()},
         boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        unfit_reason=unfit_reason,
+        questions=KINDS,
     )

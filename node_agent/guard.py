@@ -11,7 +11,7 @@ from fleettrace.errors import DigestMismatch, Refused, Unfit
 from fleettrace.model.run import RunLimits, StartRun
 from node_agent.host_policy import DEFAULT_PATH, HostPolicy, load_host_policy
 
-__all__ = ["DEFAULT_PATH", "HostPolicy", "check", "load_host_policy"]
+__all__ = ["DEFAULT_PATH", "HostPolicy", "capabilities_for", "check", "load_host_policy"]
 
 FILE = "agent.toml"
 
@@ -53,7 +53,7 @@ def check(
         max_events_per_s=min(limits.max_events_per_s, policy.max_events_per_s),
         max_map_bytes=min(limits.max_map_bytes, policy.max_map_bytes),
         max_cpu_pct=min(limits.max_cpu_pct, policy.max_cpu_pct),
-        capabilities=_capabilities(policy, order, tool, own_name, available_capabilities),
+        capabilities=capabilities_for(policy, tool, limits.capabilities, own_name, available_capabilities),
     )
 
 
@@ -98,11 +98,15 @@ def _check_policy(policy: HostPolicy, order: StartRun, running: int, own_name: s
         )
 
 
-def _capabilities(
-    policy: HostPolicy, order: StartRun, tool: ToolDefinition, own_name: str, available: Collection[str]
+def capabilities_for(
+    policy: HostPolicy, tool: ToolDefinition, granted: Collection[str], own_name: str, available: Collection[str]
 ) -> tuple[str, ...]:
-    """What the tool needs, and of what it can use what everybody allows and the agent has; nothing else."""
-    granted = order.limits.capabilities
+    """What the tool needs, and of what it can use what everybody allows and the agent has; nothing else.
+
+    Raises:
+        Refused: the controller (``granted``) or the host's policy does not allow what it needs.
+        Unfit: the agent does not have it.
+    """
     for name in tool.capabilities:
         if name not in granted:
             raise Refused(f"{tool.name} needs {name}, which the controller has not granted", "order.capabilities")

@@ -10,11 +10,19 @@ from typing import TypeAlias
 
 import grpc
 
-from fleettrace.errors import FleettraceError, Refused
+from fleettrace.errors import FleettraceError, Malformed, Refused
 from fleettrace.model.host import HostFacts
-from fleettrace.wire.codec import host_facts_to_wire, run_key_from_wire, start_run_from_wire
+from fleettrace.model.inspection import Answer, Question, Unanswered
+from fleettrace.wire.codec import (
+    answer_to_wire,
+    host_facts_to_wire,
+    question_from_wire,
+    run_key_from_wire,
+    start_run_from_wire,
+)
 from fleettrace.wire.limits import CHANNEL_OPTIONS, HEARTBEAT_MS, LEASE_MS, PROTOCOL_VERSION, SILENCE_MS
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
+from fleettrace.wire.v1 import inspection_pb2 as inspection_pb
 from fleettrace.wire.v1.agent_link_pb2_grpc import AgentLinkStub
 from node_agent.outbox import Outbox
 from node_agent.runner import Runner
@@ -64,7 +72,8 @@ async def dial_grpc(address: str) -> AsyncIterator[Connect]:
 class Link:
     """Keeps one stream alive until ``run`` is cancelled; ``say`` gets one line per change of the connection.
 
-    ``dial`` reaches the controller, ``jitter`` gives numbers in [0, 1), ``clock_ms`` Unix milliseconds.
+    ``ask`` takes questions besides traces; without it the agent answers none, as its facts should say. ``dial`` reaches
+    the controller, ``jitter`` gives numbers in [0, 1), ``clock_ms`` Unix milliseconds.
     """
 
     def __init__(
@@ -75,6 +84,7 @@ class Link:
         outbox: Outbox,
         say: Callable[[str], None],
         *,
+        ask: Callable[[Question], None] | None = None,
         dial: Callable[[str], AbstractAsyncContextManager[Connect]] = dial_grpc,
         jitter: Callable[[], float] = random.random,
         clock_ms: Callable[[], int] = lambda: int(time.time() * 1000),
@@ -84,6 +94,7 @@ class Link:
         self._runner = runner
         self._outbox = outbox
         self._say = say
+        self._ask = ask
         self._dial = dial
         self._jitter = jitter
         self._clock_ms = clock_ms
@@ -185,10 +196,23 @@ class Link:
                     self._say(f"an order was refused: {error}")
             case "stop":
                 self._runner.stop(run_key_from_wire(message.stop.run), message.stop.reason)
+            case "question":
+                self._take_question(message.question)
             case "ack":
                 self._outbox.acknowledged(run_key_from_wire(message.ack.run))
             case _:
                 return
+
+    def _take_question(self, message: inspection_pb.Question) -> None:
+        try:
+            question = question_from_wire(message)
+        except Malformed as error:
+            # Answered all the same: nobody should wait for what never comes.
+            unanswered = Answer(message.question_id, 0, 0, Unanswered(str(error)))
+            self._outbox.answer(answer_to_wire(unanswered))
+            return
+        if self._ask is not None:
+            self._ask(question)
 
 
 def _monotonic_s() -> float:

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from fleettrace.model.run import Part, RunCost, RunKey
 from fleettrace.wire.codec import part_to_wire, run_cost_to_wire, run_key_to_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
+from fleettrace.wire.v1 import inspection_pb2 as inspection_pb
 from fleettrace.wire.v1.types_pb2 import RunKey as RunKeyPb
 
 __all__ = ["Outbox"]
@@ -54,6 +55,10 @@ class Outbox:
         """Send how far a run is."""
         progress = link_pb.RunProgress(run=run_key_to_wire(key), elapsed_ms=elapsed_ms, cost=run_cost_to_wire(cost))
         self._put(link_pb.AgentMessage(progress=progress))
+
+    def answer(self, answer: inspection_pb.Answer) -> None:
+        """Send an answer; who asked on an earlier connection does not wait any more."""
+        self._put(link_pb.AgentMessage(answer=answer))
 
     def heartbeat(self, at_ms: int) -> None:
         """Say that the agent lives."""

@@ -6,11 +6,13 @@ import typer
 
 from controller.cli.cancel import cancel
 from controller.cli.compare import compare
+from controller.cli.doctor import doctor
 from controller.cli.exit_codes import ExitCode
 from controller.cli.export import export
 from controller.cli.flame import flame
 from controller.cli.hosts import hosts
 from controller.cli.jobs import jobs
+from controller.cli.probes import probes
 from controller.cli.report import report
 from controller.cli.run import run
 from controller.cli.serve import serve
@@ -52,6 +54,8 @@ def _main(
 
 app.command()(serve)
 app.command()(hosts)
+app.command(epilog=_EXIT_CODES)(doctor)
+app.command()(probes)
 app.command()(tools)
 app.command(epilog=_EXIT_CODES)(run)
 app.command()(jobs)

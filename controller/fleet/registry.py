@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from fleettrace.errors import BadInput
 from fleettrace.model.host import Host
+from fleettrace.model.inspection import Answer
 from fleettrace.model.selector import Selector
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 
@@ -24,6 +25,8 @@ class Connection:
         self.host = host
         self.queue: asyncio.Queue[link_pb.ControllerMessage] = asyncio.Queue(MAX_QUEUED)
         self.cut: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.questions: dict[str, asyncio.Future[Answer]] = {}
+        """Those that were asked on this stream and are waited for, by id."""
 
     def send(self, message: link_pb.ControllerMessage) -> None:
         """Queue a message; a peer that does not read is cut off."""
@@ -31,6 +34,12 @@ class Connection:
             self.end("the agent does not read what it is sent")
         else:
             self.queue.put_nowait(message)
+
+    def answered(self, answer: Answer) -> None:
+        """Hand an answer to who asked; one that nobody waits for any more is dropped."""
+        waiting = self.questions.get(answer.question_id)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
 
     def end(self, reason: str) -> None:
         """End the stream."""
@@ -61,6 +70,10 @@ class Fleet:
     def is_connected(self, name: str) -> bool:
         """Whether a stream of this host lives."""
         return name in self._connections
+
+    def connection(self, name: str) -> Connection | None:
+        """The stream of a host; None when none lives."""
+        return self._connections.get(name)
 
     def connect(self, host: Host) -> Connection:
         """Take in a host that greeted. The caller saw to it that no stream of the name lives.

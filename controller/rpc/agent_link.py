@@ -17,6 +17,7 @@ from fleettrace.model.job import HostPart
 from fleettrace.model.names import check_host_name, check_labels
 from fleettrace.model.run import RunKey
 from fleettrace.wire.codec import (
+    answer_from_wire,
     host_facts_from_wire,
     part_from_wire,
     run_cost_from_wire,
@@ -159,6 +160,8 @@ class AgentLinkService(AgentLinkServicer):
                 if await self._take_part(message.part, host):
                     ack = link_pb.PartAck(run=message.part.run)
                     connection.send(link_pb.ControllerMessage(ack=ack))
+            case "answer":
+                connection.answered(answer_from_wire(message.answer))
             case "heartbeat":
                 connection.send(link_pb.ControllerMessage(heartbeat=link_pb.Heartbeat(sent_at_ms=self._clock_ms())))
             case _:

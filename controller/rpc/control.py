@@ -1,19 +1,30 @@
 """The operators' service."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, NoReturn, TypeVar
 
 from grpc.aio import ServicerContext
 
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.inspection import Inspector, Request
 from controller.queries import Queries
 from controller.rpc.status import abort_with
 from controller.submission import Asked
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import FleettraceError
+from fleettrace.model.inspection import HostAnswer
 from fleettrace.model.selector import parse_selector
-from fleettrace.wire.codec import host_to_wire, job_result_to_wire, job_to_wire, tool_to_wire
+from fleettrace.wire.codec import (
+    about_from_wire,
+    asked_host_to_wire,
+    host_answer_to_wire,
+    host_to_wire,
+    job_result_to_wire,
+    job_to_wire,
+    tool_to_wire,
+)
 from fleettrace.wire.v1 import control_pb2 as pb
 from fleettrace.wire.v1.control_pb2_grpc import ControlServicer
 
@@ -26,8 +37,9 @@ Context = ServicerContext[Any, Any]
 class ControlService(ControlServicer):
     """Each method decodes, asks the house, encodes; errors of the tree become statuses."""
 
-    def __init__(self, fleet: Fleet, coordinator: Coordinator, queries: Queries) -> None:
+    def __init__(self, fleet: Fleet, coordinator: Coordinator, queries: Queries, inspector: Inspector) -> None:
         self._fleet = fleet
+        self._inspector = inspector
         self._coordinator = coordinator
         self._queries = queries
 
@@ -110,6 +122,21 @@ class ControlService(ControlServicer):
             return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
 
         return await _guarded(context, answer)
+
+    async def AskHosts(self, request: pb.AskHostsRequest, context: Context) -> AsyncIterator[pb.AskHostsReply]:
+        """Questions besides traces, and the answers as they come."""
+        try:
+            about = about_from_wire(request.about)
+            asked = Request(request.selector, about, request.one_of_each_kernel, request.answer_within_ms)
+            # Closed with the call: an operator who has gone keeps no host busy.
+            async with aclosing(self._inspector.ask(asked)) as replies:
+                async for reply in replies:
+                    if isinstance(reply, HostAnswer):
+                        yield pb.AskHostsReply(answer=host_answer_to_wire(reply))
+                    else:
+                        yield pb.AskHostsReply(asked=pb.AskedHosts(hosts=[asked_host_to_wire(one) for one in reply]))
+        except FleettraceError as error:
+            await abort_with(context, error)
 
 
 async def _guarded(context: Context, answer: Callable[[], Awaitable[Answer]]) -> Answer:

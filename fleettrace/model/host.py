@@ -11,7 +11,8 @@ class HostFacts:
     """What an agent knows of the machine that it runs on.
 
     ``scope`` is the cgroup v2 path that is "the host" (empty: the whole machine); ``unfit_reason`` says why no
-    trace can run here (empty: fit); ``tools`` maps a tool's name to the digest that this host has.
+    trace can run here (empty: fit); ``tools`` maps a tool's name to the digest that this host has; ``questions`` are
+    the kinds of :mod:`fleettrace.model.inspection` that its agent answers.
     """
 
     kernel_release: str
@@ -26,11 +27,17 @@ class HostFacts:
     tools: Mapping[str, str] = field(default_factory=dict)
     boot_id: str = ""
     unfit_reason: str = ""
+    questions: tuple[str, ...] = ()
+
+    @property
+    def kernel(self) -> str:
+        """What decides which probes there are: the kernel's release and build, and the architecture."""
+        return f"{self.kernel_release} {self.kernel_build}/{self.arch}"
 
     @property
     def host_class(self) -> str:
         """Hosts of one class cost alike: same kernel build, architecture and CPU count; one canary speaks for them."""
-        return f"{self.kernel_release} {self.kernel_build}/{self.arch}/{self.cpu_count}cpu/{self.backend}"
+        return f"{self.kernel}/{self.cpu_count}cpu/{self.backend}"
 
 
 @dataclass(frozen=True, slots=True)

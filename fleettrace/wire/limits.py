@@ -4,7 +4,10 @@ __all__ = [
     "CHANNEL_OPTIONS",
     "HEARTBEAT_MS",
     "LEASE_MS",
+    "MAX_ANSWER_BYTES",
+    "MAX_ANSWER_MS",
     "MAX_MESSAGE_BYTES",
+    "MAX_PROBES",
     "PROTOCOL_VERSION",
     "SERVER_OPTIONS",
     "SILENCE_MS",
@@ -23,6 +26,15 @@ SILENCE_MS = 10_000
 
 LEASE_MS = 10_000
 """A run ends when its agent has heard nothing from the controller for this long."""
+
+MAX_PROBES = 8_192
+"""The most probes that one answer names; kernels have some 2,000 tracepoints, most of them in two forms."""
+
+MAX_ANSWER_BYTES = 1024 * 1024
+"""The largest answer to a question besides traces; what does not fit is left out of it, and counted."""
+
+MAX_ANSWER_MS = 300_000
+"""The longest that any question is waited for."""
 
 _SIZES = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),

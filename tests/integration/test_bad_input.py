@@ -136,20 +136,28 @@ def test_the_agents_bad_options(tmp_path: Path) -> None:
 
 
 @pytest.mark.kernel
-def test_no_btf_no_capability_not_root(tmp_path: Path, state_directory: Path) -> None:
-    ours = agent("--state-directory", state_directory)
-    hide = 'mount -t tmpfs none /sys/kernel/btf && exec "$@"'
-    refused(["unshare", "-m", "sh", "-c", hide, "sh", *ours], 6, "BTF", "--backend replay")
-    refused(["setpriv", "--bounding-set", "-bpf", "--inh-caps", "-all", *ours], 6, "CAP_BPF")
-    # Not root, with a folder of its own for compiled programs.
+def test_not_root_is_no_reason_to_stay_away(tmp_path: Path) -> None:
+    """An agent that cannot trace connects, and is listed with what it lacks."""
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     os.chown(theirs, NOBODY, NOBODY)
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
-    plain = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps", "-all"]
-    refused([*plain, *agent("--state-directory", theirs)], 6, "CAP_BPF")
-    assert list(theirs.iterdir()) == []
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with LiveFleet(tmp_path, theirs) as fleet:
+        fleet.address = f"127.0.0.1:{port}"
+        fleet.start_controller()
+        plain = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps", "-all"]
+        fleet.start_agent("plain", under=plain)
+        (host,) = fleet.json("hosts")["hosts"]
+        assert (host["connected"], "CAP_BPF and CAP_PERFMON" in host["unfit_reason"]) == (True, True)
+        status, _, err = fleet.fleettrace("run", "runqlat", "--on", "all")
+        assert (status, "it cannot trace: this process lacks CAP_BPF" in err) == (2, True)
+        (report,) = fleet.json("doctor", code=6)["hosts"]
+        assert report["can_trace"] is False
+        assert list(theirs.iterdir()) == []
 
 
 def test_two_agents_of_one_name(replaying: LiveFleet) -> None:

@@ -5,15 +5,18 @@ UTC, durations seconds; what is not known is null.
 """
 
 from controller.report.json.comparison import changes_document, comparison_document
+from controller.report.json.inspection import doctors_document, probes_document
 from controller.report.json.job import job_document
 from controller.report.json.lists import hosts_document, jobs_document, submitted_document, tools_document
 
 __all__ = [
     "changes_document",
     "comparison_document",
+    "doctors_document",
     "hosts_document",
     "job_document",
     "jobs_document",
+    "probes_document",
     "submitted_document",
     "tools_document",
 ]

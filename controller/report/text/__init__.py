@@ -2,9 +2,11 @@
 
 from controller.report.text.comparison import render_before_after, render_comparison
 from controller.report.text.coverage import reason_lines
+from controller.report.text.doctor import render_doctor
 from controller.report.text.evidence import evidence_lines
 from controller.report.text.job import render_host, render_job
 from controller.report.text.lists import render_host_list, render_jobs, render_tool, render_tools
+from controller.report.text.probes import render_probes
 from controller.report.text.progress import Progress
 from controller.report.text.safe import Safe, clean
 
@@ -16,10 +18,12 @@ __all__ = [
     "reason_lines",
     "render_before_after",
     "render_comparison",
+    "render_doctor",
     "render_host",
     "render_host_list",
     "render_job",
     "render_jobs",
+    "render_probes",
     "render_tool",
     "render_tools",
 ]

@@ -14,6 +14,18 @@ from fleettrace.wire.codec.findings import (
     suspect_to_wire,
 )
 from fleettrace.wire.codec.hosts import host_facts_from_wire, host_facts_to_wire, host_from_wire, host_to_wire
+from fleettrace.wire.codec.inspection import (
+    about_from_wire,
+    about_to_wire,
+    answer_from_wire,
+    answer_to_wire,
+    asked_host_from_wire,
+    asked_host_to_wire,
+    host_answer_from_wire,
+    host_answer_to_wire,
+    question_from_wire,
+    question_to_wire,
+)
 from fleettrace.wire.codec.jobs import job_from_wire, job_to_wire
 from fleettrace.wire.codec.results import (
     coverage_from_wire,
@@ -45,10 +57,18 @@ from fleettrace.wire.codec.tools import tool_from_wire, tool_to_wire
 __all__ = [
     "MAX_ID_CHARS",
     "MAX_NUMBER",
+    "about_from_wire",
+    "about_to_wire",
+    "answer_from_wire",
+    "answer_to_wire",
+    "asked_host_from_wire",
+    "asked_host_to_wire",
     "coverage_from_wire",
     "coverage_to_wire",
     "histogram_reading_from_wire",
     "histogram_reading_to_wire",
+    "host_answer_from_wire",
+    "host_answer_to_wire",
     "host_facts_from_wire",
     "host_facts_to_wire",
     "host_from_wire",
@@ -61,6 +81,8 @@ __all__ = [
     "job_to_wire",
     "part_from_wire",
     "part_to_wire",
+    "question_from_wire",
+    "question_to_wire",
     "run_cost_from_wire",
     "run_cost_to_wire",
     "run_key_from_wire",

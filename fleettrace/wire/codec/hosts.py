@@ -24,6 +24,7 @@ def host_facts_to_wire(facts: HostFacts) -> types.HostFacts:
         tools=facts.tools,
         boot_id=facts.boot_id,
         unfit_reason=wire_text(facts.unfit_reason),
+        questions=facts.questions,
     )
 
 
@@ -44,6 +45,7 @@ def host_facts_from_wire(message: types.HostFacts) -> HostFacts:
         tools=dict(message.tools),
         boot_id=message.boot_id,
         unfit_reason=message.unfit_reason,
+        questions=tuple(message.questions),
     )
 
 

@@ -4,6 +4,7 @@ isort:skip_file
 What an operator's command line asks of the controller."""
 
 from collections import abc as _abc
+from fleettrace.wire.v1 import inspection_pb2 as _inspection_pb2
 from fleettrace.wire.v1 import types_pb2 as _types_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -1283,3 +1284,163 @@ class JobResult(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___JobResult: _TypeAlias = JobResult  # noqa: Y015
+
+@_typing.final
+class AskHostsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    ABOUT_FIELD_NUMBER: _builtins.int
+    ONE_OF_EACH_KERNEL_FIELD_NUMBER: _builtins.int
+    ANSWER_WITHIN_MS_FIELD_NUMBER: _builtins.int
+    selector: _builtins.str
+    one_of_each_kernel: _builtins.bool
+    """hosts of one kernel build and architecture have one of them answer for all"""
+    answer_within_ms: _builtins.int
+    """0: the controller's default; never more than its limit"""
+    @_builtins.property
+    def about(self) -> _inspection_pb2.About: ...
+    def __init__(
+        self,
+        *,
+        selector: _builtins.str = ...,
+        about: _inspection_pb2.About | None = ...,
+        one_of_each_kernel: _builtins.bool = ...,
+        answer_within_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["about", b"about"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "answer_within_ms", b"answer_within_ms", "one_of_each_kernel", b"one_of_each_kernel", "selector", b"selector"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskHostsRequest: _TypeAlias = AskHostsRequest  # noqa: Y015
+
+@_typing.final
+class AskHostsReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASKED_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def asked(self) -> Global___AskedHosts: ...
+    @_builtins.property
+    def answer(self) -> Global___HostAnswer: ...
+    def __init__(
+        self,
+        *,
+        asked: Global___AskedHosts | None = ...,
+        answer: Global___HostAnswer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "reply", b"reply"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "asked", b"asked", "reply", b"reply"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_reply: _TypeAlias = _typing.Literal["asked", "answer"]  # noqa: Y015
+    _WhichOneofArgType_reply: _TypeAlias = _typing.Literal["reply", b"reply"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_reply) -> _WhichOneofReturnType_reply | None: ...
+
+Global___AskHostsReply: _TypeAlias = AskHostsReply  # noqa: Y015
+
+@_typing.final
+class AskedHosts(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOSTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hosts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AskedHost]: ...
+    def __init__(
+        self,
+        *,
+        hosts: _abc.Iterable[Global___AskedHost] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hosts", b"hosts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskedHosts: _TypeAlias = AskedHosts  # noqa: Y015
+
+@_typing.final
+class AskedHost(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    KERNEL_FIELD_NUMBER: _builtins.int
+    SPEAKS_FOR_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    kernel: _builtins.str
+    """release and architecture"""
+    @_builtins.property
+    def speaks_for(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """hosts that are like it and not asked"""
+
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        kernel: _builtins.str = ...,
+        speaks_for: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "kernel", b"kernel", "speaks_for", b"speaks_for"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskedHost: _TypeAlias = AskedHost  # noqa: Y015
+
+@_typing.final
+class HostAnswer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    CLOCK_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    @_builtins.property
+    def finding(self) -> _inspection_pb2.Finding: ...
+    @_builtins.property
+    def clock(self) -> Global___ClockOffset:
+        """absent: the host did not answer"""
+
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        finding: _inspection_pb2.Finding | None = ...,
+        clock: Global___ClockOffset | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "finding", b"finding"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock", b"clock", "finding", b"finding", "host", b"host"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HostAnswer: _TypeAlias = HostAnswer  # noqa: Y015
+
+@_typing.final
+class ClockOffset(_message.Message):
+    """Of the host's clock from the controller's, by the question's round trip: true within the uncertainty either way."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFSET_US_FIELD_NUMBER: _builtins.int
+    UNCERTAINTY_US_FIELD_NUMBER: _builtins.int
+    offset_us: _builtins.int
+    """above zero: the host is ahead"""
+    uncertainty_us: _builtins.int
+    def __init__(
+        self,
+        *,
+        offset_us: _builtins.int = ...,
+        uncertainty_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["offset_us", b"offset_us", "uncertainty_us", b"uncertainty_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClockOffset: _TypeAlias = ClockOffset  # noqa: Y015

@@ -74,6 +74,11 @@ class ControlStub:
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.CancelAllJobsRequest.SerializeToString,
                 response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsResponse.FromString,
                 _registered_method=True)
+        self.AskHosts = channel.unary_stream(
+                '/fleettrace.wire.v1.Control/AskHosts',
+                request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsRequest.SerializeToString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsReply.FromString,
+                _registered_method=True)
 
 
 class ControlServicer:
@@ -131,6 +136,13 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AskHosts(self, request, context):
+        """First who is asked, then an answer for each of them as it comes; ends with the last one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -173,6 +185,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.CancelAllJobs,
                     request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.CancelAllJobsRequest.FromString,
                     response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsResponse.SerializeToString,
+            ),
+            'AskHosts': grpc.unary_stream_rpc_method_handler(
+                    servicer.AskHosts,
+                    request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsRequest.FromString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -391,6 +408,33 @@ class Control:
             '/fleettrace.wire.v1.Control/CancelAllJobs',
             fleettrace_dot_wire_dot_v1_dot_control__pb2.CancelAllJobsRequest.SerializeToString,
             fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AskHosts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/fleettrace.wire.v1.Control/AskHosts',
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsRequest.SerializeToString,
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,8 @@ class ControlStub:
     """Answers once every connected host was told to stop; cancelling an ended job changes nothing."""
     CancelAllJobs: _grpc.UnaryUnaryMultiCallable[_control_pb2.CancelAllJobsRequest, _control_pb2.ListJobsResponse]
     """The same for every job that has not ended."""
+    AskHosts: _grpc.UnaryStreamMultiCallable[_control_pb2.AskHostsRequest, _control_pb2.AskHostsReply]
+    """First who is asked, then an answer for each of them as it comes; ends with the last one."""
 
 @_typing.type_check_only
 class ControlAsyncStub(ControlStub):
@@ -59,6 +61,8 @@ class ControlAsyncStub(ControlStub):
     """Answers once every connected host was told to stop; cancelling an ended job changes nothing."""
     CancelAllJobs: _aio.UnaryUnaryMultiCallable[_control_pb2.CancelAllJobsRequest, _control_pb2.ListJobsResponse]  # type: ignore[assignment]
     """The same for every job that has not ended."""
+    AskHosts: _aio.UnaryStreamMultiCallable[_control_pb2.AskHostsRequest, _control_pb2.AskHostsReply]  # type: ignore[assignment]
+    """First who is asked, then an answer for each of them as it comes; ends with the last one."""
 
 class ControlServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -120,5 +124,13 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ListJobsResponse, _abc.Awaitable[_control_pb2.ListJobsResponse]]:
         """The same for every job that has not ended."""
+
+    @_abc_1.abstractmethod
+    def AskHosts(
+        self,
+        request: _control_pb2.AskHostsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_control_pb2.AskHostsReply], _abc.AsyncIterator[_control_pb2.AskHostsReply]]:
+        """First who is asked, then an answer for each of them as it comes; ends with the last one."""
 
 def add_ControlServicer_to_server(servicer: ControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -148,6 +148,7 @@ class HostFacts(_message.Message):
     TOOLS_FIELD_NUMBER: _builtins.int
     BOOT_ID_FIELD_NUMBER: _builtins.int
     UNFIT_REASON_FIELD_NUMBER: _builtins.int
+    QUESTIONS_FIELD_NUMBER: _builtins.int
     kernel_release: _builtins.str
     """uname -r"""
     kernel_build: _builtins.str
@@ -174,6 +175,10 @@ class HostFacts(_message.Message):
     def tools(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """tool name -> digest (hex)"""
 
+    @_builtins.property
+    def questions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what it can be asked besides traces: probes, doctor"""
+
     def __init__(
         self,
         *,
@@ -189,10 +194,11 @@ class HostFacts(_message.Message):
         tools: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         boot_id: _builtins.str = ...,
         unfit_reason: _builtins.str = ...,
+        questions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "arch", b"arch", "backend", b"backend", "boot_id", b"boot_id", "btf_sha256", b"btf_sha256", "capabilities", b"capabilities", "cpu_count", b"cpu_count", "kernel_build", b"kernel_build", "kernel_release", b"kernel_release", "scope", b"scope", "tools", b"tools", "unfit_reason", b"unfit_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "arch", b"arch", "backend", b"backend", "boot_id", b"boot_id", "btf_sha256", b"btf_sha256", "capabilities", b"capabilities", "cpu_count", b"cpu_count", "kernel_build", b"kernel_build", "kernel_release", b"kernel_release", "questions", b"questions", "scope", b"scope", "tools", b"tools", "unfit_reason", b"unfit_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -12,9 +12,17 @@ import grpc
 
 from fleettrace.errors import FleettraceError
 from fleettrace.model.host import Host
+from fleettrace.model.inspection import AskedHost, HostAnswer
 from fleettrace.model.job import Job, JobResult
 from fleettrace.model.tool import ToolListing
-from fleettrace.wire.codec import host_to_wire, job_result_to_wire, job_to_wire, tool_to_wire
+from fleettrace.wire.codec import (
+    asked_host_to_wire,
+    host_answer_to_wire,
+    host_to_wire,
+    job_result_to_wire,
+    job_to_wire,
+    tool_to_wire,
+)
 from fleettrace.wire.metadata import CODE_KEY, RULE_KEY
 from fleettrace.wire.v1 import control_pb2 as pb
 from fleettrace.wire.v1.control_pb2_grpc import ControlServicer, add_ControlServicer_to_server
@@ -39,6 +47,8 @@ class FakeControl(ControlServicer):
     foreign_jobs: Sequence[pb.Job] = ()
     result: JobResult | None = None
     cancelled: Job | None = None
+    asked_hosts: Sequence[AskedHost] = ()
+    answers: Sequence[HostAnswer] = ()
     watches: list[Sequence[Step]] = field(default_factory=list)
     errors: dict[str, FleettraceError | grpc.StatusCode] = field(default_factory=dict)
     asked: list[Any] = field(default_factory=list)
@@ -86,6 +96,12 @@ class FakeControl(ControlServicer):
     def CancelAllJobs(self, request: pb.CancelAllJobsRequest, context: Context) -> pb.ListJobsResponse:
         self._note("CancelAllJobs", request, context)
         return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in self.job_list])
+
+    def AskHosts(self, request: pb.AskHostsRequest, context: Context) -> Iterator[pb.AskHostsReply]:
+        self._note("AskHosts", request, context)
+        yield pb.AskHostsReply(asked=pb.AskedHosts(hosts=[asked_host_to_wire(one) for one in self.asked_hosts]))
+        for answer in self.answers:
+            yield pb.AskHostsReply(answer=host_answer_to_wire(answer))
 
     def hold(self) -> None:
         """A step of a watch that keeps the stream open until the server stops."""

@@ -44,6 +44,11 @@ MODELS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Message], Callab
     ),
     "suspect": (strategies.suspects, codec.suspect_to_wire, codec.suspect_from_wire),
     "job_result": (strategies.results, codec.job_result_to_wire, codec.job_result_from_wire),
+    "about": (strategies.abouts, codec.about_to_wire, codec.about_from_wire),
+    "question": (strategies.questions, codec.question_to_wire, codec.question_from_wire),
+    "answer": (strategies.answers, codec.answer_to_wire, codec.answer_from_wire),
+    "asked_host": (strategies.asked_hosts, codec.asked_host_to_wire, codec.asked_host_from_wire),
+    "host_answer": (strategies.host_answers, codec.host_answer_to_wire, codec.host_answer_from_wire),
     "tool": (strategies.tools, codec.tool_to_wire, codec.tool_from_wire),
 }
 

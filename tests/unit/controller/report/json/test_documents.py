@@ -13,15 +13,18 @@ from controller.report.before_after import before_and_after
 from controller.report.json import (
     changes_document,
     comparison_document,
+    doctors_document,
     hosts_document,
     job_document,
     jobs_document,
+    probes_document,
     submitted_document,
     tools_document,
 )
+from fleettrace.model.inspection import HostAnswer, ProbeList
 from fleettrace.model.job import Verdict
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
-from tests.unit.controller.report import planned, samples
+from tests.unit.controller.report import inspections, planned, samples
 
 PAGE = Path(__file__).parents[5] / "docs" / "json.md"
 DATA_KEYED = re.compile(r"(params|labels|tools|key|fields|sums)$")
@@ -62,7 +65,16 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fleettrace.jobs/1": lambda: jobs_document(samples.jobs()),
     "fleettrace.hosts/1": lambda: hosts_document(samples.hosts()),
     "fleettrace.tools/1": lambda: tools_document(samples.tools()),
+    "fleettrace.doctor/1": lambda: doctors_document(inspections.doctors()),
+    "fleettrace.probes/1": lambda: probes_document(inspections.ASKED, _probe_answers()),
 }
+
+
+def _probe_answers() -> list[HostAnswer]:
+    """One list is cut short, and one kind of probes was not looked at, so that every list holds something."""
+    answers = inspections.probe_answers()
+    unseen = ProbeList((), 9, unlisted=("tracepoint",))
+    return [*answers[:2], replace(answers[2], finding=unseen)]
 
 
 def paths(value: object, path: str = "") -> Iterator[str]:
@@ -126,7 +138,7 @@ def test_job_document_is_as_approved(name: str, same_as_golden: Callable[[str, s
 
 
 def test_lists_are_as_approved(same_as_golden: Callable[[str, str], None]) -> None:
-    for name in ("hosts", "tools", "jobs"):
+    for name in ("hosts", "tools", "jobs", "doctor", "probes"):
         document = DOCUMENTS[f"fleettrace.{name}/1"]()
         same_as_golden(f"{name}.json", json.dumps(document, indent=1) + "\n")
 

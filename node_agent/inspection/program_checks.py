@@ -1,0 +1,114 @@
+"""What fleettrace itself needs on the host: privileges, programs, room on the disk."""
+
+import importlib.util
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from fleettrace.catalog import builtin_tools
+from fleettrace.errors import FleettraceError, Unfit
+from fleettrace.model.capability import TRACING_CAPABILITIES
+from fleettrace.model.inspection import Check, Grade
+from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
+from node_agent.backends.bcc.source import tool_source
+from node_agent.backends.bpftrace.preflight import version_of
+from node_agent.backends.bpftrace.process import find_bpftrace
+
+__all__ = ["check_capabilities", "check_programs", "check_state_directory"]
+
+LEAST_ROOM_BYTES = 64 << 20
+"""Compiled tools take some hundred KB; below this the disk is about to be full for everybody."""
+
+_USES = {
+    "CAP_SYS_ADMIN": "uprobes, USDT, one-liners and BPF statistics",
+    "CAP_SYSLOG": "names of kernel functions",
+    "CAP_SYS_PTRACE": "names of functions in other users' processes",
+    "CAP_DAC_READ_SEARCH": "tracepoint: probes where tracefs is root's",
+}
+
+
+def check_capabilities(have: frozenset[str]) -> Check:
+    """What the agent may do: two that everything needs, and some that single things need."""
+    missing = [name for name in TRACING_CAPABILITIES if name not in have]
+    if missing:
+        return Check(
+            "capabilities",
+            Grade.FAULT,
+            f"the agent lacks {' and '.join(missing)}: no program can be loaded",
+            "start the agent as root, or add AmbientCapabilities=CAP_BPF CAP_PERFMON to its unit, and restart it",
+        )
+    lacking = [name for name in _USES if name not in have]
+    if not lacking:
+        return Check("capabilities", Grade.OK, "all that any tool can use")
+    wanted = "; ".join(f"{name} for {_USES[name]}" for name in lacking)
+    return Check(
+        "capabilities",
+        Grade.NOTE,
+        f"CAP_BPF and CAP_PERFMON are there; not there: {wanted}",
+        f"AmbientCapabilities=CAP_BPF CAP_PERFMON {' '.join(lacking)} in the agent's unit, if those are wanted",
+    )
+
+
+def check_programs() -> Iterator[Check]:
+    """BCC and bpftrace, with their versions."""
+    yield _bcc()
+    try:
+        path = find_bpftrace()
+        major, minor = version_of(path)
+    except Unfit as error:
+        yield Check(
+            "bpftrace", Grade.WARNING, f"{str(error).partition(':')[0]}: one-liners fail", "apt-get install bpftrace"
+        )
+    else:
+        yield Check("bpftrace", Grade.OK, f"{major}.{minor} ({path})")
+
+
+def _bcc() -> Check:
+    spec = importlib.util.find_spec("bcc")
+    mend = "apt-get install python3-bpfcc (pip's package bcc is another one), and restart the agent"
+    if spec is None or spec.origin is None:
+        return Check("BCC", Grade.FAULT, "missing: no tool can be compiled", mend)
+    try:
+        found = re.search(r"""__version__\s*=\s*['"]([^'"]+)""", Path(spec.origin).with_name("version.py").read_text())
+    except OSError:
+        found = None
+    if found is None:
+        return Check("BCC", Grade.FAULT, f"the module at {spec.origin} is not iovisor's", f"pip uninstall bcc; {mend}")
+    return Check("BCC", Grade.OK, found[1])
+
+
+def check_state_directory(state_directory: Path, *, look_at_tools: bool) -> Iterator[Check]:
+    """Where compiled tools are kept: whether there is room, and, ``look_at_tools``, how many are ready."""
+    existing = next(path for path in (state_directory, *state_directory.absolute().parents) if path.exists())
+    free_bytes = shutil.disk_usage(existing).free
+    found = f"{free_bytes / 1e9:.1f} GB free at {state_directory}"
+    if not os.access(existing, os.W_OK):
+        yield Check(
+            "disk",
+            Grade.WARNING,
+            f"{state_directory} cannot be written: compiled tools cannot be kept",
+            "make it the agent's user's own, or give --state-directory another place",
+        )
+    elif free_bytes < LEAST_ROOM_BYTES:
+        yield Check("disk", Grade.WARNING, found, "free some room there, or give --state-directory a place with more")
+    else:
+        yield Check("disk", Grade.OK, found)
+    if look_at_tools:
+        yield _compiled(state_directory)
+
+
+def _compiled(state_directory: Path) -> Check:
+    tools = builtin_tools()
+    directory = object_directory(state_directory)
+    try:
+        # Looked for and not made: a look must not change what is there.
+        cache = ObjectCache(directory) if directory.exists() else None
+        ready = sum(cache.path_of(tool_source(tool)).exists() for tool in tools.values()) if cache else 0
+    except FleettraceError as error:
+        return Check("compiled tools", Grade.WARNING, str(error))
+    found = f"{ready} of {len(tools)} were kept ready"
+    if ready < len(tools):
+        return Check("compiled tools", Grade.NOTE, f"{found}; the others are compiled when they are first used", "")
+    return Check("compiled tools", Grade.OK, found)
