@@ -55,7 +55,7 @@ class JobRequest:
     """What is asked for, as typed; the controller parses the parameters, which only it knows the types of.
 
     ``duration_ms`` 0: the policy's default. ``canary`` empty: the controller chooses. The same ``request_id``
-    twice is one job.
+    twice is one job. ``program`` is a one-liner, instead of a tool.
     """
 
     tool: str
@@ -69,6 +69,7 @@ class JobRequest:
     operator: str = ""
     despite_aborts: bool = False
     dry_run: bool = False
+    program: str = ""
 
 
 class Client:
@@ -121,6 +122,7 @@ class Client:
                 request_id=request.request_id,
                 despite_aborts=request.despite_aborts,
                 dry_run=request.dry_run,
+                program=wire_text(request.program),
             )
             return self._stub.SubmitJob(message, timeout=CALL_S).job_id
 

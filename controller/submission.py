@@ -9,14 +9,18 @@ from controller.scheduler.machine import Transition, begin
 from controller.scheduler.terms import JobTerms, Timing
 from controller.scheduler.waves import choose_canaries
 from fleettrace.catalog import ToolDefinition, find_tool
-from fleettrace.errors import NoHostMatches
+from fleettrace.errors import BadInput, BadParameter, NoHostMatches
 from fleettrace.model.host import Host
 from fleettrace.model.job import Decision, Job, JobSpec, JobState
 from fleettrace.model.names import counted, duration_text
 from fleettrace.model.params import ParamValue
 from fleettrace.model.selector import parse_selector
+from fleettrace.model.tool import ONE_LINER
+from fleettrace.oneliner import OneLiner, read_one_liner
 
 __all__ = ["Asked", "Plan", "open_job", "plan_job"]
+
+MAX_NAMED_PROBES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Asked:
     request_id: str
     despite_aborts: bool = False
     dry_run: bool = False
+    program: str = ""
+    """Of a one-liner, as it was written, instead of a tool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +51,18 @@ class Plan:
     params: dict[str, ParamValue]
     hosts: tuple[Host, ...]
     missing: dict[str, str]
+    one_liner: OneLiner | None = None
 
 
 def plan_job(asked: Asked, known_hosts: Sequence[Host]) -> Plan:
     """Look everything up.
 
     Raises:
-        BadInput: an unknown tool or parameter, a selector that does not parse.
+        BadInput: an unknown tool or parameter, a selector or a program that does not parse.
         NoHostMatches: the selector matches no host, or none that could take part now.
     """
-    tool = find_tool(asked.tool)
+    one_liner = _one_liner(asked)
+    tool = one_liner.tool if one_liner is not None else find_tool(asked.tool)
     params = tool.parse_params(asked.params)
     selector = parse_selector(asked.selector)
     hosts = tuple(host for host in known_hosts if selector.matches(host.name, host.labels))
@@ -72,7 +80,20 @@ def plan_job(asked: Asked, known_hosts: Sequence[Host]) -> Plan:
             f"none of the {len(hosts)} hosts that match {selector.text!r} can run {tool.name} now; "
             f"{first}: {missing[first]}"
         )
-    return Plan(asked, tool, params, hosts, missing)
+    return Plan(asked, tool, params, hosts, missing, one_liner)
+
+
+def _one_liner(asked: Asked) -> OneLiner | None:
+    if not asked.program:
+        return None
+    if asked.tool:
+        raise BadInput(f"{asked.tool} and a program cannot be run as one job: leave one of them out")
+    if asked.params:
+        named = next(iter(asked.params))
+        raise BadParameter(
+            f"a one-liner takes no parameters, and {named} is given: write it into the predicate, such as /pid == 7/"
+        )
+    return read_one_liner(asked.program)
 
 
 def _why_not(host: Host, tool: ToolDefinition) -> str:
@@ -80,7 +101,10 @@ def _why_not(host: Host, tool: ToolDefinition) -> str:
         return host.missing_reason or "its agent is not connected"
     if host.facts.unfit_reason:
         return f"it cannot trace: {host.facts.unfit_reason}"
-    if host.facts.tools.get(tool.name) != tool.digest:
+    if tool.name == ONE_LINER:
+        if host.facts.backend == "replay":
+            return "it plays recordings, and nobody has recorded this program"
+    elif host.facts.tools.get(tool.name) != tool.digest:
         return f"it has another version of {tool.name} than the controller: install the same fleettrace on both"
     lacking = [name for name in tool.capabilities if name not in host.facts.capabilities]
     if lacking and host.facts.backend != "replay":
@@ -105,6 +129,7 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int, aborted: Sequ
         duration_ms=asked.duration_ms or None,
         aborts=[f"as {job.spec.job_id} ({job.reason})" for job in aborted],
         despite_aborts=asked.despite_aborts,
+        program=plan.one_liner.facts if plan.one_liner is not None else None,
     )
     verdict = decide(policy, request)
     startable = [host for host in plan.hosts if host.name not in plan.missing]
@@ -123,6 +148,7 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int, aborted: Sequ
         missing=plan.missing,
         despite_aborts=asked.despite_aborts,
         dry_run=asked.dry_run,
+        program=plan.one_liner.text if plan.one_liner is not None else "",
     )
     if isinstance(verdict, Denied):
         decision = Decision(now_ms, "policy", "denied", verdict.reason, verdict.rule)
@@ -147,9 +173,17 @@ def _terms(plan: Plan, policy: Policy, granted: Granted) -> JobTerms:
         min_events=policy.canary.min_events,
         wave_fractions=policy.waves.fractions,
         settle_ms=policy.waves.settle_ms,
-        probes=tuple(probe.partition(":")[2] for probe in plan.tool.probes),
-        hit_ns=plan.tool.cost.hit_ns,
-        event_ns=plan.tool.cost.event_ns,
+        probes=_probe_names(plan),
+        cost=plan.tool.cost,
         max_hits_per_s_per_cpu=plan.tool.max_hits_per_s_per_cpu(plan.params),
         timing=Timing(start_grace_ms=policy.waits.start_ms, end_grace_ms=policy.waits.end_ms),
     )
+
+
+def _probe_names(plan: Plan) -> tuple[str, ...]:
+    """As decisions name them: the first few."""
+    if plan.one_liner is None:
+        return tuple(probe.partition(":")[2] for probe in plan.tool.probes)
+    named = plan.tool.probes[:MAX_NAMED_PROBES]
+    more = len(plan.tool.probes) - len(named)
+    return (*named, f"{more} more") if more else named

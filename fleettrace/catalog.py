@@ -110,12 +110,18 @@ def _load_once(directory: Path) -> ToolDefinition:
     return load_tool(directory)
 
 
-def find_tool(name: str) -> ToolDefinition:
-    """The tool of this name.
+def find_tool(name: str, program: str = "") -> ToolDefinition:
+    """The tool of this name, or the one that a one-liner's program makes.
 
     Raises:
         UnknownTool: there is none; the message lists those that exist.
+        BadProgram: the program is outside the accepted language.
     """
+    if program:
+        # Imported where needed: the language and its parser would stay in an agent's memory.
+        from fleettrace.oneliner import read_one_liner  # noqa: PLC0415
+
+        return read_one_liner(program).tool
     # A tracing child needs one tool; that the others are sound is not its business.
     folders = {path.parent.name: path.parent for path in TOOLS_DIRECTORY.glob(f"*/{MANIFEST}")}
     if name not in folders:

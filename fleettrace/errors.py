@@ -9,6 +9,7 @@
     │   ├── BadDuration
     │   ├── BadParameter
     │   ├── UnknownTool
+    │   ├── BadProgram             a one-liner outside the accepted language
     │   └── NoHostMatches
     ├── Refused                3   policy said no; the message names the rule
     ├── NotFound               4   no such job or host
@@ -33,6 +34,7 @@ __all__ = [
     "BadInput",
     "BadLabel",
     "BadParameter",
+    "BadProgram",
     "BadSelector",
     "DigestMismatch",
     "FleettraceError",
@@ -90,6 +92,12 @@ class UnknownTool(BadInput):
     """No tool of this name."""
 
     code = "unknown-tool"
+
+
+class BadProgram(BadInput):
+    """A one-liner outside the accepted language; the message names the line and the column, both from 1."""
+
+    code = "bad-program"
 
 
 class NoHostMatches(BadInput):

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from fleettrace.catalog import ToolDefinition
 from fleettrace.errors import DigestMismatch, Refused, Unfit
-from fleettrace.model.run import RunLimits, StartRun
+from fleettrace.model.run import OneLinerBounds, RunLimits, StartRun
 from node_agent.host_policy import DEFAULT_PATH, HostPolicy, load_host_policy
 
 __all__ = ["DEFAULT_PATH", "HostPolicy", "capabilities_for", "check", "load_host_policy"]
@@ -54,7 +54,15 @@ def check(
         max_map_bytes=min(limits.max_map_bytes, policy.max_map_bytes),
         max_cpu_pct=min(limits.max_cpu_pct, policy.max_cpu_pct),
         capabilities=capabilities_for(policy, tool, limits.capabilities, own_name, available_capabilities),
+        one_liner=_check_program(policy, order, own_name) if order.program else None,
     )
+
+
+def _check_program(policy: HostPolicy, order: StartRun, own_name: str) -> OneLinerBounds:
+    # Imported where needed: the language and its parser would stay in an agent's memory.
+    from node_agent.guard_programs import check_program  # noqa: PLC0415
+
+    return check_program(policy.one_liner, order, f"on {own_name} ({policy.origin})")
 
 
 def _check_order(order: StartRun, now_ms: int, own_name: str) -> None:

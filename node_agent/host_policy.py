@@ -6,9 +6,17 @@ from functools import cache
 from pathlib import Path
 
 from fleettrace.model.capability import check_capabilities
-from fleettrace.toml_tables import parse_toml, read_text
+from fleettrace.model.run import OneLinerBounds
+from fleettrace.toml_tables import Table, parse_toml, read_text
 
-__all__ = ["DEFAULT_PATH", "HostPolicy", "default_host_policy", "load_host_policy", "parse_host_policy"]
+__all__ = [
+    "DEFAULT_PATH",
+    "HostPolicy",
+    "OneLinerPolicy",
+    "default_host_policy",
+    "load_host_policy",
+    "parse_host_policy",
+]
 
 DEFAULT_PATH = Path("/etc/fleettrace/agent.toml")
 BUILTIN_FILE = Path(__file__).parent / "agent.toml"
@@ -19,6 +27,21 @@ MAX_CPU_PCT = 100_000
 MAX_EVENTS_PER_S = 1_000_000_000
 MAX_MAP_MIB = 65_536
 MAX_RUNS = 64
+MAX_ONE_LINER_PROBES = 1_000
+MAX_ONE_LINER_KEYS = 1_000_000
+MAX_STRING_BYTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class OneLinerPolicy:
+    """What programs that come with their job may do here; see :class:`fleettrace.oneliner.OneLinerLimits`."""
+
+    allowed: bool
+    may_read_strings: bool
+    may_read_memory: bool
+    bounds: OneLinerBounds
+    max_timer_hz: float
+    max_string_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +57,7 @@ class HostPolicy:
     teams: tuple[str, ...]
     tools: tuple[str, ...]
     capabilities: tuple[str, ...]
+    one_liner: OneLinerPolicy
 
     def allows_team(self, team: str) -> bool:
         """Whether this team's jobs run here."""
@@ -87,10 +111,26 @@ def parse_host_policy(text: str, origin: str) -> HostPolicy:
         teams=top.texts("teams"),
         tools=top.texts("tools"),
         capabilities=check_capabilities(top.texts("capabilities"), top.place("capabilities")),
+        one_liner=_one_liner(top, limits),
     )
     limits.finish()
     top.finish()
     return policy
+
+
+def _one_liner(top: Table, limits: Table) -> OneLinerPolicy:
+    return OneLinerPolicy(
+        allowed=top.boolean("one_liners"),
+        may_read_strings=top.boolean("one_liner_strings"),
+        may_read_memory=top.boolean("one_liner_memory"),
+        bounds=OneLinerBounds(
+            max_probes=limits.integer("one_liner_max_probes", minimum=0, maximum=MAX_ONE_LINER_PROBES),
+            max_keys=limits.integer("one_liner_max_keys", minimum=1, maximum=MAX_ONE_LINER_KEYS),
+            max_printed_per_s=limits.number("one_liner_max_printed_per_s", minimum=0, maximum=MAX_EVENTS_PER_S),
+        ),
+        max_timer_hz=limits.number("one_liner_max_timer_hz", minimum=0, maximum=MAX_EVENTS_PER_S),
+        max_string_bytes=limits.integer("one_liner_max_string_bytes", minimum=16, maximum=MAX_STRING_BYTES),
+    )
 
 
 @cache

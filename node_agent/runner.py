@@ -88,7 +88,7 @@ class Runner:
         while len(self._known) > MAX_KNOWN_RUNS:
             self._known.popitem(last=False)
         try:
-            tool = find_tool(order.tool)
+            tool = find_tool(order.tool, order.program)
             limits = self._check(order, tool, len(self._live))
         except FleettraceError as error:
             self._on_part(_refused(order, self._settings.backend, str(error)))
@@ -133,6 +133,8 @@ class Runner:
             capabilities=limits.capabilities if self._settings.backend != "replay" else (),
             state_directory=str(self._settings.state_directory),
             parent_pid=os.getpid(),
+            program=order.program,
+            one_liner=limits.one_liner,
         )
 
     def _perform_outcome(self, instruction: Report | Emit, key: RunKey) -> None:

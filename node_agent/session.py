@@ -181,4 +181,5 @@ def _part(session: Session, outcome: RunOutcome, reason: str, measured: Measured
         snapshot=measured.snapshot if measured else EMPTY,
         final=final,
         alternative=session.alternative,
+        notes=measured.notes if measured else (),
     )

@@ -27,6 +27,7 @@ def coverage_of(job: Job, parts: Sequence[HostPart], left_out: tuple[tuple[str, 
         truncated_stacks=sum(part.cost.truncated_stacks for part in answered),
         window_skew_ms=max(starts) - min(starts) if starts else 0,
         left_out=left_out,
+        notes=tuple((part.run.host, note) for part in answered for note in part.notes),
         replayed=tuple(sorted({part.run.host for part in answered if part.backend == "replay"})),
     )
 

@@ -41,6 +41,10 @@ def state_findings(found: Sequence[Finding], parts: Sequence[HostPart], words: W
         told = _of_host(named[0], merge(by_host[named[0].host]), words)
         return f"{told}; {_others(named[1:])}" if named[1:] else told
     compared = [each for each in found if each.verdict is HostVerdict.RANKING]
+    if not found:
+        # Events alone are told one by one, and nothing is compared.
+        kept = sum(len(snapshot.events) for snapshots in by_host.values() for snapshot in snapshots)
+        return f"{number_text(kept, 'event')} of {number_text(len(by_host), 'host')}: there are no counts to compare"
     if not compared:
         return f"{number_text(len(by_host), 'host')} cannot be compared: {found[0].evidence}"
     if any("several kinds" in each.evidence for each in compared):

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from controller.report.text import evidence_lines, reason_lines
 from fleettrace.model.job import Job, JobState, Run, RunState, Verdict
-from fleettrace.model.names import duration_text
+from fleettrace.model.names import duration_text, one_line
 
 __all__ = ["Narration"]
 
@@ -39,14 +39,17 @@ def _opening(job: Job) -> Iterable[tuple[str, Text]]:
     count = len(spec.targets)
     what = f"{spec.job_id}: {spec.tool} on {spec.selector} for {duration_text(spec.duration_ms)}"
     yield "job", Text(f"{what}, {count:,} host{'' if count == 1 else 's'}")
+    if spec.program:
+        yield "program", Text(one_line(spec.program))
     for text in reason_lines(spec.missing.items()):
         yield "missing", text
 
 
 def _checking(job: Job) -> Iterable[tuple[str, Text]]:
+    whose = "the program" if job.spec.program else job.spec.tool
     checked = [check.host for check in job.canaries if check.verdict is Verdict.PENDING]
     if checked and job.state is JobState.CHECKING:
-        yield "canary", Text(f"counting events on {', '.join(checked)}, with the probes of {job.spec.tool}")
+        yield "canary", Text(f"counting events on {', '.join(checked)}, with the probes of {whose}")
 
 
 def _bad_runs(job: Job, told: set[str]) -> Iterable[tuple[str, Text]]:

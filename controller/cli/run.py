@@ -11,13 +11,14 @@ from rich.text import Text
 from controller.cli.exit_codes import ExitCode, exit_code_of
 from controller.cli.follow import follow
 from controller.cli.options import Controller, Json, Selector, Team, complete_tool, connect, local_user, parse_params
+from controller.cli.program import read_program
 from controller.cli.retry import FIRST_WAITS_S, WAITS_S, retrying
 from controller.cli.terminal import Terminal
 from controller.cli.tools import unknown_tool
 from controller.client import Client, JobRequest
 from controller.report.json import job_document, submitted_document
 from controller.report.text import render_job
-from fleettrace.errors import BadDuration, UnknownTool
+from fleettrace.errors import BadDuration, BadInput, UnknownTool
 from fleettrace.model.names import parse_duration_ms
 from fleettrace.model.selector import parse_selector
 
@@ -29,10 +30,27 @@ MAX_DURATION_MS = (1 << 32) - 1
 
 def run(
     tool: Annotated[
-        str, typer.Argument(metavar="TOOL", help="What to run; see `fleettrace tools`.", autocompletion=complete_tool)
-    ],
-    on: Selector,
+        str,
+        typer.Argument(
+            metavar="TOOL",
+            help="What to run; see `fleettrace tools`.",
+            autocompletion=complete_tool,
+            show_default=False,
+        ),
+    ] = "",
     *,
+    on: Selector,
+    program: Annotated[
+        str | None,
+        typer.Option(
+            "-e",
+            "--program",
+            metavar="PROGRAM",
+            help="Run this bpftrace one-liner instead of a tool; `@FILE` reads a file, `-` standard input. "
+            "What is accepted, and what policy grants: docs/one-liners.md.",
+            show_default=False,
+        ),
+    ] = None,
     duration: Annotated[
         str,
         typer.Option(
@@ -71,7 +89,7 @@ def run(
     team: Team = "default",
     controller: Controller = "",
 ) -> int:
-    """Run a tool on many hosts, canary first.
+    """Run a tool or one-liner on many hosts, canary first.
 
     A frequency check on the canary of each kind of host decides whether the job goes on, in waves. The answer is one
     merged result and the host that stands out.
@@ -79,6 +97,12 @@ def run(
     What goes on is told on stderr as it happens, the result comes on stdout. Ctrl-C asks whether to cancel the job, to
     leave it running or to go on.
     """
+    if bool(tool) == (program is not None):
+        raise BadInput(
+            f"both {tool} and a program are given: leave one of them out"
+            if tool
+            else "what is to be run? Name a tool ('fleettrace tools' lists them), or give a program with -e"
+        )
     selector = parse_selector(on)
     params = parse_params(param or ())
     duration_ms = _duration_ms(duration)
@@ -96,6 +120,7 @@ def run(
             operator=local_user(),
             despite_aborts=despite_aborts,
             dry_run=dry_run,
+            program=read_program(program) if program is not None else "",
         )
         with _interrupted_means("'fleettrace jobs' tells whether the job was started", terminal):
             job_id = _submit(client, request)

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeVar
 
-from controller.policy.model import Grant, Policy
+from controller.policy.model import Grant, Policy, SiteLimits
 from fleettrace.catalog import ToolDefinition
 from fleettrace.model.host import Host
 from fleettrace.model.run import RunLimits
+from fleettrace.model.tool import ONE_LINER
+from fleettrace.oneliner import OneLinerLimits, ProgramFacts, Refusal, refusals
 
 __all__ = ["Denied", "Granted", "Request", "decide"]
 
@@ -32,6 +34,8 @@ class Request:
     aborts: Sequence[str] = ()
     """How the same program was aborted within the policy's window, newest first; a sentence each."""
     despite_aborts: bool = False
+    program: ProgramFacts | None = None
+    """What the program of a one-liner touches; None: a tool of the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +63,10 @@ class _Step(IntEnum):
     TEAM = 0
     TOOL = 1
     HOSTS = 2
-    CAPABILITIES = 3
-    DURATION = 4
-    ABORTS = 5
+    PROGRAM = 3
+    CAPABILITIES = 4
+    DURATION = 5
+    ABORTS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,29 @@ def _beyond_site(policy: Policy, request: Request) -> Denied | None:
             f"{len(request.hosts)} hosts are more than the {limits.max_hosts} that limits.max_hosts of "
             f"{policy.origin} allows: narrow the selector, or have it raised",
         )
+    if request.program is not None:
+        # What a grant may lift is judged with the grants.
+        beyond = refusals(request.program, _program_limits(limits, strings=True, memory=True))
+        if beyond:
+            return _denied_program("limits.", policy.origin, beyond)
     return None
+
+
+def _program_limits(limits: SiteLimits, *, strings: bool, memory: bool) -> OneLinerLimits:
+    return OneLinerLimits(
+        max_probes=limits.one_liner.max_probes,
+        may_read_strings=strings,
+        may_read_memory=memory,
+        max_printed_per_s=limits.one_liner.max_printed_per_s,
+        max_timer_hz=limits.one_liner_max_timer_hz,
+        max_string_bytes=limits.one_liner_max_string_bytes,
+    )
+
+
+def _denied_program(prefix: str, where: str, found: Sequence[Refusal]) -> Denied:
+    """Everything that speaks against a program, so that it need not be mended one by one; the first names the rule."""
+    reasons = "; and ".join(refusal.reason for refusal in found)
+    return Denied(f"{prefix}{found[0].key}", f"{reasons} ({where})")
 
 
 def _miss(policy: Policy, grant: Grant, request: Request) -> _Miss | None:
@@ -118,6 +145,12 @@ def _miss(policy: Policy, grant: Grant, request: Request) -> _Miss | None:
         # Other teams' grants are not this team's to read, so that none is named here.
         reason = f"no grant of {policy.origin} is for team {request.team or '(none)'}: add one, or name another team"
         return _Miss(grant, _Step.TEAM, 0, Denied("no grant", reason))
+    if not grant.names_tool(tool.name) and tool.name == ONE_LINER:
+        reason = (
+            f"no grant of {policy.origin} lets team {request.team} run programs of its own; the nearest, {rule}, needs "
+            "one_liners = true: ask for it, or take a tool of the catalogue"
+        )
+        return _Miss(grant, _Step.TOOL, 0, Denied(f"{rule}.one_liners", reason))
     if not grant.names_tool(tool.name):
         reason = (
             f"no grant of {policy.origin} lets team {request.team} run {tool.name}; the nearest, {rule}, is for "
@@ -132,6 +165,11 @@ def _miss(policy: Policy, grant: Grant, request: Request) -> _Miss | None:
             f"({len(outside)} of {len(request.hosts)} asked for): leave out what is outside, or have the grant widened"
         )
         return _Miss(grant, _Step.HOSTS, len(outside), Denied(f"{rule}.hosts", reason))
+    if request.program is not None:
+        limits = _program_limits(policy.limits, strings=grant.one_liner_strings, memory=grant.one_liner_memory)
+        refused = refusals(request.program, limits)
+        if refused:
+            return _Miss(grant, _Step.PROGRAM, len(refused), _denied_program(f"{rule}.", f"{rule} lacks it", refused))
     lacking = [name for name in tool.capabilities if name not in grant.capabilities]
     if lacking:
         reason = (
@@ -180,6 +218,7 @@ def _granted(policy: Policy, grant: Grant, request: Request) -> Granted:
             max_map_bytes=site.max_map_bytes,
             max_cpu_pct=_lower(site.max_cpu_pct, grant.max_cpu_pct),
             capabilities=tuple(sorted({*request.tool.capabilities, *optional})),
+            one_liner=site.one_liner if request.program is not None else None,
         ),
         policy_version=policy.version,
     )

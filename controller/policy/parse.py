@@ -8,7 +8,9 @@ from controller.policy.model import AbortPolicy, CanaryPolicy, Grant, Policy, Si
 from fleettrace.errors import BadInput, BadLabel, BadSelector
 from fleettrace.model.capability import TRACING_CAPABILITIES, check_capabilities
 from fleettrace.model.names import check_labels
+from fleettrace.model.run import OneLinerBounds
 from fleettrace.model.selector import Selector, parse_selector
+from fleettrace.oneliner.limits import MAX_STRING_BYTES
 from fleettrace.toml_tables import Table, parse_toml, read_text
 
 __all__ = ["DEFAULT_POLICY_FILE", "default_policy", "load_policy", "parse_policy"]
@@ -28,6 +30,9 @@ MAX_WAIT_S = 600
 MAX_ABORTS = 1_000
 MAX_ABORT_WINDOW_H = 8_784
 MIN_FRACTION = 0.000_001
+MAX_ONE_LINER_PROBES = 1_000
+MAX_ONE_LINER_KEYS = 1_000_000
+MIN_ONE_LINER_STRING_BYTES = 16
 
 
 def load_policy(path: Path) -> Policy:
@@ -84,6 +89,15 @@ def _limits(table: Table) -> SiteLimits:
         max_events_per_s=table.integer("max_events_per_s", minimum=1, maximum=MAX_EVENTS_PER_S),
         max_map_bytes=table.integer("max_map_mib", minimum=1, maximum=MAX_MAP_MIB) << 20,
         max_hosts=table.integer("max_hosts", minimum=1, maximum=MAX_HOSTS),
+        one_liner=OneLinerBounds(
+            max_probes=table.integer("one_liner_max_probes", minimum=0, maximum=MAX_ONE_LINER_PROBES),
+            max_keys=table.integer("one_liner_max_keys", minimum=1, maximum=MAX_ONE_LINER_KEYS),
+            max_printed_per_s=table.number("one_liner_max_printed_per_s", minimum=0, maximum=MAX_EVENTS_PER_S),
+        ),
+        one_liner_max_timer_hz=table.number("one_liner_max_timer_hz", minimum=0, maximum=MAX_EVENTS_PER_S),
+        one_liner_max_string_bytes=table.integer(
+            "one_liner_max_string_bytes", minimum=MIN_ONE_LINER_STRING_BYTES, maximum=MAX_STRING_BYTES
+        ),
     )
     table.finish()
     return limits
@@ -148,6 +162,9 @@ def _grant(table: Table) -> Grant:
         max_cpu_pct=max_cpu_pct,
         max_events_per_s=max_events_per_s,
         lift_aborts=table.has("lift_aborts") and table.boolean("lift_aborts"),
+        one_liners=table.has("one_liners") and table.boolean("one_liners"),
+        one_liner_strings=table.has("one_liner_strings") and table.boolean("one_liner_strings"),
+        one_liner_memory=table.has("one_liner_memory") and table.boolean("one_liner_memory"),
     )
     table.finish()
     return grant

@@ -57,6 +57,7 @@ def unseen_sentences(result: JobResult) -> Iterable[str]:
         yield f"{counted(len(coverage.partial), 'host')} ended early"
     if coverage.left_out:
         yield f"{counted(len(coverage.left_out), 'host')} left out: not added to the others' results"
+    yield from (f"{host}: {note}" for host, note in coverage.notes)
     if coverage.lost_events:
         yield f"{counted(coverage.lost_events, 'event')} lost: seen and not in the result"
     if coverage.truncated_stacks:

@@ -76,6 +76,7 @@ class ControlService(ControlServicer):
                 request_id=request.request_id,
                 despite_aborts=request.despite_aborts,
                 dry_run=request.dry_run,
+                program=request.program,
             )
             return pb.SubmitJobResponse(job_id=await self._coordinator.submit(asked))
 

@@ -99,6 +99,7 @@ class Draft:
             expires_at_ms=expires_at_ms,
             team=self.spec.team,
             operator=self.spec.operator,
+            program=self.spec.program,
         )
         self.instructions.append(SendStart(order))
 

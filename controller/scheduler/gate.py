@@ -7,6 +7,7 @@ from controller.scheduler.terms import JobTerms
 from fleettrace.model.job import CanaryCheck, Run, RunState, Verdict
 from fleettrace.model.names import counted
 from fleettrace.model.run import RunCost
+from fleettrace.oneliner import too_much_printed
 
 __all__ = ["judge_canary", "judge_wave"]
 
@@ -17,20 +18,21 @@ MAX_LOST_SHARE = 0.5
 def judge_canary(check: CanaryCheck, cost: RunCost, window_ms: int, terms: JobTerms, *, promote: bool) -> CanaryCheck:
     """Judge one frequency check.
 
-    Abort: over the budget, whatever the operator says. Hold: fewer events than ``terms.min_events`` (silence
-    is not a pass), unless the tool samples at a rate of its own, which bounds its cost on any host; ``promote``
-    turns a Hold into a Promote and marks it as overridden.
+    Abort: over the budget, or above the rate at which a one-liner may print, whatever the operator says. Hold: fewer
+    events than ``terms.min_events`` (silence is not a pass), unless the tool samples at a rate of its own, which bounds
+    its cost on any host; ``promote`` turns a Hold into a Promote and marks it as overridden.
     """
     window_s = max(window_ms, 1) / 1000
     hits_per_s, events_per_s = cost.hits / window_s, cost.events / window_s
     limits = terms.limits
     if terms.max_hits_per_s_per_cpu is not None:
         bound = terms.max_hits_per_s_per_cpu * max(len(cost.events_per_cpu), 1)
-        predicted_pct = terms.cpu_pct(bound, bound)
+        predicted_pct = terms.cost.cpu_pct(bound, bound)
         how = f"at most {bound:,.0f} samples/s"
     else:
-        predicted_pct = terms.cpu_pct(hits_per_s, events_per_s)
-        how = f"{events_per_s:,.0f} events/s ({hits_per_s:,.0f} probe hits/s)"
+        predicted_pct = terms.cpu_pct(cost, window_s)
+        traps = f", {cost.traps / window_s:,.0f} of them traps" if cost.traps else ""
+        how = f"{events_per_s:,.0f} events/s ({hits_per_s:,.0f} probe hits/s{traps})"
     judged = replace(
         check,
         window_s=window_s,
@@ -48,6 +50,8 @@ def judge_canary(check: CanaryCheck, cost: RunCost, window_ms: int, terms: JobTe
     if events_per_s > limits.max_events_per_s:
         reason = f"{seen}, over the limit of {limits.max_events_per_s:,} events/s ({terms.rule})"
         return replace(judged, verdict=Verdict.ABORT, reason=reason)
+    if reason := _too_much_printed(check.host, cost, window_s, terms):
+        return replace(judged, verdict=Verdict.ABORT, reason=f"{reason} ({terms.rule})")
     if cost.events < terms.min_events and terms.max_hits_per_s_per_cpu is None:
         quiet = (
             f"only {cost.events} events in {window_s:.3g} s on {check.host}; "
@@ -70,7 +74,7 @@ def judge_wave(runs: Sequence[Run], terms: JobTerms, *, first: bool) -> tuple[Ve
         if run.elapsed_ms <= 0:
             continue
         events_per_s = run.cost.events * 1000 / run.elapsed_ms
-        cpu_pct = terms.cpu_pct(run.cost.hits * 1000 / run.elapsed_ms, events_per_s)
+        cpu_pct = terms.cpu_pct(run.cost, run.elapsed_ms / 1000)
         if cpu_pct > limits.max_cpu_pct:
             return Verdict.ABORT, (
                 f"{run.key.host} measured {cpu_pct:.2f}% of one CPU, over the limit of "
@@ -81,6 +85,8 @@ def judge_wave(runs: Sequence[Run], terms: JobTerms, *, first: bool) -> tuple[Ve
                 f"{run.key.host} measured {events_per_s:,.0f} events/s, over the limit of "
                 f"{limits.max_events_per_s:,} ({terms.rule})"
             )
+        if reason := _too_much_printed(run.key.host, run.cost, run.elapsed_ms / 1000, terms):
+            return Verdict.ABORT, f"{reason} ({terms.rule})"
     lost = [run for run in runs if run.state is RunState.LOST]
     if len(lost) > MAX_LOST_SHARE * len(runs):
         return Verdict.ABORT, (
@@ -95,3 +101,10 @@ def judge_wave(runs: Sequence[Run], terms: JobTerms, *, first: bool) -> tuple[Ve
         Verdict.PROMOTE,
         f"{measured} of {counted(len(runs), 'host')} measured within {limits.max_cpu_pct:g}% of one CPU",
     )
+
+
+def _too_much_printed(host: str, cost: RunCost, window_s: float, terms: JobTerms) -> str:
+    if terms.limits.one_liner is None:
+        return ""
+    rate_per_s = cost.printing_events / window_s
+    return too_much_printed(f"on {host} the program", rate_per_s, terms.limits.one_liner.max_printed_per_s)

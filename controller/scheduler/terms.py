@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from fleettrace.model.run import RunLimits
+from fleettrace.model.run import RunCost, RunLimits
+from fleettrace.model.tool import Cost
 
 __all__ = ["JobTerms", "Timing"]
 
@@ -25,7 +26,7 @@ class Timing:
 class JobTerms:
     """The granted limits, the canary's window, the waves and the tool's cost model.
 
-    ``hit_ns`` and ``event_ns``: CPU time that one probe hit and one event add (``fleettrace.catalog.Cost``).
+    ``cost``: what hits and events add.
     ``max_hits_per_s_per_cpu``: the rate that a sampling tool cannot exceed; None: events set the rate.
     ``min_events``: fewer in the check's window are too few to judge by.
     ``wave_fractions``: cumulative shares of the hosts, after the canaries; the last one is 1.
@@ -39,11 +40,10 @@ class JobTerms:
     wave_fractions: tuple[float, ...]
     settle_ms: int
     probes: tuple[str, ...]
-    hit_ns: float
-    event_ns: float
+    cost: Cost
     max_hits_per_s_per_cpu: float | None = None
     timing: Timing = Timing()
 
-    def cpu_pct(self, hits_per_s: float, events_per_s: float) -> float:
-        """Predicted cost in percent of one CPU: ``(hits/s x ns per hit + events/s x ns per event) / 10^9 x 100``."""
-        return (hits_per_s * self.hit_ns + events_per_s * self.event_ns) / 1e7
+    def cpu_pct(self, cost: RunCost, window_s: float) -> float:
+        """Predicted cost in percent of one CPU of what a run has counted in a time."""
+        return self.cost.cpu_pct(cost.hits / window_s, cost.events / window_s, cost.traps / window_s)

@@ -122,6 +122,8 @@ class JobSpec:
     """Asked for although the same program was aborted before."""
     dry_run: bool = False
     """Ends at the gate."""
+    program: str = ""
+    """Of a one-liner, in its canonical text; empty for a tool of the catalogue."""
 
     @property
     def program_id(self) -> str:
@@ -227,6 +229,8 @@ class Coverage:
     """Hosts whose part is a recording and not this kernel."""
     left_out: tuple[tuple[str, str], ...] = ()
     """(host, reason) of hosts that answered, but with what cannot be added to the other hosts' results."""
+    notes: tuple[tuple[str, str], ...] = ()
+    """(host, what a reader of its result must know), by host."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ __all__ = [
     "counted",
     "duration_text",
     "natural_order",
+    "one_line",
     "parse_duration_ms",
     "parse_labels",
 ]
@@ -85,6 +86,11 @@ def duration_text(duration_ms: float) -> str:
     if duration_ms < 1000:
         return f"{duration_ms:.0f} ms"
     return f"{duration_ms / 1000:.3g} s" if duration_ms < 100_000 else f"{duration_ms / 1000:.0f} s"
+
+
+def one_line(program: str) -> str:
+    """A one-liner's canonical text in one line: its breaks stand between statements alone, never in a string."""
+    return re.sub(r"\s*\n\s*", " ", program).strip()
 
 
 def counted(number: int, noun: str) -> str:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from fleettrace.model.params import ParamValue
 from fleettrace.snapshot import EMPTY, Snapshot
 
-__all__ = ["Part", "RunCost", "RunKey", "RunKind", "RunLimits", "RunOutcome", "StartRun"]
+__all__ = ["OneLinerBounds", "Part", "RunCost", "RunKey", "RunKind", "RunLimits", "RunOutcome", "StartRun"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,7 +45,8 @@ class RunCost:
 
     ``hits``: probe firings before any filter; ``events``: hits that passed; ``lost_events``: events that are not
     in the snapshot (full map, stack collision); ``bpf_run_time_ns``: the kernel's own count, 0 when its
-    statistics are off.
+    statistics are off. Of a one-liner, ``traps`` are those of the hits that trap out of user mode, and
+    ``printing_events`` those of the events that print; of others both are 0.
     """
 
     hits: int = 0
@@ -57,13 +58,28 @@ class RunCost:
     child_cpu_us: int = 0
     child_peak_rss_bytes: int = 0
     bpf_run_time_ns: int = 0
+    traps: int = 0
+    printing_events: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OneLinerBounds:
+    """What a one-liner may take beyond what every run may.
+
+    ``max_probes`` counts what wildcards match on the host; ``max_keys`` is of one map; ``max_printed_per_s`` are events
+    that print.
+    """
+
+    max_probes: int
+    max_keys: int
+    max_printed_per_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
     """What a run may take; the lower of the controller's and the host's holds.
 
-    ``max_cpu_pct`` is in percent of one CPU, summed over all CPUs.
+    ``max_cpu_pct`` is in percent of one CPU, summed over all CPUs; ``one_liner`` is None for tools of the catalogue.
     """
 
     duration_ms: int
@@ -71,6 +87,7 @@ class RunLimits:
     max_map_bytes: int
     max_cpu_pct: float
     capabilities: tuple[str, ...] = ()
+    one_liner: OneLinerBounds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +103,8 @@ class StartRun:
     expires_at_ms: int
     team: str = ""
     operator: str = ""
+    program: str = ""
+    """Of a one-liner, in its canonical text; empty for a tool of the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +126,5 @@ class Part:
     final: bool = True
     alternative: str = ""
     """Which of the tool's alternatives ran; empty when it has one way only."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the result must know, a sentence each."""

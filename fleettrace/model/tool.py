@@ -8,6 +8,7 @@ from pathlib import Path
 from fleettrace.model.params import FILTERS, FINE, PROCESS_FILTERS, Param, ParamValue, parse_values, resolve_values
 
 __all__ = [
+    "ONE_LINER",
     "Alternative",
     "Attach",
     "Cost",
@@ -22,6 +23,10 @@ __all__ = [
     "ToolListing",
     "Words",
 ]
+
+
+ONE_LINER = "one-liner"
+"""The name under which a program that comes with its job runs; no tool of the catalogue has it."""
 
 
 class ResultKind(StrEnum):
@@ -111,12 +116,23 @@ class Cost:
     """CPU time in ns that one probe hit and one event (a hit that passed the filters) add, as measured.
 
     ``bounded_hits_per_cpu_param`` names the parameter that hits per second and CPU can never exceed: a
-    sampling tool costs the same on a busy host as on a quiet one.
+    sampling tool costs the same on a busy host as on a quiet one; ``bounded_hits_per_s_per_cpu`` is that rate where no
+    parameter sets it. A hit that is a trap out of user mode costs ``trap_ns`` instead, where that is given.
     """
 
     hit_ns: float
     event_ns: float
     bounded_hits_per_cpu_param: str | None = None
+    trap_ns: float = 0.0
+    bounded_hits_per_s_per_cpu: float | None = None
+
+    def cpu_pct(self, hits_per_s: float, events_per_s: float, traps_per_s: float = 0.0) -> float:
+        """Predicted cost in percent of one CPU; ``traps_per_s`` are those of the hits that are traps.
+
+        ``(hits/s x ns per hit + traps/s x what a trap costs more + events/s x ns per event) / 10^9 x 100``.
+        """
+        trap_ns = max(self.trap_ns - self.hit_ns, 0.0)
+        return (hits_per_s * self.hit_ns + traps_per_s * trap_ns + events_per_s * self.event_ns) / 1e7
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +216,7 @@ class ToolDefinition:
     def max_hits_per_s_per_cpu(self, params: Mapping[str, ParamValue]) -> float | None:
         """The rate that a sampling tool cannot exceed, in hits per second and CPU; None: events set the rate."""
         name = self.cost.bounded_hits_per_cpu_param
-        return float(params[name]) if name is not None else None
+        return float(params[name]) if name is not None else self.cost.bounded_hits_per_s_per_cpu
 
 
 @dataclass(frozen=True, slots=True)

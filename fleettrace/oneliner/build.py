@@ -8,10 +8,11 @@ from lark import Token
 from lark.tree import Meta
 from lark.visitors import Transformer_NonRecursive, v_args
 
+from fleettrace.errors import BadProgram
 from fleettrace.oneliner.attach import parse_attach_point
 from fleettrace.oneliner.calls import check_call
 from fleettrace.oneliner.limits import MAX_DEPTH, MAX_STRING_BYTES, MAX_UNROLL
-from fleettrace.oneliner.source import BadProgram, place
+from fleettrace.oneliner.source import bad_program, place
 from fleettrace.oneliner.tree import (
     Assign,
     AttachPoint,
@@ -213,4 +214,4 @@ class Builder(Transformer_NonRecursive[Token, Program]):
         return node
 
     def _bad(self, meta: Meta, message: str) -> BadProgram:
-        return BadProgram(place(self._text, meta.start_pos), message)
+        return bad_program(place(self._text, meta.start_pos), message)

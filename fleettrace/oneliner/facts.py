@@ -14,6 +14,7 @@ from fleettrace.oneliner.tree import (
     Cast,
     Expression,
     Field,
+    Integer,
     Probe,
     ProbeKind,
     Program,
@@ -21,10 +22,9 @@ from fleettrace.oneliner.tree import (
 )
 from fleettrace.oneliner.walk import program_expressions, statements
 
-__all__ = ["MapFact", "ProgramFacts", "describe"]
+__all__ = ["MapFact", "ProgramFacts", "describe", "printing_numbers"]
 
 _PRINTING = frozenset({"print", "printf", "time"})
-_PER_S = {"s": 1.0, "ms": 1e3, "us": 1e6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class ProgramFacts:
     ``fields``: of args, as ``args->name``; ``arguments``: ``arg0`` .. ``arg9`` and ``retval``; ``strings_read``: what
     str() and buf() are given; ``memory_read``: pointers that are followed otherwise; ``printing_probes``: attach points
     that may print once per event; ``timer_hz``: the fastest profile or interval, per CPU, 0 without one;
+    ``printing_timer_hz``: how often intervals print; ``string_bytes``: the most that a str() or buf() asks for, 0 where
+    none says;
     ``traps``: attach points whose cost is a trap out of user mode, which BPF run times do not show.
     """
 
@@ -58,6 +60,8 @@ class ProgramFacts:
     printing_probes: tuple[str, ...]
     maps: tuple[MapFact, ...]
     timer_hz: float
+    printing_timer_hz: float
+    string_bytes: int
     capabilities: tuple[str, ...]
     optional_capabilities: tuple[str, ...]
 
@@ -84,7 +88,15 @@ def describe(program: Program) -> ProgramFacts:
             MapFact(shape.name, shape.kind.value, len(shape.keys), shape.has_stacks)
             for _, shape in sorted(map_shapes(program).items())
         ),
-        timer_hz=max((_rate_hz(point) for point in points), default=0.0),
+        timer_hz=max((point.rate_hz for point in points), default=0.0),
+        printing_timer_hz=sum(
+            point.rate_hz
+            for probe in program.probes
+            if _has_printing(probe)
+            for point in probe.attach
+            if point.kind.is_own
+        ),
+        string_bytes=max((_string_bytes(one) for one in found), default=0),
         capabilities=TRACING_CAPABILITIES,
         optional_capabilities=_optional_capabilities(names, points),
     )
@@ -110,19 +122,29 @@ def _follows_pointer(expression: Expression) -> bool:
             return False
 
 
+def printing_numbers(program: Program) -> frozenset[int]:
+    """The probes, by number in the program from 0, that may print for every event."""
+    return frozenset(number for number, probe in enumerate(program.probes) if _prints(probe))
+
+
 def _prints(probe: Probe) -> bool:
-    """Whether it may print for every event: what belongs to the program itself fires seldom, whatever happens."""
-    return any(not point.kind.is_own for point in probe.attach) and any(
+    """Whether it may print for every event: what belongs to the program itself has a rate of its own."""
+    return _has_printing(probe) and any(not point.kind.is_own for point in probe.attach)
+
+
+def _has_printing(probe: Probe) -> bool:
+    return any(
         isinstance(statement, CallStatement) and statement.call.name in _PRINTING
         for statement in statements(probe.body)
     )
 
 
-def _rate_hz(point: AttachPoint) -> float:
-    if point.kind not in {ProbeKind.PROFILE, ProbeKind.INTERVAL}:
-        return 0.0
-    unit, number = point.target
-    return float(number) if unit == "hz" else _PER_S[unit] / float(number)
+def _string_bytes(expression: Expression) -> int:
+    match expression:
+        case Call("str" | "buf", (_, Integer(size))):
+            return size
+        case _:
+            return 0
 
 
 def _optional_capabilities(names: set[str], points: list[AttachPoint]) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ from importlib import resources
 from lark import Lark
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken, VisitError
 
+from fleettrace.errors import BadProgram
 from fleettrace.oneliner.build import Builder
-from fleettrace.oneliner.source import BadProgram, blank_comments, check_text, place
+from fleettrace.oneliner.source import bad_program, blank_comments, check_text, place
 from fleettrace.oneliner.tree import Program
 from fleettrace.oneliner.validate import check_program
 
@@ -50,9 +51,9 @@ def _unexpected(text: str, error: UnexpectedInput) -> BadProgram:
     position: int | None = getattr(error, "pos_in_stream", None)
     at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
     if at_end or position is None or position >= len(text):
-        return BadProgram(place(text, len(text.rstrip())), f"the program ends too early: {_wanted(error)}")
+        return bad_program(place(text, len(text.rstrip())), f"the program ends too early: {_wanted(error)}")
     shown = text[position:].partition("\n")[0][:_SHOWN_CHARS].rstrip()
-    return BadProgram(place(text, position), f"{shown!r} is not understood here: {_wanted(error)}")
+    return bad_program(place(text, position), f"{shown!r} is not understood here: {_wanted(error)}")
 
 
 def _wanted(error: UnexpectedInput) -> str:

@@ -2,11 +2,11 @@
 
 import re
 
-from fleettrace.errors import BadInput
+from fleettrace.errors import BadProgram
 from fleettrace.oneliner.limits import MAX_PROGRAM_BYTES
 from fleettrace.oneliner.vocabulary import REFUSED_WORDS
 
-__all__ = ["BadProgram", "blank_comments", "check_text", "place"]
+__all__ = ["bad_program", "blank_comments", "check_text", "place"]
 
 _COMMENT_OR_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
@@ -14,13 +14,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _REFUSED_WORDS = tuple((re.compile(pattern), reason) for pattern, reason in REFUSED_WORDS)
 
 
-class BadProgram(BadInput):
-    """A one-liner outside the accepted language; the message names the line and the column, both from 1."""
-
-    code = "bad-program"
-
-    def __init__(self, where: str, message: str) -> None:
-        super().__init__(f"{where}: {message}")
+def bad_program(where: str, message: str) -> BadProgram:
+    """What is wrong with a program, after the place where it is."""
+    return BadProgram(f"{where}: {message}")
 
 
 def place(text: str, position: int) -> str:
@@ -34,11 +30,11 @@ def check_text(text: str) -> None:
     """Raise :class:`BadProgram` for a text that is too large or holds characters that no program needs."""
     size = len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_PROGRAM_BYTES:
-        raise BadProgram("the program", f"it has {size} bytes and at most {MAX_PROGRAM_BYTES} are taken: shorten it")
+        raise bad_program("the program", f"it has {size} bytes and at most {MAX_PROGRAM_BYTES} are taken: shorten it")
     if not text.strip():
-        raise BadProgram("the program", "it is empty: write PROBE { ACTION }, such as tracepoint:... { @ = count(); }")
+        raise bad_program("the program", "it is empty: write PROBE { ACTION }, such as tracepoint:... { @ = count(); }")
     if found := _CONTROL.search(text):
-        raise BadProgram(place(text, found.start()), f"there is a control character {found[0]!r}: remove it")
+        raise bad_program(place(text, found.start()), f"there is a control character {found[0]!r}: remove it")
 
 
 def blank_comments(text: str) -> str:
@@ -51,10 +47,10 @@ def blank_comments(text: str) -> str:
     outside = _STRING.sub(lambda found: '"' + " " * (len(found[0]) - 2) + '"', blanked)
     # A glob's "/*" belongs to a path; a comment starts after a space or an end of something.
     if found := re.search(r"(?<![\w/:*?.-])/\*", outside):
-        raise BadProgram(place(text, found.start()), "this comment has no end: close it with */")
+        raise bad_program(place(text, found.start()), "this comment has no end: close it with */")
     for pattern, reason in _REFUSED_WORDS:
         if found := pattern.search(outside):
-            raise BadProgram(place(text, found.start()), reason)
+            raise bad_program(place(text, found.start()), reason)
     return blanked
 
 

@@ -4,6 +4,7 @@ A tree only ever holds what :mod:`fleettrace.oneliner.vocabulary` knows, because
 derivations in this package make one.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +33,9 @@ __all__ = [
     "Unroll",
     "Variable",
 ]
+
+
+_PER_S: Mapping[str, float] = {"s": 1.0, "ms": 1e3, "us": 1e6}
 
 
 class ProbeKind(StrEnum):
@@ -77,6 +81,14 @@ class AttachPoint:
     def is_glob(self) -> bool:
         """Whether it may match more than one probe."""
         return any(character in part for part in self.target for character in "*?[")
+
+    @property
+    def rate_hz(self) -> float:
+        """Of a timer (profile, interval), per CPU; 0 for a probe whose events set the rate."""
+        if self.kind not in {ProbeKind.PROFILE, ProbeKind.INTERVAL}:
+            return 0.0
+        unit, number = self.target
+        return float(number) if unit == "hz" else _PER_S[unit] / float(number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """What holds for a program as a whole: its size, and that every map is used in one way."""
 
+from fleettrace.errors import BadProgram
 from fleettrace.oneliner.limits import MAX_ATTACH_POINTS, MAX_KEY_PARTS, MAX_MAPS, MAX_STATEMENTS
 from fleettrace.oneliner.shapes import ValueKind, map_shapes
-from fleettrace.oneliner.source import BadProgram
+from fleettrace.oneliner.source import bad_program
 from fleettrace.oneliner.tree import (
     Assign,
     Builtin,
@@ -144,4 +145,4 @@ def _read(body: tuple[Statement, ...], predicate: Expression | None) -> list[Exp
 
 
 def _bad(message: str) -> BadProgram:
-    return BadProgram("the program", message)
+    return bad_program("the program", message)

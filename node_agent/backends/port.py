@@ -36,7 +36,8 @@ class ProbeStats:
     ``hits``: probe firings before any filter; ``events_per_cpu``: those that passed, by possible CPU; ``lost_events``:
     of the events, those that could not be recorded; ``truncated_stacks``: samples whose stack was deeper than the
     kernel keeps, known once a snapshot was taken; ``bpf_run_time_ns``: the kernel's own count, 0 while its statistics
-    are off.
+    are off. Of a one-liner, ``traps`` are those of the hits that trap out of user mode, and ``printing_events`` those
+    of the events that print.
     """
 
     hits: int = 0
@@ -45,6 +46,8 @@ class ProbeStats:
     truncated_stacks: int = 0
     map_bytes: int = 0
     bpf_run_time_ns: int = 0
+    traps: int = 0
+    printing_events: int = 0
 
     @property
     def events(self) -> int:
@@ -62,6 +65,14 @@ class Tracer(Protocol):
     @property
     def alternative(self) -> str:
         """Which of the tool's alternatives is attached; empty before, and when it has one way only."""
+
+    @property
+    def reads_live(self) -> bool:
+        """Whether a snapshot holds something before ``detach``."""
+
+    @property
+    def detach_reserve_s(self) -> float:
+        """How long before its deadline a run is to begin to detach, so that nothing is attached much beyond it."""
 
     def attach(self) -> None:
         """Load and attach; when it returns, every probe is live. It leaves nothing behind when it raises.
@@ -81,8 +92,14 @@ class Tracer(Protocol):
         final.
         """
 
-    def detach(self) -> None:
-        """Stop; idempotent. Nothing is attached any more when it returns."""
+    def detach(self) -> float:
+        """Stop; idempotent. Nothing is attached any more when it returns.
+
+        Returns the moment up to which events were counted, on the monotonic clock in s.
+        """
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the result must know, a sentence each; complete after ``detach`` and a snapshot."""
 
     def close(self) -> None:
         """Give everything up; idempotent. Detaches first when that was not done."""

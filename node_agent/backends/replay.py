@@ -20,6 +20,8 @@ class ReplayTracer:
     """Implements :class:`node_agent.backends.port.Tracer`."""
 
     backend = "replay"
+    reads_live = False
+    detach_reserve_s = 0.0
 
     def __init__(self, plan: TracePlan, *, clock_s: Callable[[], float] = time.monotonic) -> None:
         """Choose the tool's first recording.
@@ -69,11 +71,16 @@ class ReplayTracer:
         self._attached_for_s()
         return self._recording.snapshot if self._detached and self._is_trace else EMPTY
 
-    def detach(self) -> None:
+    def notes(self) -> tuple[str, ...]:
+        """See :meth:`Tracer.notes`. A recording has none."""
+        return ()
+
+    def detach(self) -> float:
         """See :meth:`Tracer.detach`."""
         if self._attached_at_s is not None and not self._detached:
             self._attached_s = self._clock_s() - self._attached_at_s
             self._detached = True
+        return (self._attached_at_s or 0.0) + self._attached_s
 
     def close(self) -> None:
         """See :meth:`Tracer.close`."""

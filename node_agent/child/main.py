@@ -14,8 +14,9 @@ from pathlib import Path
 from fleettrace.catalog import ToolDefinition, find_tool
 from fleettrace.errors import DigestMismatch, FleettraceError
 from fleettrace.model.run import RunCost, RunKind
+from fleettrace.oneliner import read_one_liner, too_much_printed
 from fleettrace.snapshot import EMPTY
-from node_agent.backends import TracePlan, Tracer, open_tracer
+from node_agent.backends import OneLinerPlan, TracePlan, Tracer, open_one_liner, open_tracer
 from node_agent.child.protocol import Attached, ChildMessage, ChildPlan, Failed, Measured, Sample, decode_plan, encode
 from node_agent.child.time_limit import OutOfTime, within
 from node_agent.kernel.capabilities import confine
@@ -28,6 +29,8 @@ START_LIMIT_S = 30.0
 """From the start of the process to the first attached probe; compiling takes most of it, where it is needed."""
 OVERRUN_LIMIT_S = 1.0
 """Beyond the duration with probes attached, before the kernel kills the process."""
+ONE_LINER_OVERRUN_LIMIT_S = 1.8
+"""The same for a one-liner, whose bpftrace is told to detach; where that takes long, before the end of the duration."""
 FINISH_LIMIT_S = 20.0
 """From detaching to the handed-in result; reading maps and resolving symbols."""
 SAMPLE_INTERVAL_S = 0.25
@@ -62,43 +65,45 @@ def main() -> int:
 
 
 def _perform(plan: ChildPlan, timer: KillTimer) -> None:
-    tool = find_tool(plan.tool)
+    tool = find_tool(plan.tool, plan.program)
     if tool.digest != plan.digest:
         raise DigestMismatch(
             f"this host's {tool.name} is {tool.digest[:12]}, the controller asked for {plan.digest[:12]}: "
             "install the same fleettrace version on both"
         )
-    tracer = open_tracer(
-        plan.backend,
-        TracePlan(
-            tool=tool,
-            kind=plan.run_kind,
-            params=plan.params,
-            scope=resolve_scope(plan.scope) if plan.scope else None,
-            max_map_bytes=plan.max_map_bytes,
-            state_directory=plan.state_directory,
-        ),
-    )
+    tracer = _open(plan, tool)
     try:
         # From here to the end of the duration the kernel itself holds the deadline.
         timer.arm(START_LIMIT_S)
         tracer.attach()
-        timer.arm(plan.duration_ms / 1000 + OVERRUN_LIMIT_S)
+        timer.arm(plan.duration_ms / 1000 + (OVERRUN_LIMIT_S if plan.one_liner is None else ONE_LINER_OVERRUN_LIMIT_S))
         _say(Attached(int(time.time() * 1000), tracer.backend, tracer.alternative))
         started_s = time.monotonic()
         stopped = _watch(plan, tool, tracer, started_s)
-        tracer.detach()
-        elapsed_ms = _elapsed_ms(started_s)
+        ended_s = tracer.detach()
         timer.arm(FINISH_LIMIT_S)
         snapshot = tracer.snapshot() if plan.run_kind is RunKind.TRACE else EMPTY
-        _say(Measured(elapsed_ms, _cost(tracer), snapshot, final=True, stopped=stopped))
+        cost, notes = _cost(tracer), tracer.notes()
+        _say(Measured(int((ended_s - started_s) * 1000), cost, snapshot, final=True, stopped=stopped, notes=notes))
     finally:
         tracer.close()
 
 
+def _open(plan: ChildPlan, tool: ToolDefinition) -> Tracer:
+    scope = resolve_scope(plan.scope) if plan.scope else None
+    if plan.one_liner is None:
+        traced = TracePlan(tool, plan.run_kind, plan.params, scope, plan.max_map_bytes, plan.state_directory)
+        return open_tracer(plan.backend, traced)
+    program = read_one_liner(plan.program).program
+    one_liner = OneLinerPlan(program, plan.run_kind, scope, plan.duration_ms, plan.max_map_bytes, plan.one_liner)
+    return open_one_liner(plan.backend, one_liner)
+
+
 def _watch(plan: ChildPlan, tool: ToolDefinition, tracer: Tracer, started_s: float) -> str:
     """Wait out the duration, sampling the cost; return why it ended early, or an empty string."""
-    end_s = started_s + plan.duration_ms / 1000
+    duration_s = plan.duration_ms / 1000
+    # Detaching takes its time; a short run gives half of its own for it at most.
+    end_s = started_s + duration_s - min(tracer.detach_reserve_s, duration_s / 2)
     next_interim_s = started_s + INTERIM_INTERVAL_S
     last_s, last = started_s, RunCost()
     while (now_s := time.monotonic()) < end_s:
@@ -110,7 +115,7 @@ def _watch(plan: ChildPlan, tool: ToolDefinition, tracer: Tracer, started_s: flo
         if (breach := _breach(plan, tool, cost, last, now_s - last_s)) and now_s < end_s:
             return breach
         last_s, last = now_s, cost
-        if plan.run_kind is RunKind.TRACE and next_interim_s <= now_s < end_s - SAMPLE_INTERVAL_S:
+        if plan.run_kind is RunKind.TRACE and tracer.reads_live and next_interim_s <= now_s < end_s - SAMPLE_INTERVAL_S:
             _say_interim(tracer, started_s, min(INTERIM_LIMIT_S, end_s - now_s))
             next_interim_s = now_s + max(INTERIM_INTERVAL_S, INTERIM_DUTY * (time.monotonic() - now_s))
     return ""
@@ -135,11 +140,15 @@ def _breach(plan: ChildPlan, tool: ToolDefinition, cost: RunCost, last: RunCost,
     hits_per_s = (cost.hits - last.hits) / window_s
     if events_per_s > plan.max_events_per_s:
         return f"stopped by the host: {events_per_s:,.0f} events/s are over the ceiling of {plan.max_events_per_s:,}"
-    cpu_pct = (hits_per_s * tool.cost.hit_ns + events_per_s * tool.cost.event_ns) / 1e7
+    cpu_pct = tool.cost.cpu_pct(hits_per_s, events_per_s, (cost.traps - last.traps) / window_s)
     if cpu_pct > plan.max_cpu_pct:
         return (
             f"stopped by the host: the probes take {cpu_pct:.2f}% of one CPU, over the ceiling of {plan.max_cpu_pct:g}%"
         )
+    if plan.one_liner is not None:
+        printed_per_s = (cost.printing_events - last.printing_events) / window_s
+        if reason := too_much_printed("the program", printed_per_s, plan.one_liner.max_printed_per_s):
+            return f"stopped by the host: {reason}"
     return ""
 
 
@@ -158,6 +167,8 @@ def _cost(tracer: Tracer) -> RunCost:
         child_cpu_us=int(cpu_s * 1e6),
         child_peak_rss_bytes=_peak_rss_bytes(),
         bpf_run_time_ns=stats.bpf_run_time_ns,
+        traps=stats.traps,
+        printing_events=stats.printing_events,
     )
 
 

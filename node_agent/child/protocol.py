@@ -12,7 +12,7 @@ from typing import Any
 
 from fleettrace.errors import Malformed
 from fleettrace.model.params import ParamValue
-from fleettrace.model.run import RunCost, RunKind
+from fleettrace.model.run import OneLinerBounds, RunCost, RunKind
 from fleettrace.snapshot import Count, Event, Histogram, Snapshot, Stack
 
 __all__ = [
@@ -37,7 +37,8 @@ class ChildPlan:
     """One run as its child must perform it.
 
     ``scope``: cgroup v2 path, empty for the whole machine. ``hit_ns`` and ``event_ns`` turn measured rates into
-    CPU cost for the child's own breaker. ``capabilities``: all that the child keeps.
+    CPU cost for the child's own breaker. ``capabilities``: all that the child keeps. ``program`` and ``one_liner``: of
+    a one-liner, its canonical text and its bounds.
     """
 
     backend: str
@@ -53,6 +54,8 @@ class ChildPlan:
     capabilities: tuple[str, ...]
     state_directory: str
     parent_pid: int
+    program: str = ""
+    one_liner: OneLinerBounds | None = None
 
     @property
     def run_kind(self) -> RunKind:
@@ -86,6 +89,7 @@ class Measured:
     snapshot: Snapshot
     final: bool
     stopped: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,14 @@ def encode(message: ChildMessage | ChildPlan) -> bytes:
 def decode_plan(line: bytes) -> ChildPlan:
     """Parse the plan that the agent wrote."""
     data = json.loads(line)
-    return ChildPlan(**{**data, "capabilities": tuple(data["capabilities"])})
+    bounds = data["one_liner"]
+    return ChildPlan(
+        **{
+            **data,
+            "capabilities": tuple(data["capabilities"]),
+            "one_liner": None if bounds is None else OneLinerBounds(**bounds),
+        }
+    )
 
 
 def decode_message(line: bytes) -> ChildMessage:
@@ -134,6 +145,7 @@ def decode_message(line: bytes) -> ChildMessage:
             data["cost"] = RunCost(**{**data["cost"], "events_per_cpu": tuple(data["cost"]["events_per_cpu"])})
         if "snapshot" in data:
             data["snapshot"] = _snapshot(data["snapshot"])
+            data["notes"] = tuple(str(note) for note in data["notes"])
         return kind(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Malformed(f"the tracing child said something outside its contract: {error!r}") from error

@@ -11,7 +11,7 @@ from controller.report.text import evidence_lines
 from controller.report.text.coverage import coverage_lines
 from controller.report.text.numbers import rate_text, time_text
 from fleettrace.model.job import CanaryCheck, Job, JobResult, JobSpec, Suspect, Wave
-from fleettrace.model.names import counted, duration_text
+from fleettrace.model.names import counted, duration_text, one_line
 
 __all__ = [
     "answer",
@@ -43,6 +43,8 @@ def headline(result: JobResult, question: str) -> Markup:
     who = f"job {spec.job_id}, {time_text(spec.created_at_ms)}, by {spec.operator} of team {spec.team}{given}"
     lines = [tag("h1", question or f"{spec.tool} on {spec.selector}"), tag("p", *what, class_="what")]
     lines.append(tag("p", who, class_="soft"))
+    if spec.program:
+        lines.append(tag("pre", tag("code", spec.program)))
     if job.reason:
         lines.append(tag("p", job.reason, class_=style))
     if not job.state.ended:
@@ -99,7 +101,8 @@ def decisions(job: Job) -> Markup:
 
 def run_again(spec: JobSpec) -> Markup:
     """Commands to copy."""
-    command = ["fleettrace", "run", spec.tool, "--on", spec.selector, "--for", _typed_duration(spec.duration_ms)]
+    what = ["-e", one_line(spec.program)] if spec.program else [spec.tool]
+    command = ["fleettrace", "run", *what, "--on", spec.selector, "--for", _typed_duration(spec.duration_ms)]
     for name, value in spec.params.items():
         command += ["-p", f"{name}={value}"] if value != "" else []
     command += ["--promote"] if spec.promote else []

@@ -24,6 +24,7 @@ def job_fields(job: Job) -> Document:
         "id": spec.job_id,
         "tool": spec.tool,
         "digest": spec.digest,
+        "program": spec.program,
         "state": job.state.value,
         "reason": job.reason,
         "requested_s": spec.duration_ms / 1000,

@@ -1,7 +1,7 @@
 """Counts as a table of the most frequent keys, and events in the order of time."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -21,6 +21,8 @@ __all__ = ["MAX_COUNTS", "MAX_EVENTS", "render_counts", "render_events"]
 MAX_COUNTS = 20
 MAX_EVENTS = 20
 _BAR_CELLS = 16
+MAP_LABEL = "map"
+"""The first label of what a one-liner with several results counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,21 @@ class Bar:
 
 
 def render_counts(counts: Sequence[Count], whose: str) -> RenderableType:
-    """The most frequent keys first."""
+    """The most frequent keys first; of a program with several maps, a table for each map, on its own scale."""
+    by_map: dict[str, list[Count]] = {}
+    for count in counts:
+        is_labelled = bool(count.key) and count.key[0][0] == MAP_LABEL
+        by_map.setdefault(count.key[0][1] if is_labelled else "", []).append(count)
+    if list(by_map) == [""]:
+        return _render_counts(counts, whose)
+    tables = []
+    for name, own in sorted(by_map.items()):
+        unlabelled = [replace(count, key=count.key[1:]) for count in own] if name else own
+        tables.append(_render_counts(unlabelled, f"{whose}, {name}" if name else whose))
+    return Group(tables[0], *(item for table in tables[1:] for item in (Text(), table)))
+
+
+def _render_counts(counts: Sequence[Count], whose: str) -> RenderableType:
     total = sum(count.count for count in counts)
     top = sorted(counts, key=lambda count: (-count.count, count.key))[:MAX_COUNTS]
     names = _names(count.key for count in top)

@@ -33,6 +33,7 @@ def coverage_lines(coverage: Coverage, recorded: int) -> list[tuple[str, Text]]:
     lines += [("missing", text) for text in reason_lines(coverage.missing)]
     lines += [("LEFT OUT", text) for text in reason_lines(coverage.left_out)]
     lines += [("ended early", text) for text in reason_lines(coverage.partial)]
+    lines += [("note", text) for text in reason_lines(coverage.notes)]
     if coverage.lost_events:
         share = share_text(coverage.lost_events, coverage.lost_events + recorded)
         lines.append(

@@ -21,7 +21,7 @@ from controller.report.text.stacks import render_stacks
 from fleettrace.errors import NotFound
 from fleettrace.model.findings import HostVerdict
 from fleettrace.model.job import Job, JobResult, JobState, Suspect
-from fleettrace.model.names import counted, duration_text
+from fleettrace.model.names import counted, duration_text, one_line
 from fleettrace.snapshot import Snapshot
 
 __all__ = ["heat_maps", "render_host", "render_job"]
@@ -88,6 +88,7 @@ def render_host(result: JobResult, host: str) -> RenderableType:
         ),
         ("lost", f"{counted(cost.lost_events, 'event')}, {counted(cost.truncated_stacks, 'truncated stack')}"),
     ]
+    lines += [("note", note) for note in part.notes]
     findings = [(_label(suspect), suspect.evidence) for suspect in result.suspects if suspect.host == host]
     return _spaced(_headline(job, f"{host} alone"), labelled(lines + findings), *_snapshot(part.snapshot, host))
 
@@ -105,6 +106,8 @@ def _headline(job: Job, who: str) -> RenderableType:
     given = "".join(f", {name}={value}" for name, value in spec.params.items() if value != "")
     second = f"job {spec.job_id}, {time_text(spec.created_at_ms)}, by {spec.operator} of team {spec.team}{given}"
     lines = [first, Text(second, "dim", overflow="fold")]
+    if spec.program:
+        lines.append(Text(one_line(spec.program), "cyan", overflow="fold"))
     if job.reason:
         lines.append(Text(job.reason, state_style(job.state.value), overflow="fold"))
     if job.state is JobState.HELD:

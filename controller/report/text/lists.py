@@ -13,7 +13,7 @@ from controller.report.text.lines import labelled
 from controller.report.text.numbers import time_text
 from fleettrace.model.host import Host
 from fleettrace.model.job import Job
-from fleettrace.model.names import counted, duration_text
+from fleettrace.model.names import counted, duration_text, one_line
 from fleettrace.model.params import FILTERS
 from fleettrace.model.tool import ToolListing
 
@@ -102,7 +102,8 @@ def render_jobs(jobs: Sequence[Job]) -> RenderableType:
         [state_style(job.state.value) for job in jobs],
     )
     reasons = [(job.spec.job_id, job.reason) for job in jobs if job.reason]
-    return Group(table, Text(), labelled(reasons)) if reasons else table
+    reasons += [(job.spec.job_id, one_line(job.spec.program)) for job in jobs if job.spec.program]
+    return Group(table, Text(), labelled(sorted(reasons))) if reasons else table
 
 
 def _state(host: Host) -> str:

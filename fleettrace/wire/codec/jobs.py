@@ -66,6 +66,7 @@ def job_to_wire(job: Job) -> control.Job:
             )
             for planned in job.plan
         ],
+        program=wire_text(spec.program),
     )
 
 
@@ -86,6 +87,7 @@ def job_from_wire(message: control.Job) -> Job:
         missing={parse_host_name(missing.host): missing.reason for missing in message.missing},
         despite_aborts=message.despite_aborts,
         dry_run=message.dry_run,
+        program=message.program,
     )
     return Job(
         spec=spec,

@@ -37,6 +37,7 @@ def coverage_to_wire(coverage: Coverage) -> control.Coverage:
         window_skew_ms=coverage.window_skew_ms,
         replayed_hosts=coverage.replayed,
         left_out=[control.MissingHost(host=host, reason=wire_text(reason)) for host, reason in coverage.left_out],
+        notes=[control.MissingHost(host=host, reason=wire_text(note)) for host, note in coverage.notes],
     )
 
 
@@ -54,6 +55,7 @@ def coverage_from_wire(message: control.Coverage) -> Coverage:
         window_skew_ms=message.window_skew_ms,
         replayed=tuple(parse_host_name(host) for host in message.replayed_hosts),
         left_out=tuple((parse_host_name(host.host), host.reason) for host in message.left_out),
+        notes=tuple((parse_host_name(host.host), host.reason) for host in message.notes),
     )
 
 

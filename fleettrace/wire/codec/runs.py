@@ -1,7 +1,7 @@
 """Runs on the wire: their identity, orders, cost and parts."""
 
 from fleettrace.errors import Malformed
-from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
+from fleettrace.model.run import OneLinerBounds, Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
 from fleettrace.wire.codec.fields import MAX_NUMBER, parse_amount, parse_host_name, parse_id, parse_number, wire_text
 from fleettrace.wire.codec.params import params_from_wire, params_to_wire
 from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
@@ -86,6 +86,8 @@ def run_cost_to_wire(cost: RunCost) -> types.RunCost:
         child_cpu_us=cost.child_cpu_us,
         child_peak_rss_bytes=cost.child_peak_rss_bytes,
         bpf_run_time_ns=cost.bpf_run_time_ns,
+        traps=cost.traps,
+        printing_events=cost.printing_events,
     )
 
 
@@ -101,17 +103,21 @@ def run_cost_from_wire(message: types.RunCost) -> RunCost:
         child_cpu_us=parse_number(message.child_cpu_us, "child's CPU time in us"),
         child_peak_rss_bytes=parse_number(message.child_peak_rss_bytes, "child's memory in bytes"),
         bpf_run_time_ns=parse_number(message.bpf_run_time_ns, "programs' run time in ns"),
+        traps=parse_number(message.traps, "number of traps"),
+        printing_events=parse_number(message.printing_events, "number of events that print"),
     )
 
 
 def run_limits_to_wire(limits: RunLimits) -> link.RunLimits:
     """What a run may take."""
+    bounds = limits.one_liner
     return link.RunLimits(
         duration_ms=limits.duration_ms,
         max_events_per_s=limits.max_events_per_s,
         max_map_bytes=limits.max_map_bytes,
         max_cpu_pct=limits.max_cpu_pct,
         capabilities=limits.capabilities,
+        one_liner=None if bounds is None else _bounds_to_wire(bounds),
     )
 
 
@@ -125,6 +131,21 @@ def run_limits_from_wire(message: link.RunLimits) -> RunLimits:
         max_map_bytes=parse_number(message.max_map_bytes, "limit of the maps' size"),
         max_cpu_pct=parse_amount(message.max_cpu_pct, "limit of CPU in percent"),
         capabilities=tuple(message.capabilities),
+        one_liner=_bounds_from_wire(message.one_liner) if message.HasField("one_liner") else None,
+    )
+
+
+def _bounds_to_wire(bounds: OneLinerBounds) -> link.OneLinerBounds:
+    return link.OneLinerBounds(
+        max_probes=bounds.max_probes, max_keys=bounds.max_keys, max_printed_per_s=bounds.max_printed_per_s
+    )
+
+
+def _bounds_from_wire(message: link.OneLinerBounds) -> OneLinerBounds:
+    return OneLinerBounds(
+        max_probes=message.max_probes,
+        max_keys=message.max_keys,
+        max_printed_per_s=parse_amount(message.max_printed_per_s, "limit of printed events"),
     )
 
 
@@ -140,6 +161,7 @@ def start_run_to_wire(start: StartRun) -> link.StartRun:
         expires_at_ms=start.expires_at_ms,
         team=wire_text(start.team),
         operator=wire_text(start.operator),
+        program=wire_text(start.program),
     )
 
 
@@ -155,6 +177,7 @@ def start_run_from_wire(message: link.StartRun) -> StartRun:
         expires_at_ms=message.expires_at_ms,
         team=message.team,
         operator=message.operator,
+        program=message.program,
     )
 
 
@@ -172,6 +195,7 @@ def part_to_wire(part: Part) -> types.Part:
         snapshot=snapshot_to_wire(part.snapshot),
         final=part.final,
         alternative=part.alternative,
+        notes=[wire_text(note) for note in part.notes],
     )
 
 
@@ -189,6 +213,7 @@ def part_from_wire(message: types.Part) -> Part:
         snapshot=snapshot_from_wire(message.snapshot),
         final=message.final,
         alternative=message.alternative,
+        notes=tuple(message.notes),
     )
     if part.snapshot.total > MAX_NUMBER:
         raise Malformed(f"a part's counts add up to {part.snapshot.total}, more than {MAX_NUMBER}")

@@ -217,6 +217,7 @@ class RunLimits(_message.Message):
     MAX_MAP_BYTES_FIELD_NUMBER: _builtins.int
     MAX_CPU_PCT_FIELD_NUMBER: _builtins.int
     CAPABILITIES_FIELD_NUMBER: _builtins.int
+    ONE_LINER_FIELD_NUMBER: _builtins.int
     duration_ms: _builtins.int
     max_events_per_s: _builtins.int
     max_map_bytes: _builtins.int
@@ -224,6 +225,10 @@ class RunLimits(_message.Message):
     """percent of one CPU, summed over the CPUs"""
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def one_liner(self) -> Global___OneLinerBounds:
+        """absent: the tool is none"""
+
     def __init__(
         self,
         *,
@@ -232,14 +237,45 @@ class RunLimits(_message.Message):
         max_map_bytes: _builtins.int = ...,
         max_cpu_pct: _builtins.float = ...,
         capabilities: _abc.Iterable[_builtins.str] | None = ...,
+        one_liner: Global___OneLinerBounds | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["one_liner", b"one_liner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "duration_ms", b"duration_ms", "max_cpu_pct", b"max_cpu_pct", "max_events_per_s", b"max_events_per_s", "max_map_bytes", b"max_map_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "duration_ms", b"duration_ms", "max_cpu_pct", b"max_cpu_pct", "max_events_per_s", b"max_events_per_s", "max_map_bytes", b"max_map_bytes", "one_liner", b"one_liner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RunLimits: _TypeAlias = RunLimits  # noqa: Y015
+
+@_typing.final
+class OneLinerBounds(_message.Message):
+    """What a one-liner may take beyond what every run may; 0 allows nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_PROBES_FIELD_NUMBER: _builtins.int
+    MAX_KEYS_FIELD_NUMBER: _builtins.int
+    MAX_PRINTED_PER_S_FIELD_NUMBER: _builtins.int
+    max_probes: _builtins.int
+    """wildcards counted by what they match on the host"""
+    max_keys: _builtins.int
+    """of one map"""
+    max_printed_per_s: _builtins.float
+    """events that print"""
+    def __init__(
+        self,
+        *,
+        max_probes: _builtins.int = ...,
+        max_keys: _builtins.int = ...,
+        max_printed_per_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_keys", b"max_keys", "max_printed_per_s", b"max_printed_per_s", "max_probes", b"max_probes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OneLinerBounds: _TypeAlias = OneLinerBounds  # noqa: Y015
 
 @_typing.final
 class StartRun(_message.Message):
@@ -275,6 +311,7 @@ class StartRun(_message.Message):
     EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
     TEAM_FIELD_NUMBER: _builtins.int
     OPERATOR_FIELD_NUMBER: _builtins.int
+    PROGRAM_FIELD_NUMBER: _builtins.int
     kind: _types_pb2.RunKind.ValueType
     tool: _builtins.str
     digest: _builtins.str
@@ -282,6 +319,8 @@ class StartRun(_message.Message):
     """an agent that gets this later does not start"""
     team: _builtins.str
     operator: _builtins.str
+    program: _builtins.str
+    """canonical text of a one-liner, whose SHA-256 is the digest"""
     @_builtins.property
     def run(self) -> _types_pb2.RunKey: ...
     @_builtins.property
@@ -302,10 +341,11 @@ class StartRun(_message.Message):
         expires_at_ms: _builtins.int = ...,
         team: _builtins.str = ...,
         operator: _builtins.str = ...,
+        program: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "expires_at_ms", b"expires_at_ms", "kind", b"kind", "limits", b"limits", "operator", b"operator", "params", b"params", "run", b"run", "team", b"team", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "expires_at_ms", b"expires_at_ms", "kind", b"kind", "limits", b"limits", "operator", b"operator", "params", b"params", "program", b"program", "run", b"run", "team", b"team", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

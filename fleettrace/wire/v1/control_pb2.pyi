@@ -280,6 +280,7 @@ class SubmitJobRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     DRY_RUN_FIELD_NUMBER: _builtins.int
     DESPITE_ABORTS_FIELD_NUMBER: _builtins.int
+    PROGRAM_FIELD_NUMBER: _builtins.int
     tool: _builtins.str
     selector: _builtins.str
     duration_ms: _builtins.int
@@ -296,6 +297,8 @@ class SubmitJobRequest(_message.Message):
     """end at the gate"""
     despite_aborts: _builtins.bool
     """although the same program was aborted before; a grant must allow it"""
+    program: _builtins.str
+    """of a one-liner, instead of a tool of the catalogue"""
     @_builtins.property
     def params(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
@@ -312,10 +315,11 @@ class SubmitJobRequest(_message.Message):
         request_id: _builtins.str = ...,
         dry_run: _builtins.bool = ...,
         despite_aborts: _builtins.bool = ...,
+        program: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "despite_aborts", b"despite_aborts", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "operator", b"operator", "params", b"params", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "despite_aborts", b"despite_aborts", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "operator", b"operator", "params", b"params", "program", b"program", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -674,6 +678,7 @@ class Job(_message.Message):
     DRY_RUN_FIELD_NUMBER: _builtins.int
     DESPITE_ABORTS_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    PROGRAM_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     tool: _builtins.str
     digest: _builtins.str
@@ -688,6 +693,8 @@ class Job(_message.Message):
     finished_at_ms: _builtins.int
     dry_run: _builtins.bool
     despite_aborts: _builtins.bool
+    program: _builtins.str
+    """canonical text of a one-liner; empty: a tool of the catalogue"""
     @_builtins.property
     def params(self) -> _containers.MessageMap[_builtins.str, _types_pb2.ParamValue]: ...
     @_builtins.property
@@ -733,10 +740,11 @@ class Job(_message.Message):
         dry_run: _builtins.bool = ...,
         despite_aborts: _builtins.bool = ...,
         plan: _abc.Iterable[Global___PlannedHost] | None = ...,
+        program: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canaries", b"canaries", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "despite_aborts", b"despite_aborts", "digest", b"digest", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "plan", b"plan", "promote", b"promote", "reason", b"reason", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waves", b"waves"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canaries", b"canaries", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "despite_aborts", b"despite_aborts", "digest", b"digest", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "plan", b"plan", "program", b"program", "promote", b"promote", "reason", b"reason", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waves", b"waves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -812,6 +820,7 @@ class Coverage(_message.Message):
     WINDOW_SKEW_MS_FIELD_NUMBER: _builtins.int
     REPLAYED_HOSTS_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     targeted: _builtins.int
     answered: _builtins.int
     lost_events: _builtins.int
@@ -831,6 +840,10 @@ class Coverage(_message.Message):
     def left_out(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingHost]:
         """answered, but with what cannot be added to the others' results"""
 
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingHost]:
+        """what a reader of a host's result must know, a sentence each"""
+
     def __init__(
         self,
         *,
@@ -843,10 +856,11 @@ class Coverage(_message.Message):
         window_skew_ms: _builtins.int = ...,
         replayed_hosts: _abc.Iterable[_builtins.str] | None = ...,
         left_out: _abc.Iterable[Global___MissingHost] | None = ...,
+        notes: _abc.Iterable[Global___MissingHost] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "left_out", b"left_out", "lost_events", b"lost_events", "missing", b"missing", "partial", b"partial", "replayed_hosts", b"replayed_hosts", "targeted", b"targeted", "truncated_stacks", b"truncated_stacks", "window_skew_ms", b"window_skew_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "left_out", b"left_out", "lost_events", b"lost_events", "missing", b"missing", "notes", b"notes", "partial", b"partial", "replayed_hosts", b"replayed_hosts", "targeted", b"targeted", "truncated_stacks", b"truncated_stacks", "window_skew_ms", b"window_skew_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -273,6 +273,8 @@ class RunCost(_message.Message):
     CHILD_CPU_US_FIELD_NUMBER: _builtins.int
     CHILD_PEAK_RSS_BYTES_FIELD_NUMBER: _builtins.int
     BPF_RUN_TIME_NS_FIELD_NUMBER: _builtins.int
+    TRAPS_FIELD_NUMBER: _builtins.int
+    PRINTING_EVENTS_FIELD_NUMBER: _builtins.int
     hits: _builtins.int
     """times a probe fired, before any filter"""
     events: _builtins.int
@@ -288,6 +290,10 @@ class RunCost(_message.Message):
     child_peak_rss_bytes: _builtins.int
     bpf_run_time_ns: _builtins.int
     """kernel's own count; 0 when statistics are off"""
+    traps: _builtins.int
+    """of the hits, those that are traps out of user mode, where a one-liner tells them apart"""
+    printing_events: _builtins.int
+    """of the events, those of a one-liner's probes that print for each"""
     @_builtins.property
     def events_per_cpu(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
@@ -302,10 +308,12 @@ class RunCost(_message.Message):
         child_cpu_us: _builtins.int = ...,
         child_peak_rss_bytes: _builtins.int = ...,
         bpf_run_time_ns: _builtins.int = ...,
+        traps: _builtins.int = ...,
+        printing_events: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bpf_run_time_ns", b"bpf_run_time_ns", "child_cpu_us", b"child_cpu_us", "child_peak_rss_bytes", b"child_peak_rss_bytes", "events", b"events", "events_per_cpu", b"events_per_cpu", "hits", b"hits", "lost_events", b"lost_events", "map_bytes", b"map_bytes", "truncated_stacks", b"truncated_stacks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bpf_run_time_ns", b"bpf_run_time_ns", "child_cpu_us", b"child_cpu_us", "child_peak_rss_bytes", b"child_peak_rss_bytes", "events", b"events", "events_per_cpu", b"events_per_cpu", "hits", b"hits", "lost_events", b"lost_events", "map_bytes", b"map_bytes", "printing_events", b"printing_events", "traps", b"traps", "truncated_stacks", b"truncated_stacks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -603,6 +611,7 @@ class Part(_message.Message):
     SNAPSHOT_FIELD_NUMBER: _builtins.int
     FINAL_FIELD_NUMBER: _builtins.int
     ALTERNATIVE_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
     kind: Global___RunKind.ValueType
     outcome: Global___RunOutcome.ValueType
     reason: _builtins.str
@@ -621,6 +630,10 @@ class Part(_message.Message):
     def cost(self) -> Global___RunCost: ...
     @_builtins.property
     def snapshot(self) -> Global___Snapshot: ...
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what a reader of the result must know, a sentence each"""
+
     def __init__(
         self,
         *,
@@ -635,10 +648,11 @@ class Part(_message.Message):
         snapshot: Global___Snapshot | None = ...,
         final: _builtins.bool = ...,
         alternative: _builtins.str = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "run", b"run", "snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternative", b"alternative", "backend", b"backend", "cost", b"cost", "duration_ms", b"duration_ms", "final", b"final", "kind", b"kind", "outcome", b"outcome", "reason", b"reason", "run", b"run", "snapshot", b"snapshot", "started_at_ms", b"started_at_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternative", b"alternative", "backend", b"backend", "cost", b"cost", "duration_ms", b"duration_ms", "final", b"final", "kind", b"kind", "notes", b"notes", "outcome", b"outcome", "reason", b"reason", "run", b"run", "snapshot", b"snapshot", "started_at_ms", b"started_at_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,5 +1,6 @@
 """The tracer on a real kernel: a compiled object, loaded with the run's filters as constants."""
 
+import time
 from collections.abc import Mapping
 
 from fleettrace.catalog import Alternative, Output, ResultKind
@@ -26,6 +27,8 @@ class BccTracer:
     """Implements :class:`node_agent.backends.port.Tracer`."""
 
     backend = "bcc"
+    reads_live = True
+    detach_reserve_s = 0.0
 
     def __init__(self, plan: TracePlan, *, max_entries: Mapping[str, int] | None = None) -> None:
         """Prepare; nothing is loaded yet.
@@ -37,6 +40,7 @@ class BccTracer:
         self._plan = plan
         self._max_entries = max_entries or {}
         self._loaded: LoadedObject | None = None
+        self._ended_s: float | None = None
         self._stacks: StackReader | None = None
         self._alternative = ""
         self._clock_offset_ns = clock_offset_ns()
@@ -115,10 +119,16 @@ class BccTracer:
             parts.append(decode_events(loaded.maps[tool.events.map].entries(), tool.events, self._clock_offset_ns))
         return merge(parts)
 
-    def detach(self) -> None:
+    def notes(self) -> tuple[str, ...]:
+        """See :meth:`Tracer.notes`. Its counters say it all."""
+        return ()
+
+    def detach(self) -> float:
         """See :meth:`Tracer.detach`."""
-        if self._loaded is not None:
+        if self._loaded is not None and self._ended_s is None:
             self._loaded.detach()
+            self._ended_s = time.monotonic()
+        return self._ended_s or time.monotonic()
 
     def close(self) -> None:
         """See :meth:`Tracer.close`."""

@@ -18,7 +18,7 @@ __all__ = ["Decoder"]
 
 _CPU = KeyPart("cpu", KeyType.INTEGER)
 _OWN_SHAPES = {
-    HITS_MAP: MapShape(HITS_MAP, ValueKind.COUNT, (_CPU,), "count", is_result=False),
+    HITS_MAP: MapShape(HITS_MAP, ValueKind.COUNT, (KeyPart("trap", KeyType.INTEGER), _CPU), "count", is_result=False),
     PRINTS_MAP: MapShape(PRINTS_MAP, ValueKind.COUNT, (_CPU,), "count", is_result=False),
     EVENTS_MAP: MapShape(
         EVENTS_MAP, ValueKind.COUNT, (KeyPart("probe", KeyType.INTEGER), _CPU), "count", is_result=False
@@ -46,8 +46,6 @@ class Decoder:
         self.ticks = 0
         """Signs of life so far."""
         self.broken_lines = 0
-        self.attached_probes = 0
-        """Before the first sign of life: how many probes bpftrace has found to attach, its own among them."""
         self.is_live = False
         """Whether all probes are attached."""
         self.has_ended = False
@@ -82,8 +80,6 @@ class Decoder:
             case "map" | "hist" | "stats":
                 for name, data in record.data:
                     self._take_map(name.removeprefix("@"), data)
-            case "attached_probes":
-                self.attached_probes = int(dict(record.data)["probes"])
             case "lost_events":
                 self._reported_lost += int(dict(record.data)["events"])
             case _:
@@ -124,6 +120,11 @@ class Decoder:
     def hits(self) -> int:
         """Probe firings before any filter."""
         return sum(self._own(HITS_MAP).values())
+
+    @property
+    def traps(self) -> int:
+        """Those of the hits that are traps out of user mode."""
+        return sum(count for key, count in self._own(HITS_MAP).items() if key.startswith("1,"))
 
     def events_per_cpu(self, cpu_count: int) -> tuple[int, ...]:
         """Events that passed, by CPU."""

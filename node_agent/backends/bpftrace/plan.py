@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fleettrace.model.run import RunKind
+from fleettrace.model.run import OneLinerBounds, RunKind
 from fleettrace.oneliner import Program
 from node_agent.kernel.cgroups import Scope
 
@@ -10,7 +10,6 @@ __all__ = [
     "END_LIMIT_S",
     "EXIT_MARGIN_MS",
     "MAX_EVENTS",
-    "MAX_KEYS",
     "MAX_LINE_BYTES",
     "MIN_KEYS",
     "START_LIMIT_S",
@@ -21,8 +20,11 @@ __all__ = [
 START_LIMIT_S = 25.0
 """From the start of bpftrace to its first sign that all probes are live; compiling takes most of it."""
 
+DETACH_S_PER_PROBE = 0.1
+"""What the kernel takes to detach a tracepoint: 75 ms, measured, and more on a busy machine."""
+
 END_LIMIT_S = 10.0
-"""From asking bpftrace to end to killing it; printing many stacks takes a while."""
+"""From the last detached probe to killing bpftrace; printing many stacks takes a while."""
 
 TICK_MS = 100
 """How often the counters come."""
@@ -37,8 +39,7 @@ MAX_LINE_BYTES = 16 << 20
 """The longest line read; a longer one is dropped, and says so."""
 
 MIN_KEYS = 1_024
-MAX_KEYS = 16_384
-"""Entries of one map, whichever the memory allows."""
+"""Entries of one map that a run always gets, unless its bounds allow fewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +55,4 @@ class OneLinerPlan:
     scope: Scope | None
     duration_ms: int
     max_map_bytes: int
+    bounds: OneLinerBounds

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -11,13 +11,14 @@ from fleettrace.errors import AttachFailed, Unfit
 from fleettrace.oneliner import FieldStyle, Program
 from fleettrace.oneliner.tree import AttachPoint, ProbeKind
 
-__all__ = ["check_host", "field_style", "unmatched", "version_of"]
+__all__ = ["check_host", "field_style", "matches", "version_of"]
 
 _KPROBE_EVENTS = ("/sys/kernel/tracing/kprobe_events", "/sys/kernel/debug/tracing/kprobe_events")
 _DOT_SINCE = (0, 20)
 _RAW_TRACEPOINT_SINCE = (0, 20)
 _OLDEST = (0, 16)
 _LIST_LIMIT_S = 10
+_NO_PROBES = "this kernel has no such probe; list those that it has with bpftrace -l"
 _LISTED_KINDS = frozenset({ProbeKind.UPROBE, ProbeKind.URETPROBE, ProbeKind.USDT})
 
 
@@ -41,25 +42,37 @@ def version_of(path: str) -> tuple[int, int]:
     return version
 
 
-def unmatched(path: str, points: Sequence[AttachPoint]) -> str:
-    """Which of the attach points matches nothing on this host, as a sentence; empty: all match something.
+def matches(path: str, program: Program) -> Mapping[str, int]:
+    """How many probes of this host each attach point that watches something stands for, by its text.
 
     bpftrace attaches what it finds and is silent about the rest, so that a symbol that is not there would count as
     one that is never called.
+
+    Raises:
+        AttachFailed: one matches nothing, or what it matches cannot be listed in time.
     """
-    for point in points:
-        if point.kind not in _LISTED_KINDS and not point.is_glob:
-            continue
-        listed = subprocess.run(
-            [path, "-l", point.text.replace("uretprobe:", "uprobe:", 1).replace("kretprobe:", "kprobe:", 1)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_LIST_LIMIT_S,
-        ).stdout
-        if not listed.strip():
-            return f"{point.text} matches nothing on this host: the binary has no such symbol or probe, or is stripped"
-    return ""
+    points = [point for probe in program.probes for point in probe.attach if not point.kind.is_own]
+    return {point.text: _matches(path, point) for point in points}
+
+
+def _matches(path: str, point: AttachPoint) -> int:
+    if point.kind not in _LISTED_KINDS and not point.is_glob:
+        return 1
+    listed_as = point.text.replace("uretprobe:", "uprobe:", 1).replace("kretprobe:", "kprobe:", 1)
+    try:
+        done = subprocess.run(
+            [path, "-l", listed_as], capture_output=True, text=True, check=False, timeout=_LIST_LIMIT_S
+        )
+    except subprocess.TimeoutExpired as error:
+        raise AttachFailed(
+            f"what {point.text} matches on this host was not listed within {_LIST_LIMIT_S} s: name the ones that you "
+            "need"
+        ) from error
+    found = len({line for line in done.stdout.splitlines() if line.strip()})
+    if not found:
+        why = "the binary has no such symbol or probe, or is stripped" if point.kind in _LISTED_KINDS else _NO_PROBES
+        raise AttachFailed(f"{point.text} matches nothing on this host: {why}")
+    return found
 
 
 def field_style(version: tuple[int, int]) -> FieldStyle:

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from fleettrace.errors import Unfit
@@ -96,10 +96,13 @@ class BpftraceProcess:
                 return
             self.pump()
 
-    def end(self, limit_s: float) -> bool:
-        """Ask it to end and read what it still says; kill it after ``limit_s``. Whether it ended of itself."""
+    def ask_to_end(self) -> None:
+        """Have it detach and print its maps."""
         if not self.has_exited:
             self._process.send_signal(signal.SIGINT)
+
+    def read_to_end(self, limit_s: float) -> bool:
+        """Read what it still says; kill it after ``limit_s``. Whether it ended of itself."""
         deadline_s = time.monotonic() + limit_s
         while self.pump(max(0.0, min(0.5, deadline_s - time.monotonic()))):
             if time.monotonic() >= deadline_s:
@@ -140,21 +143,25 @@ def kernel_counts(pid: int) -> tuple[int, int]:
     """
     map_bytes: dict[str, int] = {}
     run_time_ns: dict[str, int] = {}
-    try:
-        infos = list(Path(f"/proc/{pid}/fdinfo").iterdir())
-    except OSError:
-        return 0, 0
-    for info in infos:
-        try:
-            text = info.read_text()
-        except OSError:
-            continue
-        fields = {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+    for fields in _fdinfos(pid):
         if "map_id" in fields:
             map_bytes[fields["map_id"]] = int(fields.get("memlock", 0))
         elif "prog_id" in fields and "prog_tag" in fields:
             run_time_ns[fields["prog_id"]] = int(fields.get("run_time_ns", 0))
     return sum(map_bytes.values()), sum(run_time_ns.values())
+
+
+def _fdinfos(pid: int) -> Iterator[Mapping[str, str]]:
+    try:
+        infos = list(Path(f"/proc/{pid}/fdinfo").iterdir())
+    except OSError:
+        return
+    for info in infos:
+        try:
+            text = info.read_text()
+        except OSError:
+            continue
+        yield {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
 
 
 def _bound_to_parent() -> None:

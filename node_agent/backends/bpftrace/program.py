@@ -27,11 +27,12 @@ from fleettrace.oneliner.tree import (
 )
 from fleettrace.oneliner.walk import map_expressions, program_expressions, statements
 from node_agent.backends.bpftrace.keys import marked_positions
-from node_agent.backends.bpftrace.plan import EXIT_MARGIN_MS, MAX_KEYS, MIN_KEYS, TICK_MS, OneLinerPlan
+from node_agent.backends.bpftrace.plan import EXIT_MARGIN_MS, MIN_KEYS, TICK_MS, OneLinerPlan
 
 __all__ = ["END_WORD", "HITS_MAP", "PRINTS_MAP", "TICK_WORD", "RunProgram", "run_program"]
 
 HITS_MAP = "ft_hits"
+"""Hits by whether they are traps out of user mode (1) or not (0), and by CPU."""
 PRINTS_MAP = "ft_prints"
 """Lines that the program wanted to print: bpftrace drops, silently, those that wait when it is told to end."""
 TICK_WORD = "ft_tick"
@@ -110,7 +111,8 @@ def _counted(number: int, probe: Probe, cgroup_ids: Sequence[int], *, counts: bo
     """Count a hit before the predicate and, of the real program, an event behind it."""
     if all(attach.kind.is_own for attach in probe.attach):
         return probe
-    hit = Assign(MapRef(HITS_MAP, (Builtin("cpu"),)), "=", Call("count"))
+    is_trap = any(point.kind.is_user_trap for point in probe.attach)
+    hit = Assign(MapRef(HITS_MAP, (Integer(int(is_trap)), Builtin("cpu"))), "=", Call("count"))
     body: tuple[Statement, ...] = (counting_statement(number), *probe.body) if counts else probe.body
     for condition in (probe.predicate, _in_scope(cgroup_ids)):
         if condition is not None:
@@ -191,7 +193,7 @@ def _max_keys(plan: OneLinerPlan, map_count: int, cpu_count: int) -> int:
     stacks = any(_is_stack(one) for one in program_expressions(plan.program)) and plan.kind is RunKind.TRACE
     budget = plan.max_map_bytes * ((1 - _STACK_SHARE) if stacks else 0.8)
     per_key = (map_count + 2) * (_ENTRY_BYTES + 8 * cpu_count)
-    return max(MIN_KEYS, min(MAX_KEYS, int(budget / per_key)))
+    return min(plan.bounds.max_keys, max(MIN_KEYS, int(budget / per_key)))
 
 
 def _is_stack(expression: Expression) -> bool:

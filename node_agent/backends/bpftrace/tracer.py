@@ -8,15 +8,15 @@ from pathlib import Path
 
 from fleettrace.errors import AttachFailed, BadInput, Refused, Unfit
 from fleettrace.model.run import RunKind
-from fleettrace.oneliner import program_text
+from fleettrace.oneliner import describe, printing_numbers, program_text, too_many_probes
 from fleettrace.oneliner.tree import Call, Integer
 from fleettrace.oneliner.walk import program_expressions
 from fleettrace.snapshot import EMPTY, Snapshot
 from node_agent.backends.bpftrace.complaints import complaint
 from node_agent.backends.bpftrace.decode import Decoder
 from node_agent.backends.bpftrace.entries import Entries
-from node_agent.backends.bpftrace.plan import END_LIMIT_S, START_LIMIT_S, OneLinerPlan
-from node_agent.backends.bpftrace.preflight import check_host, field_style, unmatched, version_of
+from node_agent.backends.bpftrace.plan import DETACH_S_PER_PROBE, END_LIMIT_S, START_LIMIT_S, OneLinerPlan
+from node_agent.backends.bpftrace.preflight import check_host, field_style, matches, version_of
 from node_agent.backends.bpftrace.process import BpftraceProcess, find_bpftrace, kernel_counts
 from node_agent.backends.bpftrace.program import RunProgram, run_program
 from node_agent.backends.port import ProbeStats
@@ -26,9 +26,13 @@ from node_agent.kernel.cpus import possible_cpu_count
 __all__ = ["BpftraceTracer"]
 
 MAX_SCOPE_CGROUPS = 32
-MAX_ATTACHED_PROBES = 64
+VMLINUX_BTF = "/sys/kernel/btf/vmlinux"
+OWN_PROBES = 32 + 3
+"""Beside those that watch something: BEGIN, END and intervals of the program, and what a run adds."""
+OVERRUN_S = 1.0
 STRING_BYTES = 64
 HEAR_OUT_LIMIT_S = 0.5
+PRINTING = frozenset({"print", "printf", "time"})
 _MARKER_BITS = 60
 
 
@@ -41,6 +45,7 @@ class BpftraceTracer:
 
     backend = "bpftrace"
     alternative = ""
+    reads_live = False
 
     def __init__(self, plan: OneLinerPlan, *, clock_ms: Callable[[], int] = lambda: int(time.time() * 1000)) -> None:
         """Prepare; nothing is started yet."""
@@ -54,7 +59,12 @@ class BpftraceTracer:
         self._left_out = 0
         self._map_bytes = 0
         self._run_time_ns = 0
+        self._printing = printing_numbers(plan.program)
+        self._prints = not PRINTING.isdisjoint(describe(plan.program).functions)
+        self._attached_count = 0
         self._detached = False
+        self._read_out = False
+        self._ended_s = 0.0
         self._ended_early = False
         self._was_killed = False
 
@@ -63,14 +73,19 @@ class BpftraceTracer:
         path = find_bpftrace()
         version = version_of(path)
         check_host(self._plan.program, version)
+        self._check_probes(path)
         run = run_program(
             self._plan, _scope_cgroups(self._plan.scope), self._cpu_count, secrets.randbits(_MARKER_BITS) | 1
         )
         decoder = Decoder(run, self._clock_ms)
-        process = BpftraceProcess(path, program_text(run.program, field_style(version)), _settings(run), decoder.feed)
+        process = BpftraceProcess(
+            path,
+            program_text(run.program, field_style(version)),
+            _settings(run, self._plan.bounds.max_probes),
+            decoder.feed,
+        )
         try:
             self._wait_until_live(process, decoder)
-            self._check_matches(path, run, decoder)
             self._map_bytes, _ = kernel_counts(process.pid)
             self._check_map_bytes()
         except BaseException:
@@ -92,11 +107,17 @@ class BpftraceTracer:
                     f"bpftrace was not ready within {START_LIMIT_S:.0f} s: use fewer probes, or a machine less busy"
                 )
 
-    def _check_matches(self, path: str, run: RunProgram, decoder: Decoder) -> None:
-        points = [point for probe in run.program.probes for point in probe.attach]
-        is_complete = decoder.attached_probes >= len(points) and not any(point.is_glob for point in points)
-        if not is_complete and (problem := unmatched(path, points)):
-            raise AttachFailed(problem)
+    def _check_probes(self, path: str) -> None:
+        """What wildcards match is known here alone."""
+        found = matches(path, self._plan.program)
+        if reason := too_many_probes(found, self._plan.bounds.max_probes):
+            raise Refused(reason, "one_liner_max_probes")
+        self._attached_count = sum(found.values())
+
+    @property
+    def detach_reserve_s(self) -> float:
+        """See :meth:`Tracer.detach_reserve_s`: a second beyond the deadline is every run's."""
+        return max(0.0, self._attached_count * DETACH_S_PER_PROBE + HEAR_OUT_LIMIT_S - OVERRUN_S)
 
     def _check_map_bytes(self) -> None:
         limit = self._plan.max_map_bytes
@@ -109,7 +130,7 @@ class BpftraceTracer:
 
     def stats(self) -> ProbeStats:
         """See :meth:`Tracer.stats`."""
-        decoder, process = self._attached()
+        decoder, process = self._readable()
         if not self._detached:
             process.drain()
             map_bytes, run_time_ns = kernel_counts(process.pid)
@@ -122,11 +143,15 @@ class BpftraceTracer:
             truncated_stacks=self._truncated_stacks,
             map_bytes=self._map_bytes,
             bpf_run_time_ns=self._run_time_ns,
+            traps=decoder.traps,
+            printing_events=sum(
+                events for number, events in decoder.events_per_probe().items() if number in self._printing
+            ),
         )
 
     def snapshot(self) -> Snapshot:
         """See :meth:`Tracer.snapshot`."""
-        decoder, _ = self._attached()
+        decoder, _ = self._readable()
         if not self._detached or self._plan.kind is RunKind.FREQUENCY_CHECK:
             return EMPTY
         assert self._run is not None
@@ -137,11 +162,11 @@ class BpftraceTracer:
 
     def events_per_probe(self) -> dict[int, int]:
         """Events by number of the probe in the program, from 0: a uprobe's are traps, and cost what traps cost."""
-        return self._attached()[0].events_per_probe()
+        return self._readable()[0].events_per_probe()
 
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the result must know, a sentence each; complete after ``detach``."""
-        decoder, process = self._attached()
+        """See :meth:`Tracer.notes`."""
+        decoder, process = self._readable()
         found = []
         if self._ended_early:
             found.append("the program ended before its time")
@@ -156,21 +181,39 @@ class BpftraceTracer:
             found.append(f"{broken:,} lines of bpftrace could not be read")
         return tuple(found)
 
-    def detach(self) -> None:
-        """See :meth:`Tracer.detach`."""
-        if self._process is None or self._detached:
-            return
-        self._ended_early = self._process.has_exited
+    def detach(self) -> float:
+        """See :meth:`Tracer.detach`.
+
+        bpftrace detaches its probes (``attached_probes_.clear()`` comes before ``END_trigger()``), then runs END and
+        prints its maps, which the readers wait for.
+        """
+        process, decoder = self._process, self._decoder
+        if process is None or decoder is None or self._detached:
+            return self._ended_s
+        self._ended_early = process.has_exited
         if not self._ended_early:
-            _, self._run_time_ns = kernel_counts(self._process.pid)
+            _, self._run_time_ns = kernel_counts(process.pid)
         self._hear_out()
-        self._was_killed = not self._process.end(END_LIMIT_S)
-        self._process.kill()
-        self._ended_at_ms = self._clock_ms()
+        process.ask_to_end()
+        self._ended_s, self._ended_at_ms = time.monotonic(), self._clock_ms()
+        while not decoder.has_ended and process.pump(0.1) and time.monotonic() < self._ended_s + END_LIMIT_S:
+            pass
         self._detached = True
+        return self._ended_s
+
+    def _readable(self) -> tuple[Decoder, BpftraceProcess]:
+        """Once detached, everything that bpftrace still has to say is read first."""
+        decoder, process = self._attached()
+        if self._detached and not self._read_out:
+            self._was_killed = not process.read_to_end(END_LIMIT_S)
+            process.kill()
+            self._read_out = True
+        return decoder, process
 
     def _hear_out(self) -> None:
-        """Wait for two more signs of life: what bpftrace has not read when it is told to end, it drops."""
+        """Wait for two more signs of life: lines that bpftrace has not read when it is told to end, it drops."""
+        if not self._prints:
+            return
         assert self._decoder is not None
         assert self._process is not None
         heard, deadline_s = self._decoder.ticks + 2, time.monotonic() + HEAR_OUT_LIMIT_S
@@ -181,7 +224,7 @@ class BpftraceTracer:
         """See :meth:`Tracer.close`."""
         if self._process is not None:
             self._process.kill()
-            self._detached = True
+            self._detached = self._read_out = True
 
     def _attached(self) -> tuple[Decoder, BpftraceProcess]:
         if self._decoder is None or self._process is None:
@@ -189,11 +232,13 @@ class BpftraceTracer:
         return self._decoder, self._process
 
 
-def _settings(run: RunProgram) -> dict[str, str]:
+def _settings(run: RunProgram, max_probes: int) -> dict[str, str]:
     return {
         "BPFTRACE_MAP_KEYS_MAX": str(run.max_keys),
         "BPFTRACE_STRLEN": str(max(STRING_BYTES, *_string_sizes(run))),
-        "BPFTRACE_MAX_PROBES": str(MAX_ATTACHED_PROBES),
+        "BPFTRACE_MAX_PROBES": str(max_probes + OWN_PROBES),
+        # Named, because to find it by itself bpftrace goes through the kernel's BTF objects, for CAP_SYS_ADMIN alone.
+        "BPFTRACE_BTF": VMLINUX_BTF,
         # Symbols of a process that ends during the trace are known only if they were read before.
         "BPFTRACE_CACHE_USER_SYMBOLS": "1",
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fleettrace.errors import Unfit
-from fleettrace.model.run import RunKind
+from fleettrace.model.run import OneLinerBounds, RunKind
 from fleettrace.oneliner import parse
 from fleettrace.snapshot import Snapshot
 from node_agent.backends.bpftrace.plan import OneLinerPlan
@@ -22,6 +22,7 @@ from node_agent.kernel.cgroups import Scope
 from tests.kernel.support import REQUIRE, require_kernel
 
 MAX_MAP_BYTES = 64 << 20
+BOUNDS = OneLinerBounds(max_probes=20, max_keys=16_384, max_printed_per_s=1e6)
 LIBC = str(Path("/lib/x86_64-linux-gnu/libc.so.6").resolve())
 PYTHON = str(Path(sys.executable).resolve())
 
@@ -53,7 +54,7 @@ class Outcome:
 def plan(
     text: str, *, kind: RunKind = RunKind.TRACE, scope: Scope | None = None, max_map_bytes: int = MAX_MAP_BYTES
 ) -> OneLinerPlan:
-    return OneLinerPlan(parse(text), kind, scope, 30_000, max_map_bytes)
+    return OneLinerPlan(parse(text), kind, scope, 30_000, max_map_bytes, BOUNDS)
 
 
 @contextmanager

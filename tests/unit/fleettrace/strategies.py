@@ -48,7 +48,7 @@ from fleettrace.model.job import (
     Verdict,
     Wave,
 )
-from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
+from fleettrace.model.run import OneLinerBounds, Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
 from fleettrace.model.tool import Param, ResultKind, ToolListing
 from fleettrace.snapshot import LOG2, Count, Event, Histogram, Snapshot, Stack
 
@@ -78,12 +78,26 @@ snapshots = st.builds(
 
 run_keys = st.builds(RunKey, names, host_names, st.integers(1, 9))
 costs = st.builds(
-    RunCost, numbers, numbers, st.lists(numbers, max_size=4).map(tuple), numbers, numbers, numbers, numbers
+    RunCost,
+    numbers,
+    numbers,
+    st.lists(numbers, max_size=4).map(tuple),
+    numbers,
+    numbers,
+    numbers,
+    numbers,
+    traps=numbers,
+    printing_events=numbers,
 )
 capabilities = st.lists(names, max_size=3).map(tuple)
-limits = st.builds(RunLimits, st.integers(1, 1 << 31), numbers, numbers, amounts, capabilities)
+bounds = st.builds(OneLinerBounds, st.integers(0, 1 << 31), st.integers(0, 1 << 31), amounts)
+limits = st.builds(
+    RunLimits, st.integers(1, 1 << 31), numbers, numbers, amounts, capabilities, one_liner=st.none() | bounds
+)
 params = st.dictionaries(names, st.integers(-(1 << 62), 1 << 62) | texts, max_size=3)
-starts = st.builds(StartRun, run_keys, st.sampled_from(RunKind), names, digests, params, limits, numbers, texts, texts)
+starts = st.builds(
+    StartRun, run_keys, st.sampled_from(RunKind), names, digests, params, limits, numbers, texts, texts, texts
+)
 parts = st.builds(
     Part,
     run_keys,
@@ -97,6 +111,7 @@ parts = st.builds(
     snapshots,
     st.booleans(),
     texts,
+    notes=st.lists(texts, max_size=2).map(tuple),
 )
 host_parts = st.builds(HostPart, parts, labels, texts)
 
@@ -134,6 +149,7 @@ specs = st.builds(
     st.dictionaries(host_names, texts, max_size=2),
     st.booleans(),
     st.booleans(),
+    program=texts,
 )
 planned = st.builds(PlannedHost, host_names, st.integers(1, 1 << 31), host_names, amounts, amounts)
 verdicts = st.sampled_from(Verdict)
@@ -193,6 +209,7 @@ coverages = st.builds(
     numbers,
     st.lists(host_names, max_size=2).map(tuple),
     reasons,
+    notes=reasons,
 )
 
 values = st.integers(0, (1 << 64) - 1)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from fleettrace.catalog import Cost, Decode, Param, ResultKind, ToolDefinition
 from fleettrace.errors import BadParameter, DigestMismatch, Refused, Unfit
-from fleettrace.model.run import RunKey, RunKind, RunLimits, StartRun
+from fleettrace.model.run import OneLinerBounds, RunKey, RunKind, RunLimits, StartRun
 from node_agent.guard import check
-from node_agent.host_policy import HostPolicy
+from node_agent.host_policy import HostPolicy, OneLinerPolicy
 
 NOW_MS = 1_000_000
 BOTH = ("CAP_BPF", "CAP_PERFMON")
@@ -25,6 +25,14 @@ POLICY = HostPolicy(
     teams=("db", "web-*"),
     tools=("runqlat", "sys*"),
     capabilities=(*BOTH, "CAP_SYSLOG"),
+    one_liner=OneLinerPolicy(
+        allowed=True,
+        may_read_strings=False,
+        may_read_memory=True,
+        bounds=OneLinerBounds(max_probes=3, max_keys=1000, max_printed_per_s=50.0),
+        max_timer_hz=500.0,
+        max_string_bytes=100,
+    ),
 )
 LIMITS = RunLimits(duration_ms=5000, max_events_per_s=900, max_map_bytes=1900, max_cpu_pct=3.0, capabilities=BOTH)
 ORDER = StartRun(

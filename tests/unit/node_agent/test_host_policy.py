@@ -1,12 +1,22 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fleettrace.errors import BadInput
+from fleettrace.model.run import OneLinerBounds
 from node_agent import host_policy
-from node_agent.host_policy import HostPolicy, default_host_policy, load_host_policy, parse_host_policy
+from node_agent.host_policy import HostPolicy, OneLinerPolicy, default_host_policy, load_host_policy, parse_host_policy
 
 EXAMPLE = Path(__file__).parents[3] / "deploy" / "agent.toml"
+BUILTIN_ONE_LINERS = OneLinerPolicy(
+    allowed=True,
+    may_read_strings=True,
+    may_read_memory=True,
+    bounds=OneLinerBounds(max_probes=64, max_keys=65_536, max_printed_per_s=1_000.0),
+    max_timer_hz=10_000.0,
+    max_string_bytes=200,
+)
 
 
 def test_the_builtin_policy_is_a_backstop_above_the_controllers_own() -> None:
@@ -20,6 +30,7 @@ def test_the_builtin_policy_is_a_backstop_above_the_controllers_own() -> None:
         teams=("*",),
         tools=("*",),
         capabilities=("CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE"),
+        one_liner=BUILTIN_ONE_LINERS,
     )
 
 
@@ -34,6 +45,7 @@ def test_the_example_file_gives_every_key() -> None:
         teams=("db", "on-call"),
         tools=("runqlat", "profile"),
         capabilities=("CAP_BPF", "CAP_PERFMON"),
+        one_liner=replace(BUILTIN_ONE_LINERS, allowed=False),
     )
 
 
@@ -55,7 +67,11 @@ def test_teams_and_tools_are_globs() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("max_runs = 1", "a.toml: max_runs is not known; known here: limits, teams, tools, capabilities"),
+        (
+            "max_runs = 1",
+            "a.toml: max_runs is not known; known here: limits, teams, tools, capabilities, one_liners, "
+            "one_liner_strings, one_liner_memory",
+        ),
         ("[limits]\nmax_run = 1", "a.toml: limits.max_run is not known; did you mean max_runs?"),
         ("[limits]\nmax_runs = -1", "a.toml: limits.max_runs must be a whole number from 0 to 64, not -1"),
         ("[limits]\nmax_cpu_pct = nan", "a.toml: limits.max_cpu_pct must be a number from 0.001 to 100000, not nan"),

@@ -9,7 +9,7 @@ from fleettrace.model.findings import HostVerdict
 from fleettrace.model.job import HostPart
 from fleettrace.model.run import Part, RunKey, RunKind, RunOutcome
 from fleettrace.model.tool import Words
-from fleettrace.snapshot import EMPTY, LOG2, Count, Histogram, Snapshot, Stack
+from fleettrace.snapshot import EMPTY, LOG2, Count, Event, Histogram, Snapshot, Stack
 
 WAITS = Words("waits {} for a CPU", "wait")
 QUICK = {1: 300, 2: 900, 3: 1500, 4: 800, 5: 200, 6: 60, 7: 10}
@@ -133,3 +133,9 @@ def test_readings_give_buckets_by_their_bounds() -> None:
     assert [(hump.peak, hump.gap_octaves) for hump in reading.humps] == [((8, 15), 9), ((4096, 8191), 0)]
     assert sum(hump.weight for hump in reading.humps) == pytest.approx(1)
     assert histogram_readings(waits({})) == ()
+
+
+def test_events_alone_are_not_compared() -> None:
+    parts = [part(host, Snapshot(events=(Event(1, (("output", "x"),)),))) for host in ("a", "b")]
+
+    assert stated(parts) == "2 events of 2 hosts: there are no counts to compare"

@@ -84,7 +84,13 @@ def test_bad_input_is_found_before_anything_is_asked(
     ("arguments", "sentence"),
     [
         (["run", "runqlat"], "Missing option '--on': see 'fleettrace run --help'"),
-        (["run", "--on", "all"], "Missing argument 'TOOL'"),
+        (
+            ["run", "--on", "all", "--controller", "unix:/x"],
+            "Name a tool ('fleettrace tools' lists them), or give a program",
+        ),
+        (["run", "runqlat", "-e", "x", "--on", "all"], "both runqlat and a program are given: leave one of them out"),
+        (["run", "-e", " ", "--on", "all", "--controller", "unix:/x"], "-e needs a program, such as"),
+        (["run", "-e", "@/none/x.bt", "--on", "all", "--controller", "unix:/x"], "/none/x.bt cannot be read (No such"),
         (["walk"], "No such command 'walk': see 'fleettrace --help'"),
         (["jobs", "--limit", "0"], "Invalid value for '--limit'"),
         (["jobs", "--limit", "many"], "Invalid value for '--limit'"),

@@ -16,6 +16,7 @@ from controller.policy import (
 )
 from controller.policy.parse import DEFAULT_POLICY_FILE
 from fleettrace.errors import BadInput
+from fleettrace.model.run import OneLinerBounds
 from fleettrace.model.selector import parse_selector
 
 EXAMPLES = Path(__file__).parents[4] / "deploy" / "policies"
@@ -27,6 +28,11 @@ max_cpu_pct = 2.5
 max_events_per_s = 1000
 max_map_mib = 16
 max_hosts = 30
+one_liner_max_probes = 7
+one_liner_max_keys = 100
+one_liner_max_string_bytes = 64
+one_liner_max_printed_per_s = 12.5
+one_liner_max_timer_hz = 99
 [defaults]
 duration_s = 1.5
 [canary]
@@ -50,6 +56,9 @@ hosts = "role=db,zone!=b"
 max_duration_s = 30
 max_cpu_pct = 2
 max_events_per_s = 500
+one_liners = true
+one_liner_strings = true
+one_liner_memory = true
 capabilities = ["CAP_PERFMON", "CAP_BPF", "CAP_SYSLOG"]
 lift_aborts = true
 """
@@ -60,7 +69,14 @@ GRANT = '[[grant]]\nname = "g"\nteams = ["*"]\ntools = ["*"]\nhosts = "all"\n'
 def test_every_key_is_read_in_its_unit() -> None:
     policy = parse_policy(FULL, "p.toml")
     assert policy.limits == SiteLimits(
-        max_duration_ms=120_000, max_cpu_pct=2.5, max_events_per_s=1000, max_map_bytes=16_777_216, max_hosts=30
+        max_duration_ms=120_000,
+        max_cpu_pct=2.5,
+        max_events_per_s=1000,
+        max_map_bytes=16_777_216,
+        max_hosts=30,
+        one_liner=OneLinerBounds(max_probes=7, max_keys=100, max_printed_per_s=12.5),
+        one_liner_max_timer_hz=99.0,
+        one_liner_max_string_bytes=64,
     )
     assert policy.default_duration_ms == 1500
     assert policy.canary == CanaryPolicy(check_ms=250, min_events=9)
@@ -78,6 +94,9 @@ def test_every_key_is_read_in_its_unit() -> None:
             max_cpu_pct=2.0,
             max_events_per_s=500,
             lift_aborts=True,
+            one_liners=True,
+            one_liner_strings=True,
+            one_liner_memory=True,
         ),
     )
     assert policy.origin == "p.toml"
@@ -92,7 +111,14 @@ def test_the_version_is_that_of_the_text_alone() -> None:
 def test_the_builtin_policy_is_modest_and_open_to_all() -> None:
     policy = default_policy()
     assert policy.limits == SiteLimits(
-        max_duration_ms=60_000, max_cpu_pct=5.0, max_events_per_s=200_000, max_map_bytes=64 << 20, max_hosts=10_000
+        max_duration_ms=60_000,
+        max_cpu_pct=5.0,
+        max_events_per_s=200_000,
+        max_map_bytes=64 << 20,
+        max_hosts=10_000,
+        one_liner=OneLinerBounds(max_probes=20, max_keys=16_384, max_printed_per_s=100.0),
+        one_liner_max_timer_hz=1000.0,
+        one_liner_max_string_bytes=200,
     )
     assert policy.default_duration_ms == 10_000
     assert policy.canary == CanaryPolicy(check_ms=1000, min_events=50)

@@ -142,7 +142,13 @@ def histogram_result() -> JobResult:
     slow = (20, 133, 410, 377, 540, 612, 488, 431, 609, 702, 655, 512, 230, 44, 3)
     hosts = (
         part("api-1", latencies(*quick)),
-        part("api-2", latencies(*(count + 11 for count in quick)), outcome=RunOutcome.PARTIAL, reason="cancelled"),
+        part(
+            "api-2",
+            latencies(*(count + 11 for count in quick)),
+            outcome=RunOutcome.PARTIAL,
+            reason="cancelled",
+            notes=("map_update_elem failed 17 times: its map was full",),
+        ),
         part(
             "api-3",
             latencies(*slow),
@@ -161,6 +167,7 @@ def histogram_result() -> JobResult:
             window_skew_ms=300,
             replayed=("api-4",),
             left_out=(("api-4", "its units differ from those of 3 hosts: not added up"),),
+            notes=(("api-2", "map_update_elem failed 17 times: its map was full"),),
         ),
         merged=merge(host.part.snapshot for host in hosts),
         hosts=hosts,

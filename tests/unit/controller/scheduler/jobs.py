@@ -4,6 +4,7 @@ from controller.scheduler.machine import Transition, begin
 from controller.scheduler.terms import JobTerms
 from fleettrace.model.job import JobSpec, Run
 from fleettrace.model.run import RunCost, RunKind, RunLimits
+from fleettrace.model.tool import Cost
 
 START_MS = 1_700_000_000_000
 
@@ -18,8 +19,7 @@ def terms(**changes: object) -> JobTerms:
         "wave_fractions": (0.5, 1.0),
         "settle_ms": 500,
         "probes": ("sched_switch",),
-        "hit_ns": 100.0,
-        "event_ns": 900.0,
+        "cost": Cost(hit_ns=100.0, event_ns=900.0),
         **changes,
     }
     return JobTerms(**given)  # type: ignore[arg-type]

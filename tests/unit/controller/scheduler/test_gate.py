@@ -1,10 +1,13 @@
 """The gate: every number and limit is named, and silence is not a pass."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.scheduler.gate import judge_canary, judge_wave
 from fleettrace.model.job import CanaryCheck, Run, RunState, Verdict
-from fleettrace.model.run import RunCost, RunKey, RunKind
+from fleettrace.model.run import OneLinerBounds, RunCost, RunKey, RunKind
+from fleettrace.model.tool import Cost
 
 from .jobs import cost, terms
 
@@ -30,10 +33,34 @@ def test_over_the_cpu_budget_aborts_and_names_probe_number_and_limit() -> None:
 
 
 def test_over_the_event_limit_aborts() -> None:
-    judged = judge_canary(CHECK, cost(10_001), 1_000, terms(event_ns=1.0, hit_ns=1.0), promote=False)
+    judged = judge_canary(CHECK, cost(10_001), 1_000, terms(cost=Cost(1.0, 1.0)), promote=False)
     assert judged.verdict is Verdict.ABORT
     assert "10,001 events/s" in judged.reason
     assert "10,000 events/s" in judged.reason
+
+
+def test_a_trap_costs_what_a_trap_costs_and_not_what_its_program_does() -> None:
+    both = RunCost(hits=1_000, events=100, events_per_cpu=(100,), traps=400)
+
+    judged = judge_canary(CHECK, both, 1_000, terms(cost=Cost(100.0, 900.0, trap_ns=10_100.0)), promote=False)
+
+    # 600 hits of 100 ns, 400 traps of 10,100 ns, and 100 events of 900 ns on top.
+    assert judged.predicted_cpu_pct == pytest.approx((60_000 + 4_040_000 + 90_000) / 1e7)
+    assert "400 of them traps" in judged.reason
+
+
+def test_printing_above_the_rate_aborts_a_one_liner_in_the_check_and_in_a_wave() -> None:
+    granted = replace(terms().limits, one_liner=OneLinerBounds(20, 1_000, 100.0))
+    loud = RunCost(hits=202, events=202, events_per_cpu=(202,), printing_events=202)
+
+    judged = judge_canary(CHECK, loud, 2_000, terms(limits=granted), promote=True)
+    verdict, reason = judge_wave([_run("a", RunState.RUNNING, 2_000, loud)], terms(limits=granted), first=True)
+    quiet = judge_canary(CHECK, replace(loud, printing_events=200), 2_000, terms(limits=granted), promote=True)
+
+    assert judged.verdict is verdict is Verdict.ABORT
+    assert "prints for each of 101 events/s, and 100 are allowed" in judged.reason
+    assert "on a the program prints for each of 101 events/s" in reason
+    assert quiet.verdict is Verdict.PROMOTE
 
 
 def test_a_quiet_canary_holds_and_an_operator_may_promote_it() -> None:

@@ -12,6 +12,7 @@ from fleettrace.model.names import (
     check_host_name,
     check_labels,
     duration_text,
+    one_line,
     parse_duration_ms,
     parse_labels,
 )
@@ -88,3 +89,9 @@ def test_anything_is_a_duration_or_refused(text: str) -> None:
 )
 def test_durations_for_people(duration_ms: float, text: str) -> None:
     assert duration_text(duration_ms) == text
+
+
+def test_a_program_in_one_line_keeps_what_stands_in_strings() -> None:
+    program = 'kprobe:f /pid == 7/ {\n  printf("a  b\\n");\n  @ = count();\n}\n'
+
+    assert one_line(program) == 'kprobe:f /pid == 7/ { printf("a  b\\n"); @ = count(); }'

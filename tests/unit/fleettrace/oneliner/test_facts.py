@@ -2,10 +2,19 @@
 
 import pytest
 
-from fleettrace.oneliner import OneLinerLimits, count_only, describe, matched_probes, parse, program_text, refusals
+from fleettrace.oneliner import (
+    OneLinerLimits,
+    count_only,
+    describe,
+    parse,
+    printing_numbers,
+    program_text,
+    refusals,
+    too_many_probes,
+    too_much_printed,
+)
 from fleettrace.oneliner.inference import KeyType
 from fleettrace.oneliner.shapes import ValueKind, map_shapes
-from fleettrace.oneliner.tree import AttachPoint, ProbeKind
 
 EVERYTHING = """
 tracepoint:syscalls:sys_enter_* /pid == 7 && @start[tid]/ { @[comm, str(args->filename)] = count(); }
@@ -39,32 +48,38 @@ def test_facts_name_what_is_touched() -> None:
 
 
 def test_a_program_that_only_counts_passes() -> None:
-    assert refusals(describe(parse("tracepoint:a:b { @[comm] = count(); }")), OneLinerLimits(), events_per_s=1e9) == ()
+    assert refusals(describe(parse("tracepoint:a:b { @[comm] = count(); }")), OneLinerLimits()) == ()
 
 
 REASONS = {
-    "text": ("kprobe:f { @[str(arg0)] = count(); }", {}, "one_liner_strings"),
-    "memory": ("kprobe:f { @ = sum(*arg0); }", {}, "one_liner_memory"),
-    "printing": ('kprobe:f { printf("x"); }', {"events_per_s": 101.0}, "prints for each of 101 events/s"),
-    "timer": ("profile:us:10 { @ = count(); }", {}, "100,000 Hz"),
-    "wildcard": (
-        "tracepoint:a:* { @ = count(); }",
-        {"probe_names": [f"tracepoint:a:n{number}" for number in range(21)]},
-        "tracepoint:a:* matches 21 probes",
+    "one_liner_strings": ("kprobe:f { @[str(arg0)] = count(); }", "one_liner_strings = true"),
+    "one_liner_memory": ("kprobe:f { @ = sum(*arg0); }", "one_liner_memory = true"),
+    "one_liner_max_timer_hz": ("profile:us:10 { @ = count(); }", "100,000 Hz"),
+    "one_liner_max_probes": (", ".join(["kprobe:f" + "f" * n for n in range(21)]) + " { @++; }", "makes 21"),
+    "one_liner_max_printed_per_s": (
+        "kprobe:f { @ = count(); } interval:ms:5 { print(@); }",
+        "an interval prints for each of 200 events/s",
     ),
-    "points as written": (", ".join(["kprobe:f" + "f" * n for n in range(21)]) + " { @++; }", {}, "makes 21"),
 }
 
 
-@pytest.mark.parametrize("name", REASONS)
-def test_each_refusal_has_its_reason_and_the_way_out(name: str) -> None:
-    text, known, reason = REASONS[name]
-    facts = describe(parse(text))
+@pytest.mark.parametrize("key", REASONS)
+def test_each_refusal_has_its_key_its_reason_and_the_way_out(key: str) -> None:
+    text, reason = REASONS[key]
 
-    (found,) = refusals(facts, OneLinerLimits(), **known)  # type: ignore[arg-type]
+    (found,) = refusals(describe(parse(text)), OneLinerLimits())
 
-    assert reason in found
-    assert ": " in found
+    assert found.key == key
+    assert reason in found.reason
+    assert ": " in found.reason
+
+
+def test_texts_longer_than_a_policy_allows_are_refused() -> None:
+    facts = describe(parse("kprobe:f { @[str(arg0, 100), buf(arg1, 20)] = count(); }"))
+
+    (found,) = refusals(facts, OneLinerLimits(may_read_strings=True, max_string_bytes=99))
+
+    assert (facts.string_bytes, found.key) == (100, "one_liner_max_string_bytes")
 
 
 def test_grants_lift_refusals_and_nothing_is_refused_for_what_is_not_known_yet() -> None:
@@ -73,16 +88,17 @@ def test_grants_lift_refusals_and_nothing_is_refused_for_what_is_not_known_yet()
     assert refusals(facts, OneLinerLimits(may_read_strings=True, may_read_memory=True)) == ()
 
 
-def test_globs_are_matched_against_the_probes_of_a_host() -> None:
-    point = AttachPoint(ProbeKind.TRACEPOINT, ("syscalls", "sys_*_read"))
-    names = [
-        "tracepoint:syscalls:sys_enter_read",
-        "tracepoint:syscalls:sys_exit_read",
-        "tracepoint:syscalls:sys_enter_pread64",
-    ]
+def test_what_wildcards_match_is_judged_where_it_is_known() -> None:
+    assert too_many_probes({"tracepoint:a:*": 19, "kprobe:f": 1}, 20) == ""
+    assert "tracepoint:a:* matches 20 probes, which makes 21" in too_many_probes({"tracepoint:a:*": 20, "k": 1}, 20)
 
-    assert matched_probes(point, names) == 2
-    assert matched_probes(AttachPoint(ProbeKind.KPROBE, ("f",)), names) == 1
+
+def test_printing_is_judged_by_the_probes_that_print() -> None:
+    program = parse('kprobe:f { @ = count(); } kprobe:g { printf("x"); } interval:s:1 { print(@); }')
+
+    assert printing_numbers(program) == {1}
+    assert too_much_printed("it", 100.0, 100.0) == ""
+    assert "it prints for each of 101 events/s, and 100 are allowed" in too_much_printed("it", 101.0, 100.0)
 
 
 def test_the_count_only_program_has_the_probes_and_the_predicates_and_only_counts() -> None:

@@ -3,8 +3,8 @@
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from fleettrace.errors import BadInput
-from fleettrace.oneliner import BadProgram, FieldStyle, count_only, describe, parse, program_text
+from fleettrace.errors import BadInput, BadProgram
+from fleettrace.oneliner import FieldStyle, count_only, describe, parse, program_text
 from fleettrace.oneliner.tree import Program
 from fleettrace.oneliner.validate import check_program
 from tests.unit.fleettrace.oneliner.strategies import programs

@@ -2,7 +2,8 @@
 
 import pytest
 
-from fleettrace.oneliner import BadProgram, parse, program_text
+from fleettrace.errors import BadProgram
+from fleettrace.oneliner import parse, program_text
 from fleettrace.oneliner.limits import MAX_ATTACH_POINTS, MAX_DEPTH, MAX_MAPS, MAX_PROGRAM_BYTES
 from fleettrace.oneliner.tree import Assign, AttachPoint, Binary, Builtin, Call, Field, If, Integer, MapRef, ProbeKind
 

@@ -46,7 +46,9 @@ def full_job() -> dict[str, Any]:
     )
     result = samples.histogram_result()
     job = replace(result.job, plan=planned.checked_result().job.plan)
-    return job_document(replace(result, job=job, merged=everything, hosts=(samples.part("api-1", everything),)))
+    return job_document(
+        replace(result, job=job, merged=everything, hosts=(samples.part("api-1", everything, notes=("a note",)),))
+    )
 
 
 def changes() -> dict[str, Any]:

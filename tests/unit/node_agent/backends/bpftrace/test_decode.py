@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleettrace.model.run import RunKind
+from fleettrace.model.run import OneLinerBounds, RunKind
 from fleettrace.oneliner import parse
 from fleettrace.snapshot import Snapshot
 from node_agent.backends.bpftrace.decode import Decoder
@@ -15,13 +15,14 @@ from node_agent.backends.bpftrace.entries import Entries
 from node_agent.backends.bpftrace.plan import MAX_EVENTS, OneLinerPlan
 from node_agent.backends.bpftrace.program import RunProgram, run_program
 
+BOUNDS = OneLinerBounds(max_probes=20, max_keys=16_384, max_printed_per_s=100.0)
 MARKER = 771177
 NOW_MS = 1_000
 END = '{"type": "printf", "data": "ft_end"}'
 
 
 def run_of(text: str) -> RunProgram:
-    return run_program(OneLinerPlan(parse(text), RunKind.TRACE, None, 1000, 64 << 20), [], 2, MARKER)
+    return run_program(OneLinerPlan(parse(text), RunKind.TRACE, None, 1000, 64 << 20, BOUNDS), [], 2, MARKER)
 
 
 def decoded(text: str, lines: Sequence[str | bytes]) -> tuple[Snapshot, Decoder, Entries]:

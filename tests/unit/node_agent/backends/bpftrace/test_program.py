@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fleettrace.errors import AttachFailed, Unfit
-from fleettrace.model.run import RunKind
+from fleettrace.model.run import OneLinerBounds, RunKind
 from fleettrace.oneliner import parse, program_text
 from node_agent.backends.bpftrace.complaints import complaint
 from node_agent.backends.bpftrace.plan import OneLinerPlan
@@ -14,11 +14,12 @@ from node_agent.backends.bpftrace.preflight import check_host
 from node_agent.backends.bpftrace.program import RunProgram, run_program
 from node_agent.backends.bpftrace.tracer import BpftraceTracer
 
+BOUNDS = OneLinerBounds(max_probes=20, max_keys=16_384, max_printed_per_s=100.0)
 MARKER = 771177
 
 
 def run_of(text: str, *, kind: RunKind = RunKind.TRACE, mib: int = 64, cgroups: tuple[int, ...] = ()) -> RunProgram:
-    return run_program(OneLinerPlan(parse(text), kind, None, 1000, mib << 20), cgroups, 2, MARKER)
+    return run_program(OneLinerPlan(parse(text), kind, None, 1000, mib << 20, BOUNDS), cgroups, 2, MARKER)
 
 
 def test_the_whole_program_that_is_run() -> None:
@@ -28,7 +29,7 @@ def test_the_whole_program_that_is_run() -> None:
 
     assert program_text(run.program) == (
         "tracepoint:a:b {\n"
-        "  @ft_hits[cpu] = count();\n"
+        "  @ft_hits[0, cpu] = count();\n"
         "  if ((cgroup == 5) || (cgroup == 6)) {\n"
         "    if (pid == 7) {\n"
         "      @ft_events[0, cpu] = count();\n"
@@ -110,7 +111,7 @@ def test_what_the_host_lacks_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_what_was_not_attached_cannot_be_read_and_ends_quietly() -> None:
-    tracer = BpftraceTracer(OneLinerPlan(parse("kprobe:f { @++; }"), RunKind.TRACE, None, 1000, 64 << 20))
+    tracer = BpftraceTracer(OneLinerPlan(parse("kprobe:f { @++; }"), RunKind.TRACE, None, 1000, 64 << 20, BOUNDS))
 
     with pytest.raises(Unfit, match="nothing was attached"):
         tracer.stats()
