@@ -3,7 +3,7 @@
     python -m tests.bench.one_liner_cost [--repeats 5]
 
 Needs root and bpftrace. Each workload is pinned to one CPU, its CPU time taken without a probe and with a program; the
-least of the repeats counts. What bpftrace itself spends is told beside it, since printing costs most there. They belong in
+least of the repeats counts. What bpftrace itself spends is told beside it, as printing costs most there. They belong in
 ``fleettrace/oneliner/cost.py``; a busy or virtual machine moves them, so that ratios say more.
 """
 
