@@ -30,7 +30,7 @@ LEASE_MS = 10_000
 MAX_PROBES = 8_192
 """The most probes that one answer names; kernels have some 2,000 tracepoints, most of them in two forms."""
 
-MAX_ANSWER_BYTES = 1024 * 1024
+MAX_ANSWER_BYTES = 256 * 1024
 """The largest answer to a question besides traces; what does not fit is left out of it, and counted."""
 
 MAX_ANSWER_MS = 300_000

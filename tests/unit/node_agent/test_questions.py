@@ -88,4 +88,4 @@ async def test_a_child_that_says_too_much_is_not_heard_out(monkeypatch: pytest.M
     endless.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(endless))
     finding = await found(question())
-    assert finding == Unanswered("the answer takes more than the 1048576 bytes that are allowed")
+    assert finding == Unanswered("the answer takes more than the 262144 bytes that are allowed")
