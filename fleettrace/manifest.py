@@ -94,6 +94,9 @@ def parse_manifest(text: str, origin: Path) -> Manifest:
         words=parse_words(top),
     )
     top.finish()
+    for name in manifest.decode.sums_when:
+        if name not in {param.name for param in params}:
+            raise BadInput(f"{top.place('decode.sums_when')} must be parameters of the tool, and {name!r} is none")
     return manifest
 
 
@@ -168,6 +171,14 @@ def _param_name(table: Table, key: str, params: tuple[Param, ...]) -> str | None
     return name
 
 
+def _param_names(table: Table, key: str, params: tuple[Param, ...]) -> tuple[str, ...]:
+    names = table.texts(key) if table.has(key) else ()
+    for name in names:
+        if name not in {param.name for param in params}:
+            raise BadInput(f"{table.place(key)} must be parameters of the tool, and {name!r} is none")
+    return names
+
+
 def _cost(table: Table, params: tuple[Param, ...]) -> Cost:
     cost = Cost(
         hit_ns=table.number("hit_ns", minimum=0, maximum=MAX_COST_NS),
@@ -202,7 +213,7 @@ def _attach(top: Table, params: tuple[Param, ...]) -> tuple[Attach, ...]:
             parse_name(table, "program"),
             table.text("probe"),
             _param_name(table, "frequency_param", params),
-            _param_name(table, "when_param", params),
+            _param_names(table, "when_params", params),
         )
         table.finish()
         if any((one.program, one.probe) == (other.program, other.probe) for other in attach):

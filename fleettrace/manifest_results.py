@@ -41,6 +41,7 @@ MAX_TEXT_BYTES = 4096
 MAX_OUTPUTS = 4
 MAX_VALUES = 256
 MAX_FIELDS = 32
+MAX_DIVISOR = 10**9
 
 # Names of parameters, programs and maps reach the compiler as they are.
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
@@ -87,7 +88,17 @@ def _unfinished_decode(table: Table, result: ResultKind) -> Decode:
         raise BadInput(f"{table.place('sums')} belongs to counts and stacks, and to no other result")
     if len(set(sums)) < len(sums) or (result is ResultKind.STACKS and len(sums) > 1):
         raise BadInput(f"{table.place('sums')} must name each unit once, and stacks have one sum at most")
-    return Decode(map=parse_name(table, "map"), stacks_map=stacks_map, key=fields, sums=sums)
+    divisors = table.integers("sum_divisors", minimum=1, maximum=MAX_DIVISOR) if table.has("sum_divisors") else ()
+    if divisors and len(divisors) != len(sums):
+        raise BadInput(f"{table.place('sum_divisors')} must be as many as sums")
+    return Decode(
+        map=parse_name(table, "map"),
+        stacks_map=stacks_map,
+        key=fields,
+        sums=sums,
+        sum_divisors=divisors,
+        sums_when=table.texts("sums_when") if table.has("sums_when") else (),
+    )
 
 
 def parse_outputs(top: Table, own: ResultKind) -> tuple[Output, ...]:

@@ -79,6 +79,14 @@ class Table:
             raise self._wrong(key, f"a whole number from {minimum} to {maximum}", value)
         return value
 
+    def integers(self, key: str, *, minimum: int, maximum: int) -> tuple[int, ...]:
+        """A list of one or more whole numbers within ``minimum..maximum``."""
+        values = self._list(key, "whole numbers")
+        for value in values:
+            if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+                raise self._wrong(key, f"whole numbers from {minimum} to {maximum}", value)
+        return tuple(values)
+
     def number(self, key: str, *, minimum: float, maximum: float) -> float:
         """A number within ``minimum..maximum``; neither ``nan`` nor ``inf`` is."""
         return self._number(key, self._get(key), minimum, maximum)

@@ -1,6 +1,6 @@
 """Tools: what is known of a trace program before it runs, and what an operator is shown of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +22,7 @@ __all__ = [
     "ToolDefinition",
     "ToolListing",
     "Words",
+    "is_wanted",
 ]
 
 
@@ -38,22 +39,28 @@ class ResultKind(StrEnum):
     EVENTS = "events"
 
 
+def is_wanted(when_params: Iterable[str], params: Mapping[str, ParamValue]) -> bool:
+    """Whether one of these parameters is set, or there are none of them."""
+    names = tuple(when_params)
+    return not names or any(params[name] not in {0, ""} for name in names)
+
+
 @dataclass(frozen=True, slots=True)
 class Attach:
     """One program on one probe.
 
-    ``frequency_param`` names the parameter that sets a sampling rate in Hz; ``when_param`` one that must not be 0 for
-    the probe to be attached at all.
+    ``frequency_param`` names the parameter that sets a sampling rate in Hz; ``when_params`` those of which one must be
+    set for the probe to be attached at all.
     """
 
     program: str
     probe: str
     frequency_param: str | None = None
-    when_param: str | None = None
+    when_params: tuple[str, ...] = ()
 
     def is_wanted(self, params: Mapping[str, ParamValue]) -> bool:
         """Whether a run with these parameters attaches it."""
-        return self.when_param is None or params[self.when_param] != 0
+        return is_wanted(self.when_params, params)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +92,17 @@ class KeyField:
 class Decode:
     """Which maps hold a result and how their keys read.
 
-    ``sums`` are the units of the 64-bit sums that follow the count in each value.
+    ``sums`` are the units of the 64-bit sums that follow the count in each value, and ``sum_divisors`` what each is
+    divided by to be of its unit: times of less than a microsecond are added up in nanoseconds. ``sums_when`` names the
+    parameters of which one must be set for the sums to be there; none: they always are.
     """
 
     map: str
     stacks_map: str | None = None
     key: tuple[KeyField, ...] = ()
     sums: tuple[str, ...] = ()
+    sum_divisors: tuple[int, ...] = ()
+    sums_when: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ _HEADER = struct.Struct("<HBBIIIII")  # magic, version, flags, header's length, 
 _MAGIC = 0xEB9F
 _TYPE = struct.Struct("<III")  # name, info (kind, number of what follows), size or referred type
 _MEMBER = struct.Struct("<III")  # name, type, offset in bits
+_ENUMERATOR = struct.Struct("<Ii")  # name, value
 _ARRAY = struct.Struct("<III")  # type of elements, type of index, number
 
 _INT, _PTR, _ARRAY_KIND, _STRUCT, _UNION, _ENUM = 1, 2, 3, 4, 5, 6
@@ -78,6 +79,7 @@ class KernelTypes:
         self._data = data
         self._positions = array("I", [0])  # by type id; id 0 is void
         self._structs: dict[int, int] = {}  # name offset of a struct -> type id
+        self._enums: dict[int, int] = {}
         try:
             magic, _, _, header_bytes, types_at, types_bytes, strings_at, _ = _HEADER.unpack_from(data)
             if magic != _MAGIC:
@@ -94,6 +96,8 @@ class KernelTypes:
             kind = info >> 24 & 0x1F
             if kind == _STRUCT and name:
                 self._structs.setdefault(name, len(positions))
+            elif kind == _ENUM and name:
+                self._enums.setdefault(name, len(positions))
             positions.append(position)
             position += 12
             if kind in _TAIL_OF_PART:
@@ -110,6 +114,17 @@ class KernelTypes:
         for name_offset, type_id in self._structs.items():
             if self._name(name_offset) == wanted:
                 yield from self._fields(type_id, 0, 0)
+                return
+
+    def enumerators(self, enum_name: str) -> Iterator[tuple[str, int]]:
+        """The names of an enum and their values; nothing for one that the kernel does not have."""
+        wanted = enum_name.encode()
+        for name_offset, type_id in self._enums.items():
+            if self._name(name_offset) == wanted:
+                first = self._positions[type_id] + _TYPE.size
+                for index in range(self._type(type_id)[1]):
+                    name, value = _ENUMERATOR.unpack_from(self._data, first + index * _ENUMERATOR.size)
+                    yield self._name(name).decode(), value
                 return
 
     def _fields(self, type_id: int, base_bits: int, depth: int) -> Iterator[Field]:

@@ -16,9 +16,9 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fleettrace.catalog import ParamValue, ToolDefinition, find_tool
 from fleettrace.model.run import RunKind
@@ -30,9 +30,18 @@ from node_agent.backends.port import ProbeStats
 from node_agent.kernel.bpf import enable_run_time_stats
 from node_agent.kernel.loader import LoadedObject
 from node_agent.kernel.probes import parse_probe
+from tests.kernel.file_workload import cached_page_reads, direct_reads
 from tests.kernel.support import temporary_cgroup
 from tests.kernel.tcp_workload import lossy
-from tests.kernel.workload import execs, futex_calls, opens, ping_pong, sessions, signals, synced_writes, touches
+from tests.kernel.workload import (
+    execs,
+    futex_calls,
+    opens,
+    ping_pong,
+    sessions,
+    signals,
+    touches,
+)
 
 NO_SUCH_CGROUP = "fleettrace-probe-cost"  # an empty one
 NO_SUCH_PID = 4_194_304  # over kernel.pid_max's highest value: the filter refuses everything
@@ -48,6 +57,7 @@ class Subject:
     tool: str
     work: Callable[[], None]
     tracers: int = 1
+    params: Mapping[str, ParamValue] = field(default_factory=dict)
 
 
 def copy_bytes() -> None:
@@ -69,6 +79,7 @@ def checksum() -> None:
 
 SUBJECTS = (
     Subject("syscount", copy_bytes),
+    Subject("syscount", copy_bytes, params={"latency": 1}),
     Subject("runqlat", wake_each_other),
     Subject("profile", checksum, tracers=SAMPLERS),
     Subject("runqlen", checksum, tracers=SAMPLERS),
@@ -83,9 +94,12 @@ SUBJECTS = (
     Subject("tcpbalance", lambda: sessions(1_000)),
     Subject("tcplife", lambda: sessions(1_000)),
     Subject("tcpretrans", lambda: lossy(150)),
-    Subject("biolatency", lambda: synced_writes(1_500)),
-    Subject("biosnoop", lambda: synced_writes(1_500)),
-    Subject("biotop", lambda: synced_writes(1_500)),
+    Subject("filetop", lambda: cached_page_reads(500_000)),
+    Subject("fsslower", lambda: cached_page_reads(500_000)),
+    Subject("cachestat", lambda: cached_page_reads(500_000)),
+    Subject("biolatency", lambda: direct_reads(15_000)),
+    Subject("biosnoop", lambda: direct_reads(15_000), params={"min_us": 0}),
+    Subject("biotop", lambda: direct_reads(15_000)),
 )
 
 
@@ -104,18 +118,18 @@ def cpu_time_ns(work: Callable[[], None]) -> float:
 
 
 @contextmanager
-def tool_attached(
-    tool: ToolDefinition, state: str, kind: RunKind, *, pid: int, count: int
-) -> Iterator[list[BccTracer]]:
-    """The tool, ``count`` times, at the highest rate that it offers."""
+def tool_attached(subject: Subject, state: str, kind: RunKind, *, pid: int) -> Iterator[list[BccTracer]]:
+    """The tool, as often as the subject says, at the highest rate that it offers."""
+    tool = find_tool(subject.tool)
     params: dict[str, ParamValue] = {p.name: p.maximum for p in tool.params if p.name.endswith("_hz")}
+    params |= subject.params
     if pid and "pid" in tool.filters:
         params["pid"] = pid
     elif pid:
         params["cgroup"] = NO_SUCH_CGROUP
     plan = TracePlan(tool, kind, tool.resolve_params(params), None, MAX_MAP_BYTES, state)
     with ExitStack() as stack:
-        tracers = [BccTracer(plan) for _ in range(count)]
+        tracers = [BccTracer(plan) for _ in range(subject.tracers)]
         for tracer in tracers:
             stack.callback(tracer.close)
             tracer.attach()
@@ -125,7 +139,7 @@ def tool_attached(
 @contextmanager
 def empty_attached(tool: ToolDefinition, state: str, count: int) -> Iterator[None]:
     """Programs that do nothing on the tool's probes."""
-    attached = [attach for attach in tool.alternatives[0].attach if attach.when_param is None]
+    attached = [attach for attach in tool.alternatives[0].attach if not attach.when_params]
     text = "".join(f"int {attach.program}(void *ctx) {{ return 0; }}\n" for attach in attached)
     compiled = ObjectCache(object_directory(state)).get(ProgramSource("empty", text))
     params = tool.resolve_params({p.name: p.maximum for p in tool.params if p.name.endswith("_hz")})
@@ -147,8 +161,7 @@ def with_tool(
     subject: Subject, state: str, kind: RunKind, *, pid: int, repeats: int
 ) -> tuple[float, ProbeStats, ProbeStats]:
     """CPU time of the work with the tool attached, and what all tracers counted in one run of it, and in all."""
-    tool = find_tool(subject.tool)
-    with tool_attached(tool, state, kind, pid=pid, count=subject.tracers) as tracers:
+    with tool_attached(subject, state, kind, pid=pid) as tracers:
         time_ns = least(subject.work, repeats)
         total = summed([tracer.stats() for tracer in tracers])
     share = 1 / repeats
@@ -216,7 +229,8 @@ def main() -> None:
         for subject in SUBJECTS:
             if options.tools and subject.tool not in options.tools:
                 continue
-            print(f"\n{subject.tool}{f' x {subject.tracers}' if subject.tracers > 1 else ''}")
+            given = "".join(f" {name}={value}" for name, value in subject.params.items())
+            print(f"\n{subject.tool}{given}{f' x {subject.tracers}' if subject.tracers > 1 else ''}")
             for name, time, added, run_time in measure(subject, state, options.repeats):
                 print(f"  {name:16} {time:24} {added:28} {f'run_time {run_time} a hit' if run_time else ''}".rstrip())
 

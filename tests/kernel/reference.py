@@ -1,5 +1,6 @@
-"""Debian's libbpf-tools, run as an independent measurement of the same thing."""
+"""Debian's libbpf-tools and bpftrace, run as independent measurements of the same thing, and what it is to agree."""
 
+import json
 import os
 import pty
 import re
@@ -7,17 +8,22 @@ import shutil
 import signal
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.kernel.support import wait_until
 
 _START_LIMIT_S = 20
 
 
 class Reference:
-    """A running tool; :meth:`stop` ends it and returns what it printed."""
+    """A running tool; :meth:`stop` ends it and returns what it printed. It is read all the while: it must not wait."""
 
     def __init__(self, process: subprocess.Popen[bytes], terminal: int) -> None:
         self._process = process
@@ -63,21 +69,35 @@ class Reference:
 
 @contextmanager
 def reference(tool: str, *arguments: str, ready: str = "Tracing") -> Iterator[Reference]:
-    """Start a tool of libbpf-tools and wait until it says so; skips when it is not installed."""
+    """Start a tool and wait until it traces, and so has printed this word; skips when it is not installed.
+
+    Of a tool that prints none, no word: it traces when it has attached its one program.
+    """
     program = shutil.which(tool, path="/usr/sbin:/usr/bin")
     if program is None:
-        pytest.skip(f"{tool} of libbpf-tools is not installed; apt-get install libbpf-tools")
+        pytest.skip(f"{tool} is not installed; apt-get install libbpf-tools bpftrace")
     # To a terminal the tools write line by line; to a pipe they would say that they have begun only in the end.
     ours, theirs = pty.openpty()
     process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
     os.close(theirs)
     running = Reference(process, ours)
     try:
-        running.read_until(ready)
+        if ready:
+            running.read_until(ready)
+        else:
+            wait_until(lambda: _has_link(process.pid), f"{tool} to attach", _START_LIMIT_S)
         yield running
     finally:
         running.close()
         os.close(ours)
+
+
+def _has_link(pid: int) -> bool:
+    for info in Path(f"/proc/{pid}/fdinfo").iterdir():
+        with suppress(OSError):
+            if "link_type:" in info.read_text():
+                return True
+    return False
 
 
 def histogram_of(output: str) -> dict[int, int]:
@@ -116,3 +136,51 @@ def assert_same_buckets(ours: Mapping[int, int], theirs: Mapping[int, int]) -> N
 def counts_of(output: str) -> dict[str, int]:
     """The counts that syscount printed, by system call."""
     return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)\s*$", output, re.MULTILINE)}
+
+
+# Probes are attached one after the other, from the first or from the last: when both have fired, all between them are.
+_FIRST, _LAST = "first probe fires", "last probe fires"
+_EVERY = 'interval:ms:200 {{ printf("%s\\n", "{}"); }}'
+
+
+@contextmanager
+def bpftrace(program: str) -> Iterator[Reference]:
+    """Start a program of bpftrace's language and wait until all its probes are attached."""
+    whole = f"{_EVERY.format(_FIRST)} {program} {_EVERY.format(_LAST)}"
+    with reference("bpftrace", "-f", "json", "-e", whole, ready=_FIRST) as running:
+        running.read_until(_LAST)
+        yield running
+
+
+def maps_of(output: str) -> dict[str, Any]:
+    """The maps that bpftrace printed, by name: numbers, counts by key, or histograms as lists of buckets."""
+    maps: dict[str, Any] = {}
+    for line in output.splitlines():
+        if line.startswith(('{"type": "map"', '{"type": "hist"')):
+            maps.update(json.loads(line)["data"])
+    return maps
+
+
+def buckets_of(histogram: list[dict[str, int]]) -> dict[int, int]:
+    """A histogram of bpftrace's, by the index of the scheme "log2"."""
+    buckets = Counter[int]()
+    for bucket in histogram:
+        buckets[max(bucket.get("min", 0).bit_length() - 1, 0)] += bucket["count"]
+    return dict(buckets)
+
+
+WITHIN = 0.05
+LARGE = 0.01
+
+
+def agree(ours: Mapping[Any, int], theirs: Mapping[Any, int], *, edge: float = 0.0) -> None:
+    """Assert that totals agree within 5%, and every key that holds 1% or more.
+
+    ``edge`` is the share of the total that may fall on either side of a bucket's border: each takes its own times.
+    """
+    total = sum(theirs.values())
+    assert total > 0
+    assert sum(ours.values()) == pytest.approx(total, rel=WITHIN)
+    large = [key for key, count in theirs.items() if count >= LARGE * total]
+    expected = {key: theirs[key] for key in large}
+    assert {key: ours.get(key, 0) for key in large} == pytest.approx(expected, rel=WITHIN, abs=edge * total)

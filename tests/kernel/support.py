@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,10 +17,12 @@ from fleettrace.snapshot import Snapshot
 from node_agent.backends import TracePlan
 from node_agent.backends.bcc.prepare import check_capabilities
 from node_agent.backends.bcc.tracer import BccTracer
+from node_agent.backends.port import ProbeStats
 from node_agent.kernel.btf import read_btf
 from node_agent.kernel.capabilities import effective_capabilities
 from node_agent.kernel.cgroups import Scope, find_cgroup2_mount, resolve_scope
 from node_agent.kernel.inventory import program_ids
+from tests.kernel.workload import Workload
 
 REPOSITORY = Path(__file__).parents[2]
 MAX_MAP_BYTES = 64 << 20
@@ -74,6 +77,17 @@ def attached(tracer: BccTracer) -> Iterator[BccTracer]:
         tracer.close()
 
 
+def traced(tool: str, state: Path, work: Workload, **params: ParamValue) -> tuple[Snapshot, ProbeStats]:
+    """What a tool recorded of a workload, and counted: everything was recorded, or is said to be lost."""
+    planned = plan(tool, state, **params)  # type: ignore[arg-type]
+    with attached(BccTracer(planned)) as tracer:
+        work.run()
+        tracer.detach()
+        snapshot, stats = tracer.snapshot(), tracer.stats()
+    assert stats.events == recorded(tool, snapshot) + stats.lost_events
+    return snapshot, stats
+
+
 @contextmanager
 def temporary_cgroup(name: str) -> Iterator[Scope]:
     """A cgroup for the duration of a test; whoever is still in it is killed."""
@@ -98,6 +112,22 @@ def _removed(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def loop_device(file: Path, *, scheduler: str) -> Iterator[Path]:
+    """A disk of 16 MiB that nobody else uses."""
+    with file.open("wb") as disk:
+        disk.truncate(16 << 20)
+    made = subprocess.run(["losetup", "--find", "--show", str(file)], capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"no loop device: {made.stderr.strip()}")
+    device = Path(made.stdout.strip())
+    try:
+        (Path("/sys/block") / device.name / "queue" / "scheduler").write_text(scheduler)
+        yield device
+    finally:
+        subprocess.run(["losetup", "--detach", str(device)], check=True)
 
 
 def programs_of(pid: int) -> set[int]:

@@ -1,15 +1,17 @@
 """syscount against Debian's syscount, and against known numbers."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
+from fleettrace.errors import BadInput
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Snapshot
 from node_agent.backends.bcc.tracer import BccTracer
 from tests.kernel.reference import counts_of, reference
-from tests.kernel.support import attached, plan, temporary_cgroup
+from tests.kernel.support import attached, plan, temporary_cgroup, traced
 from tests.kernel.workload import RARE_SYSCALL, workload
 
 pytestmark = pytest.mark.kernel
@@ -98,10 +100,57 @@ def test_a_scope_is_a_cgroup_with_its_children_and_nothing_else(state: Path) -> 
 def test_calls_that_do_not_fit_are_counted_as_lost(state: Path) -> None:
     with (
         workload("many_syscalls", 1_000) as work,
-        attached(BccTracer(plan("syscount", state, pid=work.pid), max_entries={"calls": 2})) as tracer,
+        attached(BccTracer(plan("syscount", state, pid=work.pid), max_entries={"totals": 2})) as tracer,
     ):
         work.run()
         tracer.detach()
         stats, recorded = tracer.stats(), tracer.snapshot().total
     assert stats.lost_events >= 4_000, "of six calls, two kinds at most have a place"
     assert stats.events == recorded + stats.lost_events
+
+
+def test_time_in_calls_is_added_up_when_asked_for(state: Path) -> None:
+    with (
+        workload("sleeps", 101) as work,
+        attached(BccTracer(plan("syscount", state, pid=work.pid, latency=1))) as tracer,
+    ):
+        work.run()
+        tracer.detach()
+        snapshot, stats = tracer.snapshot(), tracer.stats()
+    (sleeps,) = [count for count in snapshot.counts if dict(count.key)["syscall"] == "clock_nanosleep"]
+    assert sleeps.count == 101
+    assert dict(sleeps.sums)["us"] >= 101 * 10_000
+    assert snapshot.histograms == ()
+    assert stats.events == snapshot.total + stats.lost_events
+
+
+def test_one_call_has_a_histogram(state: Path) -> None:
+    with workload("sleeps", 101) as work:
+        snapshot, stats = traced("syscount", state, work, pid=work.pid, syscall="clock_nanosleep")
+    (histogram,) = snapshot.histograms
+    assert histogram.total == stats.events == 101
+    assert min(bucket for bucket, _ in histogram.counts) >= 13, "8,192 us at least"
+    assert {dict(count.key)["syscall"] for count in snapshot.counts} == {"clock_nanosleep"}
+
+
+def test_a_call_that_there_is_not_is_refused(state: Path) -> None:
+    with pytest.raises(BadInput, match="no system call open_sesame"):
+        BccTracer(plan("syscount", state, syscall="open_sesame")).attach()
+
+
+def test_time_in_calls_is_what_debians_syscount_says(state: Path) -> None:
+    with (
+        workload("sleeps", 211) as work,
+        reference("syscount", "-L", "-T", "1000", "-p", str(work.pid)) as theirs,
+        attached(BccTracer(plan("syscount", state, pid=work.pid, latency=1))) as tracer,
+    ):
+        work.run()
+        tracer.detach()
+        output = theirs.stop()
+        ours = {dict(c.key)["syscall"]: (c.count, dict(c.sums)["us"]) for c in tracer.snapshot().counts}
+    rows = re.findall(r"^(\w+)\s+(\d+)\s+([\d.]+)\s*$", output, re.MULTILINE)
+    expected = {name: (int(count), float(us)) for name, count, us in rows}
+    assert expected["clock_nanosleep"][0] == ours["clock_nanosleep"][0] == 211
+    total_us = sum(us for _, us in expected.values())
+    large = {name for name, (_, us) in expected.items() if us >= total_us / 100}
+    assert {n: ours[n][1] for n in large} == pytest.approx({n: expected[n][1] for n in large}, rel=WITHIN)

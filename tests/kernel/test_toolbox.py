@@ -1,40 +1,20 @@
 """Each tool against work whose number of events is known: a prime, so that nothing else adds up to it."""
 
 import os
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import ParamValue
 from fleettrace.model.run import RunKind
-from fleettrace.snapshot import Count, Snapshot
+from fleettrace.snapshot import Count
 from node_agent.backends.bcc.tracer import BccTracer
-from node_agent.backends.port import ProbeStats
-from tests.kernel.reference import assert_same_buckets, histogram_of, reference
-from tests.kernel.support import attached, plan, recorded, temporary_cgroup
-from tests.kernel.workload import (
-    BLOCK_BYTES,
-    NO_SUCH_FILE,
-    OPENED_FILE,
-    Workload,
-    workload,
-)
+from tests.kernel.support import attached, plan, temporary_cgroup, traced
+from tests.kernel.workload import BLOCK_BYTES, NO_SUCH_FILE, OPENED_FILE, workload
 
 pytestmark = pytest.mark.kernel
 
 PRIME = 211
 HALF = PRIME // 2
-
-
-def traced(tool: str, state: Path, work: Workload, **params: ParamValue) -> tuple[Snapshot, ProbeStats]:
-    planned = plan(tool, state, **params)  # type: ignore[arg-type]
-    with attached(BccTracer(planned)) as tracer:
-        work.run()
-        tracer.detach()
-        snapshot, stats = tracer.snapshot(), tracer.stats()
-    assert stats.events == recorded(tool, snapshot) + stats.lost_events
-    return snapshot, stats
 
 
 def matching(counts: tuple[Count, ...], **labels: str) -> list[Count]:
@@ -225,18 +205,3 @@ def test_a_cgroup_narrows_tools_that_look_at_other_tasks(state: Path, tool: str)
         outside.run()
         tracer.detach()
         assert tracer.stats().events == 0
-
-
-def test_biolatency_measures_what_debians_biolatency_does(state: Path) -> None:
-    with (
-        workload("synced_writes", 1511) as work,
-        reference("biolatency") as theirs,
-        attached(BccTracer(plan("biolatency", state))) as tracer,
-    ):
-        work.run()
-        tracer.detach()
-        expected, snapshot = histogram_of(theirs.stop()), tracer.snapshot()
-    ours = Counter[int]()
-    for histogram in snapshot.histograms:
-        ours.update(dict(histogram.counts))
-    assert_same_buckets(ours, expected)

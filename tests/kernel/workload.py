@@ -1,8 +1,8 @@
 """Known workloads, as processes that wait for a word before they begin.
 
-``python workload.py NAME NUMBER``: prints ``ready``, waits for a line, does its work, prints ``done`` and its CPU
-seconds, and waits for the end of its input. So tracers are attached before and detached after, and it does not matter
-just when.
+``python workload.py NAME NUMBER [MORE]``: prints ``ready``, waits for a line, does its work, prints ``done`` and its
+CPU seconds, and waits for the end of its input. So tracers are attached before and detached after, and it does not
+matter just when.
 """
 
 import ctypes
@@ -108,6 +108,12 @@ def checksum(milliseconds: int) -> None:
     while time.process_time() < until_s:
         for _ in range(20):
             zlib.crc32(data)
+
+
+def checksum_on(milliseconds: int, cpu: str) -> None:
+    """The same on one CPU."""
+    os.sched_setaffinity(0, {int(cpu)})
+    checksum(milliseconds)
 
 
 def read_zeros(milliseconds: int) -> None:
@@ -227,7 +233,7 @@ def sleeps(number: int) -> None:
         time.sleep(0.01)
 
 
-WORKLOADS = {
+WORKLOADS: dict[str, Callable[..., None]] = {
     f.__name__: f
     for f in (
         rare_syscalls,
@@ -236,6 +242,7 @@ WORKLOADS = {
         waits,
         ping_pong,
         checksum,
+        checksum_on,
         read_zeros,
         execs,
         opens,
@@ -250,11 +257,11 @@ WORKLOADS = {
 }
 
 
-def serve(workloads: Mapping[str, Callable[[int], Iterator[None] | None]]) -> None:
+def serve(workloads: Mapping[str, Callable[..., Iterator[None] | None]]) -> None:
     """Do the work that the arguments name. A workload that yields is as it should be there, and ends with the input."""
     print("ready", flush=True)
     sys.stdin.readline()
-    rest = workloads[sys.argv[1]](int(sys.argv[2])) or iter(())
+    rest = workloads[sys.argv[1]](int(sys.argv[2]), *sys.argv[3:]) or iter(())
     next(rest, None)
     print("done", time.process_time(), flush=True)
     sys.stdin.read()
@@ -287,12 +294,13 @@ class Workload:
 
 
 @contextmanager
-def workload(name: str, number: int, *, cgroup: Path | None = None, module: str = "") -> Iterator[Workload]:
+def workload(
+    name: str, number: int, *arguments: str, cgroup: Path | None = None, module: str = ""
+) -> Iterator[Workload]:
     """Start a workload, of this module or another, in a cgroup if one is given; it ends with the context."""
     where = ["-m", module] if module else ["-I", __file__]
-    process = subprocess.Popen(
-        [sys.executable, *where, name, str(number)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT
-    )
+    command = [sys.executable, *where, name, str(number), *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
     try:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -36,17 +36,22 @@ def decode_histogram(entries: RawEntries, decode: Decode, unit: str, scheme: str
     return merge([Snapshot(histograms=histograms)])
 
 
-def decode_counts(entries: RawEntries, decode: Decode) -> Snapshot:
+def decode_counts(entries: RawEntries, decode: Decode, *, with_sums: bool = True) -> Snapshot:
     """A hash whose key is the declared fields, one after the other; a value is the count and then the sums.
+
+    Without ``with_sums`` these are left out: nobody added them up.
 
     Raises:
         Malformed: the fields do not fill the key: the manifest does not describe the program.
     """
+    divisors = decode.sum_divisors or (1,) * len(decode.sums)
     counts = []
     for key, values in entries:
         count, *sums = totals(values, 1 + len(decode.sums))
         if count:
-            counts.append(Count(_labels(key, decode), count, tuple(sorted(zip(decode.sums, sums, strict=True)))))
+            divided = (value // divisor for value, divisor in zip(sums, divisors, strict=True))
+            named = tuple(sorted(zip(decode.sums, divided, strict=True))) if with_sums else ()
+            counts.append(Count(_labels(key, decode), count, named))
     _check_size(len(counts))
     return merge([Snapshot(counts=tuple(counts))])
 

@@ -15,23 +15,31 @@ from node_agent.kernel.btf import KernelTypes
 
 __all__ = ["STRUCTS", "TREE_VERSION", "layout_macros", "write_header_tree"]
 
-TREE_VERSION = 4
+TREE_VERSION = 6
 """Part of an object's identity: raise it when the tree changes what a program compiles to."""
 
 STRUCTS = (
+    "address_space",
     "block_device",
     "cfs_rq",
     "cgroup",
     "css_set",
+    "dentry",
     "fdtable",
     "file",
+    "file_system_type",
     "files_struct",
+    "folio",
     "gendisk",
     "inet_sock",
+    "inode",
     "kernfs_node",
     "linux_binprm",
     "mm_struct",
+    "page",
+    "path",
     "pt_regs",
+    "qstr",
     "request",
     "request_queue",
     "rq",
@@ -40,11 +48,16 @@ STRUCTS = (
     "sock",
     "sock_common",
     "socket",
+    "super_block",
+    "task_io_accounting",
     "task_struct",
     "tcp_skb_cb",
     "tcp_sock",
 )
 """The structs that programs may read. A tool that needs another one adds it here."""
+
+ENUMERATORS = {"pageflags": ("PG_head",)}
+"""By enum, the names whose values programs may use, as ``FT_ENUM_<name>``."""
 
 # What BCC's prelude (src/cc/export/helpers.h, src/cc/compat/linux/virtual_bpf.h) includes.
 _HEADERS = (
@@ -99,7 +112,9 @@ typedef s64 int64_t;
 
 
 def layout_macros(types: KernelTypes) -> str:
-    """``#define`` lines with the offset and the size, in bytes, of every field of :data:`STRUCTS`."""
+    """``#define`` lines with the offset and the size, in bytes, of every field of :data:`STRUCTS`, and with the
+    values of :data:`ENUMERATORS`.
+    """
     lines = []
     for name in STRUCTS:
         for field in types.fields(name):
@@ -107,6 +122,8 @@ def layout_macros(types: KernelTypes) -> str:
                 f"#define FT_OFFSET_{name}__{field.name} {field.offset}",
                 f"#define FT_SIZE_{name}__{field.name} {field.size}",
             ]
+    for enum, wanted in ENUMERATORS.items():
+        lines += [f"#define FT_ENUM_{name} {value}" for name, value in types.enumerators(enum) if name in wanted]
     return "\n".join(lines)
 
 

@@ -88,5 +88,5 @@ def tool_source(tool: ToolDefinition) -> ProgramSource:
     """A tool's program. A sampling rate is not a parameter of the program: it goes to the probe."""
     rates = {attach.frequency_param for attach in tool.attach}
     own = tuple(param.name for param in tool.params if param.name not in rates)
-    choosing = frozenset(attach.when_param for attach in tool.attach if attach.when_param is not None)
+    choosing = frozenset(name for attach in tool.attach for name in attach.when_params)
     return ProgramSource(tool.name, tool.program_text, own, tool.headers, choosing)

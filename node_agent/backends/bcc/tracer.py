@@ -3,10 +3,11 @@
 import time
 from collections.abc import Mapping
 
-from fleettrace.catalog import Alternative, Output, ResultKind
+from fleettrace.catalog import Alternative, Output, ParamValue, ResultKind
 from fleettrace.errors import AttachFailed, Unfit
 from fleettrace.model.params import FINE
 from fleettrace.model.run import RunKind
+from fleettrace.model.tool import is_wanted
 from fleettrace.snapshot import EMPTY, Snapshot, merge
 from fleettrace.snapshot.histogram import scheme_of
 from node_agent.backends.bcc.constants import program_constants
@@ -111,8 +112,8 @@ class BccTracer:
         loaded, tool = self._attached(), self._plan.tool
         if self._plan.kind is RunKind.FREQUENCY_CHECK:
             return EMPTY
-        scheme = scheme_of(int(self._plan.params.get(FINE.name, 0)))
-        parts = [_decode(loaded, output, scheme) for output in tool.outputs if output.result is not ResultKind.STACKS]
+        params = self._plan.params
+        parts = [_decode(loaded, output, params) for output in tool.outputs if output.result is not ResultKind.STACKS]
         if self._stacks is not None:
             parts.append(self._stacks.snapshot())
         if tool.events is not None:
@@ -143,8 +144,8 @@ class BccTracer:
         return self._loaded
 
 
-def _decode(loaded: LoadedObject, output: Output, scheme: str) -> Snapshot:
+def _decode(loaded: LoadedObject, output: Output, params: Mapping[str, ParamValue]) -> Snapshot:
     entries, decode = loaded.maps[output.decode.map].entries(), output.decode
     if output.result is ResultKind.HISTOGRAM:
-        return decode_histogram(entries, decode, output.unit, scheme)
-    return decode_counts(entries, decode)
+        return decode_histogram(entries, decode, output.unit, scheme_of(int(params.get(FINE.name, 0))))
+    return decode_counts(entries, decode, with_sums=is_wanted(decode.sums_when, params))

@@ -178,7 +178,7 @@ measure = "faults"
 [[alternative.attach]]
 program = "on_user"
 probe = "raw_tracepoint:page_fault_user"
-when_param = "depth"
+when_params = ["depth"]
 
 [[alternative]]
 name = "anywhere"
@@ -198,7 +198,7 @@ def with_alternatives(text: str) -> str:
 def test_alternatives_in_their_order() -> None:
     manifest = parse_manifest(with_alternatives(ALTERNATIVES), ORIGIN)
     assert manifest.alternatives == (
-        Alternative("fast", "faults", (Attach("on_user", "raw_tracepoint:page_fault_user", when_param="depth"),)),
+        Alternative("fast", "faults", (Attach("on_user", "raw_tracepoint:page_fault_user", when_params=("depth",)),)),
         Alternative("anywhere", "", (Attach("on_any", "perf_event:page-faults"),)),
     )
 
@@ -207,7 +207,7 @@ def test_alternatives_in_their_order() -> None:
     ("text", "words"),
     [
         (ALTERNATIVES.replace('"anywhere"', '"fast"'), "one name twice"),
-        (ALTERNATIVES.replace('"depth"', '"width"'), "must be a parameter of the tool"),
+        (ALTERNATIVES.replace('"depth"', '"width"'), "must be parameters of the tool"),
         ('[[alternative]]\nname = "none"\n', "attach is missing"),
         (ALTERNATIVES + '[[attach]]\nprogram = "on_any"\nprobe = "perf_event:page-faults"\n', "move it there"),
     ],
@@ -314,3 +314,23 @@ def test_stacks_may_come_beside_once() -> None:
         parse_manifest(COUNTS + STACKS_BESIDE * 2, ORIGIN)
     with pytest.raises(BadInput, match="cannot be events"):
         parse_manifest(COUNTS + '[[also]]\nresult = "events"\nunit = "x"\nmap = "where"\n', ORIGIN)
+
+
+def test_sums_can_be_finer_than_their_unit_and_left_out() -> None:
+    sums = 'map = "calls"\nsums = ["bytes", "us"]\nsum_divisors = [1, 1000]\nsums_when = ["depth"]'
+    decode = parse_manifest(COUNTS.replace('map = "calls"', sums), ORIGIN).decode
+    assert (decode.sums, decode.sum_divisors, decode.sums_when) == (("bytes", "us"), (1, 1000), ("depth",))
+
+
+@pytest.mark.parametrize(
+    ("sums", "words"),
+    [
+        ('sums = ["us"]\nsum_divisors = [1, 1000]', "sum_divisors must be as many as sums"),
+        ('sums = ["us"]\nsum_divisors = [0]', "sum_divisors must be whole numbers from 1"),
+        ('sums = ["us"]\nsum_divisors = [true]', "sum_divisors must be whole numbers from 1"),
+        ('sums = ["us"]\nsums_when = ["width"]', "must be parameters of the tool, and 'width' is none"),
+    ],
+)
+def test_sums_that_cannot_be(sums: str, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        parse_manifest(COUNTS.replace('map = "calls"', f'map = "calls"\n{sums}'), ORIGIN)

@@ -14,11 +14,19 @@ class Types(KernelTypes):
     def fields(self, struct_name: str) -> list[Field]:  # type: ignore[override]
         return [Field("pid", 1264, 4)]
 
+    def enumerators(self, enum_name: str) -> list[tuple[str, int]]:  # type: ignore[override]
+        return [("PG_locked", 0), ("PG_head", 6)]
+
 
 def test_every_field_has_an_offset_and_a_size() -> None:
     lines = layout_macros(Types()).splitlines()
-    assert lines[:2] == ["#define FT_OFFSET_block_device__pid 1264", "#define FT_SIZE_block_device__pid 4"]
-    assert len(lines) == 2 * len(STRUCTS)
+    first = STRUCTS[0]
+    assert lines[:2] == [f"#define FT_OFFSET_{first}__pid 1264", f"#define FT_SIZE_{first}__pid 4"]
+    assert len(lines) == 2 * len(STRUCTS) + 1
+
+
+def test_an_enumerator_that_programs_use_has_its_value() -> None:
+    assert layout_macros(Types()).splitlines()[-1] == "#define FT_ENUM_PG_head 6"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from fleettrace.errors import Unfit
 from node_agent.kernel.btf import Field, KernelTypes
 
-INT, ARRAY, STRUCT, UNION, TYPEDEF, FUNC_PROTO = 1, 3, 4, 5, 8, 13
+INT, ARRAY, STRUCT, UNION, ENUM, TYPEDEF, FUNC_PROTO = 1, 3, 4, 5, 6, 8, 13
 
 
 class BtfWriter:
@@ -25,7 +25,7 @@ class BtfWriter:
     def type(
         self, kind: int, name: str, size: int, parts: Sequence[tuple[int, ...]], *, bitfields: bool = False
     ) -> None:
-        info = kind << 24 | bitfields << 31 | (len(parts) if kind in {STRUCT, UNION, FUNC_PROTO} else 0)
+        info = kind << 24 | bitfields << 31 | (len(parts) if kind in {STRUCT, UNION, ENUM, FUNC_PROTO} else 0)
         self._types += struct.pack("<III", self.text(name), info, size)
         for part in parts:
             self._types += struct.pack(f"<{len(part)}I", *part)
@@ -46,7 +46,15 @@ def types() -> KernelTypes:
     btf.type(UNION, "", 4, [(a, 1, 0), (b, 2, 0)])  # 5
     fields = [(btf.text("pid"), 2, 0), (btf.text("flag"), 1, 1 << 24 | 32), (0, 5, 64), (btf.text("slots"), 3, 96)]
     btf.type(STRUCT, "task", 28, fields, bitfields=True)  # 6
+    btf.type(ENUM, "pageflags", 4, [(btf.text("PG_locked"), 0), (btf.text("PG_head"), 6)])  # 7
+    btf.type(STRUCT, "after", 4, [(a, 1, 0)])  # 8
     return KernelTypes(btf.data())
+
+
+def test_enumerators_have_values(types: KernelTypes) -> None:
+    assert dict(types.enumerators("pageflags")) == {"PG_locked": 0, "PG_head": 6}
+    assert dict(types.enumerators("no_such_enum")) == {}
+    assert list(types.fields("after")) == [Field("a", 0, 4)]
 
 
 def test_fields_are_found_through_typedefs_and_in_anonymous_unions(types: KernelTypes) -> None:
