@@ -9,6 +9,7 @@ from controller.cli.compare import compare
 from controller.cli.doctor import doctor
 from controller.cli.exit_codes import ExitCode
 from controller.cli.export import export
+from controller.cli.find_outlier import find_outlier
 from controller.cli.flame import flame
 from controller.cli.hosts import hosts
 from controller.cli.jobs import jobs
@@ -58,6 +59,7 @@ app.command(epilog=_EXIT_CODES)(doctor)
 app.command()(probes)
 app.command()(tools)
 app.command(epilog=_EXIT_CODES)(run)
+app.command(epilog=_EXIT_CODES)(find_outlier)
 app.command()(jobs)
 app.command()(show)
 app.command()(compare)

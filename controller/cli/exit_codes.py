@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
         member.meaning = meaning
         return member
 
-    OK = 0, "done; of `run`: every targeted host answered"
+    OK = 0, "done; of `run`: every targeted host answered; of `find-outlier`: an outlier is confirmed"
     BAD_INPUT = 2, "what was typed or configured cannot be used as it is"
     REFUSED = 3, "policy said no; the message names the rule"
     NOT_FOUND = 4, "no such job or host"
@@ -34,6 +34,8 @@ class ExitCode(IntEnum):
     CANCELLED = 12, "`run`: the job was cancelled"
     FAILED = 13, "`run`: no host could be measured"
     INTERRUPTED = 14, "`run`: the controller was restarted while the job ran; finished parts are kept"
+    NOBODY_STANDS_OUT = 15, "`find-outlier`: no host stands out"
+    NOT_CONFIRMED = 16, "`find-outlier`: a host stood out, and running again did not confirm it"
     INTERNAL = 70, "a defect of fleettrace, or two versions that do not fit"
     LEFT_RUNNING = 130, "Ctrl-C; of `run`: the job was left running"
     PIPE_CLOSED = 141, "whoever read the output closed it"

@@ -1,31 +1,23 @@
 """``fleettrace run``."""
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from controller.cli.exit_codes import ExitCode, exit_code_of
-from controller.cli.follow import follow
 from controller.cli.options import Controller, Json, Selector, Team, complete_tool, connect, local_user, parse_params
 from controller.cli.program import read_program
-from controller.cli.retry import FIRST_WAITS_S, WAITS_S, retrying
+from controller.cli.submitting import Duration, await_result, duration_to_ms, submit
 from controller.cli.terminal import Terminal
-from controller.cli.tools import unknown_tool
-from controller.client import Client, JobRequest
+from controller.client import JobRequest
 from controller.report.json import job_document, submitted_document
 from controller.report.text import render_job
-from fleettrace.errors import BadDuration, BadInput, UnknownTool
-from fleettrace.model.names import parse_duration_ms
+from fleettrace.errors import BadInput
 from fleettrace.model.selector import parse_selector
 
 __all__ = ["run"]
-
-MAX_DURATION_MS = (1 << 32) - 1
-"""What the wire can carry; policy allows far less."""
 
 
 def run(
@@ -51,15 +43,7 @@ def run(
             show_default=False,
         ),
     ] = None,
-    duration: Annotated[
-        str,
-        typer.Option(
-            "--for",
-            metavar="DURATION",
-            help="How long each host traces: `500ms`, `5s`, `2m`. Default: the policy's, which also sets the ceiling.",
-            show_default=False,
-        ),
-    ] = "",
+    duration: Duration = "",
     canary: Annotated[
         str,
         typer.Option("--canary", metavar="HOST", help="Try it on this host of its class first.", show_default=False),
@@ -105,7 +89,7 @@ def run(
         )
     selector = parse_selector(on)
     params = parse_params(param or ())
-    duration_ms = _duration_ms(duration)
+    duration_ms = duration_to_ms(duration)
     terminal = Terminal(as_json=as_json)
     with connect(controller) as client:
         request = JobRequest(
@@ -122,43 +106,11 @@ def run(
             dry_run=dry_run,
             program=read_program(program) if program is not None else "",
         )
-        with _interrupted_means("'fleettrace jobs' tells whether the job was started", terminal):
-            job_id = _submit(client, request)
+        job_id = submit(client, request, terminal)
         if detach:
             terminal.show(Text(job_id), submitted_document(job_id))
             return ExitCode.OK
-        follow(client, job_id, terminal)
-        with _interrupted_means(f"the job has ended, 'fleettrace show {job_id}' has its result", terminal):
-            result = retrying(lambda: client.job(job_id), WAITS_S)
+        result = await_result(client, job_id, terminal)
     terminal.separate()
     terminal.show(render_job(result, decisions=False), job_document(result))
     return exit_code_of(result)
-
-
-@contextmanager
-def _interrupted_means(what: str, terminal: Terminal) -> Iterator[None]:
-    """Say what Ctrl-C leaves behind outside the time in which it asks."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        terminal.note("interrupted", what)
-        raise typer.Exit(ExitCode.LEFT_RUNNING) from None
-
-
-def _duration_ms(text: str) -> int:
-    """0: the policy's default."""
-    if not text:
-        return 0
-    duration_ms = parse_duration_ms(text)
-    if duration_ms > MAX_DURATION_MS:
-        raise BadDuration(f"{text} is longer than any job may take: ask for minutes at most")
-    return duration_ms
-
-
-def _submit(client: Client, request: JobRequest) -> str:
-    try:
-        # The same request twice is one job, so that a lost answer costs nothing.
-        return retrying(lambda: client.submit(request), FIRST_WAITS_S)
-    except UnknownTool:
-        known = [offered.name for offered in client.tools()]
-        raise unknown_tool(request.tool, known) from None

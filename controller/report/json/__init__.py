@@ -8,6 +8,7 @@ from controller.report.json.comparison import changes_document, comparison_docum
 from controller.report.json.inspection import doctors_document, probes_document
 from controller.report.json.job import job_document
 from controller.report.json.lists import hosts_document, jobs_document, submitted_document, tools_document
+from controller.report.json.outlier import outlier_document
 
 __all__ = [
     "changes_document",
@@ -16,6 +17,7 @@ __all__ = [
     "hosts_document",
     "job_document",
     "jobs_document",
+    "outlier_document",
     "probes_document",
     "submitted_document",
     "tools_document",

@@ -6,6 +6,7 @@ from controller.report.text.doctor import render_doctor
 from controller.report.text.evidence import evidence_lines
 from controller.report.text.job import render_host, render_job
 from controller.report.text.lists import render_host_list, render_jobs, render_tool, render_tools
+from controller.report.text.outlier import render_hunt
 from controller.report.text.probes import render_probes
 from controller.report.text.progress import Progress
 from controller.report.text.safe import Safe, clean
@@ -21,6 +22,7 @@ __all__ = [
     "render_doctor",
     "render_host",
     "render_host_list",
+    "render_hunt",
     "render_job",
     "render_jobs",
     "render_probes",

@@ -46,6 +46,8 @@ class FakeControl(ControlServicer):
     job_list: Sequence[Job] = ()
     foreign_jobs: Sequence[pb.Job] = ()
     result: JobResult | None = None
+    earlier_results: list[JobResult] = field(default_factory=list)
+    """Given first, each once."""
     cancelled: Job | None = None
     asked_hosts: Sequence[AskedHost] = ()
     answers: Sequence[HostAnswer] = ()
@@ -81,7 +83,7 @@ class FakeControl(ControlServicer):
     def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.JobResult:
         self._note("GetJob", request, context)
         assert self.result is not None
-        return job_result_to_wire(self.result)
+        return job_result_to_wire(self.earlier_results.pop(0) if self.earlier_results else self.result)
 
     def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         self._note("ListJobs", request, context)

@@ -23,8 +23,8 @@ RUN = ("run", "runqlat", "--on", "role=api", "--for", "5s")
 @pytest.fixture(autouse=True)
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("controller.cli.follow.WAITS_S", (0.0, 0.0, 0.0))
-    monkeypatch.setattr("controller.cli.run.WAITS_S", (0.0, 0.0, 0.0))
-    monkeypatch.setattr("controller.cli.run.FIRST_WAITS_S", (0.0,))
+    monkeypatch.setattr("controller.cli.submitting.WAITS_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("controller.cli.submitting.FIRST_WAITS_S", (0.0,))
 
 
 def test_everything_that_was_typed_is_asked_for(fleettrace: Command, control: FakeControl) -> None:

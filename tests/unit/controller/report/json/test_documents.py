@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from controller.analysis.confirm import Claim, Measure, Repeat
+from controller.analysis.samples import SampleKind, Trait
 from controller.report.before_after import before_and_after
 from controller.report.json import (
     changes_document,
@@ -17,10 +19,12 @@ from controller.report.json import (
     hosts_document,
     job_document,
     jobs_document,
+    outlier_document,
     probes_document,
     submitted_document,
     tools_document,
 )
+from controller.report.outlier import Hunt, LaterRun
 from fleettrace.model.inspection import HostAnswer, ProbeList
 from fleettrace.model.job import Verdict
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
@@ -51,6 +55,14 @@ def full_job() -> dict[str, Any]:
     )
 
 
+def outlier() -> dict[str, Any]:
+    """A host that stood out once and not again."""
+    trait = Trait("c1", SampleKind.HISTOGRAM, "us", LOG2)
+    claim = Claim("api-3", Measure.SHIFT, trait, None, 4.4)
+    later = LaterRun("j2", "log2.2", Repeat(held=False, effect=0.1, spread=0.2, told="api-3 is alike"))
+    return outlier_document(Hunt(samples.histogram_result(), claim, ("api-1", "api-4"), (later,)))
+
+
 def changes() -> dict[str, Any]:
     """Two jobs whose hosts moved."""
     quick, slow = ({2: 900, 3: 800, 4: 300}, {4: 900, 5: 800, 6: 300})
@@ -63,6 +75,7 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fleettrace.job/1": full_job,
     "fleettrace.comparison/1": lambda: comparison_document(samples.histogram_result()),
     "fleettrace.changes/1": changes,
+    "fleettrace.outlier/1": outlier,
     "fleettrace.submitted/1": lambda: submitted_document("k3f9q2"),
     "fleettrace.jobs/1": lambda: jobs_document(samples.jobs()),
     "fleettrace.hosts/1": lambda: hosts_document(samples.hosts()),
@@ -108,6 +121,7 @@ def as_documented(schema: str, path: str) -> str:
         if schema.split("/", maxsplit=1)[0].endswith(("comparison", "changes"))
         else path
     )
+    path = re.sub(r"^scan\..*", "scan", path)
     path = re.sub(r"^changes\[\]\.shape\..*", "changes[].shape", path)
     path = re.sub(r"^canaries\[\]", "canary", path)
     return re.sub(rf"^(merged|hosts\[\])\.({'|'.join(SNAPSHOT_LISTS)})\b", r"\2", path)
