@@ -12,6 +12,7 @@ import grpc
 from controller.clock import SteadyClock
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.importing import Importer
 from controller.inspection import Inspector
 from controller.policy.model import Policy
 from controller.policy.parse import default_policy, load_policy
@@ -79,7 +80,13 @@ async def _serve_store(db: Path, server: grpc.aio.Server, policy: Policy, on_rea
             _log.warning("%d jobs of an earlier controller were left as interrupted", interrupted)
         add_services(
             server,
-            ControlService(fleet, coordinator, Queries(store, coordinator), Inspector(fleet)),
+            ControlService(
+                fleet,
+                coordinator,
+                Queries(store, coordinator),
+                Inspector(fleet),
+                Importer(store, coordinator, clock_ms),
+            ),
             AgentLinkService(fleet, coordinator, controller_id, clock_ms),
         )
         await server.start()

@@ -17,6 +17,7 @@ from fleettrace.model.host import Host
 from fleettrace.model.inspection import About, AskedHost, HostAnswer
 from fleettrace.model.job import Job, JobResult
 from fleettrace.model.tool import ToolListing
+from fleettrace.snapshot import Snapshot
 from fleettrace.wire.codec import (
     about_to_wire,
     asked_host_from_wire,
@@ -24,6 +25,7 @@ from fleettrace.wire.codec import (
     host_from_wire,
     job_from_wire,
     job_result_from_wire,
+    snapshot_to_wire,
     tool_from_wire,
     wire_text,
 )
@@ -140,6 +142,27 @@ class Client:
         with _speaking(self.address):
             request = control.GetJobRequest(job_id=wire_text(job_id), host=wire_text(host))
             return job_result_from_wire(self._stub.GetJob(request, timeout=RESULT_S))
+
+    def import_part(
+        self, job_id: str, host: str, snapshot: Snapshot, *, like: str, window_ms: int, operator: str, origin: str
+    ) -> tuple[str, int]:
+        """Add what was measured by hand to a job that has ended; the class it was taken for, and how many events.
+
+        Raises:
+            NotFound, BadInput: see :meth:`controller.importing.Importer.take`.
+        """
+        with _speaking(self.address):
+            request = control.ImportPartRequest(
+                job_id=wire_text(job_id),
+                host=wire_text(host),
+                snapshot=snapshot_to_wire(snapshot),
+                like=wire_text(like),
+                window_ms=window_ms,
+                operator=wire_text(operator),
+                origin=wire_text(origin),
+            )
+            answer = self._stub.ImportPart(request, timeout=RESULT_S)
+            return answer.host_class, answer.events
 
     def jobs(self, limit: int) -> list[Job]:
         """The newest jobs first, at most ``limit``."""

@@ -43,9 +43,9 @@ class Queries:
             NotFound: no such job, or no such host in it.
         """
         job = await self._coordinator.job(job_id)
-        if host and host not in job.spec.targets:
-            raise NotFound(f"job {job_id} was not for {host!r}; its hosts are {', '.join(job.spec.targets)}")
         kept = await self._store.call(lambda store: store.parts(job_id))
+        if host and host not in {*job.spec.targets, *(part.part.run.host for part in kept)}:
+            raise NotFound(f"job {job_id} was not for {host!r}; its hosts are {', '.join(job.spec.targets)}")
         parts = [part for part in kept if part.part.outcome is not RunOutcome.FAILED]
         addable = addable_parts(job, parts)
         coverage = coverage_of(job, parts, addable.left_out)

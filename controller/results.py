@@ -44,6 +44,16 @@ class ResultKeeper:
 
         await self._store.call(perform)
 
+    async def take_in(self, job: Job, host_part: HostPart) -> None:
+        """Keep a part that no run has made, with the job that now says so, and merge; whole or not at all."""
+
+        def perform(store: Store) -> None:
+            store.save_part(host_part)
+            _merge(store, job)
+            store.save_job(job)
+
+        await self._store.call(perform)
+
     async def merge(self, job: Job) -> None:
         """Merge the parts of a job and keep the result."""
         await self._store.call(lambda store: _merge(store, job))

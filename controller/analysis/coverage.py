@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fleettrace.model.job import Coverage, HostPart, Job, RunState
-from fleettrace.model.run import RunKind, RunOutcome
+from fleettrace.model.run import IMPORT_BACKEND, RunKind, RunOutcome
 
 __all__ = ["coverage_of"]
 
@@ -15,7 +15,8 @@ def coverage_of(job: Job, parts: Sequence[HostPart], left_out: tuple[tuple[str, 
 
     ``left_out`` names (host, reason) of parts that were not added up.
     """
-    answered = [host.part for host in parts if host.part.outcome in ANSWERED]
+    imported = tuple(sorted({host.part.run.host for host in parts if host.part.backend == IMPORT_BACKEND}))
+    answered = [host.part for host in parts if host.part.outcome in ANSWERED and host.part.backend != IMPORT_BACKEND]
     names = {part.run.host for part in answered}
     starts = [part.started_at_ms for part in answered]
     return Coverage(
@@ -28,6 +29,7 @@ def coverage_of(job: Job, parts: Sequence[HostPart], left_out: tuple[tuple[str, 
         window_skew_ms=max(starts) - min(starts) if starts else 0,
         left_out=left_out,
         notes=tuple((part.run.host, note) for part in answered for note in part.notes),
+        imported=imported,
         replayed=tuple(sorted({part.run.host for part in answered if part.backend == "replay"})),
     )
 

@@ -12,6 +12,7 @@ from controller.cli.export import export
 from controller.cli.find_outlier import find_outlier
 from controller.cli.flame import flame
 from controller.cli.hosts import hosts
+from controller.cli.import_ import import_result
 from controller.cli.jobs import jobs
 from controller.cli.probes import probes
 from controller.cli.report import report
@@ -66,4 +67,5 @@ app.command()(compare)
 app.command()(report)
 app.command()(flame)
 app.command()(export)
+app.command("import")(import_result)
 app.command()(cancel)

@@ -62,5 +62,7 @@ def unseen_sentences(result: JobResult) -> Iterable[str]:
         yield f"{counted(coverage.lost_events, 'event')} lost: seen and not in the result"
     if coverage.truncated_stacks:
         yield f"{counted(coverage.truncated_stacks, 'stack')} deeper than the kernel keeps: their roots are cut off"
+    if coverage.imported:
+        yield f"{counted(len(coverage.imported), 'host')} measured by hand and imported"
     if coverage.replayed:
         yield f"{counted(len(coverage.replayed), 'host')} played a recording: not a trace of that kernel"

@@ -8,6 +8,7 @@ from grpc.aio import ServicerContext
 
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.importing import Import, Importer
 from controller.inspection import Inspector, Request
 from controller.queries import Queries
 from controller.rpc.status import abort_with
@@ -16,6 +17,7 @@ from fleettrace.catalog import builtin_tools
 from fleettrace.errors import FleettraceError
 from fleettrace.model.inspection import HostAnswer
 from fleettrace.model.selector import parse_selector
+from fleettrace.snapshot import merge
 from fleettrace.wire.codec import (
     about_from_wire,
     asked_host_to_wire,
@@ -23,6 +25,7 @@ from fleettrace.wire.codec import (
     host_to_wire,
     job_result_to_wire,
     job_to_wire,
+    snapshot_from_wire,
     tool_to_wire,
 )
 from fleettrace.wire.v1 import control_pb2 as pb
@@ -37,11 +40,14 @@ Context = ServicerContext[Any, Any]
 class ControlService(ControlServicer):
     """Each method decodes, asks the house, encodes; errors of the tree become statuses."""
 
-    def __init__(self, fleet: Fleet, coordinator: Coordinator, queries: Queries, inspector: Inspector) -> None:
+    def __init__(
+        self, fleet: Fleet, coordinator: Coordinator, queries: Queries, inspector: Inspector, importer: Importer
+    ) -> None:
         self._fleet = fleet
         self._inspector = inspector
         self._coordinator = coordinator
         self._queries = queries
+        self._importer = importer
 
     async def ListHosts(self, request: pb.ListHostsRequest, context: Context) -> pb.ListHostsResponse:
         """Hosts that the selector matches; none given: all."""
@@ -95,6 +101,26 @@ class ControlService(ControlServicer):
 
         async def answer() -> pb.JobResult:
             return job_result_to_wire(await self._queries.job_result(request.job_id, request.host))
+
+        return await _guarded(context, answer)
+
+    async def ImportPart(self, request: pb.ImportPartRequest, context: Context) -> pb.ImportPartResponse:
+        """What was measured by hand, beside a job's parts."""
+
+        async def answer() -> pb.ImportPartResponse:
+            part = await self._importer.take(
+                Import(
+                    job_id=request.job_id,
+                    host=request.host,
+                    snapshot=merge([snapshot_from_wire(request.snapshot)]),
+                    like=request.like,
+                    window_ms=request.window_ms,
+                    operator=request.operator,
+                    origin=request.origin,
+                )
+            )
+            total = part.part.snapshot.total
+            return pb.ImportPartResponse(host=part.part.run.host, host_class=part.host_class, events=total)
 
         return await _guarded(context, answer)
 

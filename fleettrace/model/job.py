@@ -231,6 +231,8 @@ class Coverage:
     """(host, reason) of hosts that answered, but with what cannot be added to the other hosts' results."""
     notes: tuple[tuple[str, str], ...] = ()
     """(host, what a reader of its result must know), by host."""
+    imported: tuple[str, ...] = ()
+    """Hosts that were measured by hand: no targets of the job, and not among those that answered."""
 
 
 @dataclass(frozen=True, slots=True)

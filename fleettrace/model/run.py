@@ -6,7 +6,21 @@ from enum import StrEnum
 from fleettrace.model.params import ParamValue
 from fleettrace.snapshot import EMPTY, Snapshot
 
-__all__ = ["OneLinerBounds", "Part", "RunCost", "RunKey", "RunKind", "RunLimits", "RunOutcome", "StartRun"]
+__all__ = [
+    "IMPORT_BACKEND",
+    "OneLinerBounds",
+    "Part",
+    "RunCost",
+    "RunKey",
+    "RunKind",
+    "RunLimits",
+    "RunOutcome",
+    "StartRun",
+]
+
+
+IMPORT_BACKEND = "import"
+"""Of a part that was measured by hand and read from a text: no agent has made it."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -9,7 +9,7 @@ from controller.report.text.hosts import labels_text
 from controller.report.text.numbers import bytes_text, percentile_text
 from fleettrace.model.job import HostPart, JobResult, Suspect
 from fleettrace.model.names import duration_text
-from fleettrace.model.run import RunOutcome
+from fleettrace.model.run import IMPORT_BACKEND, RunOutcome
 
 __all__ = ["hosts_table"]
 
@@ -58,7 +58,7 @@ def _row(host: HostPart, suspects: Mapping[str, Suspect], percentiles: bool) -> 
     suspect = suspects.get(part.run.host)
     is_suspect = suspect is not None and suspect.verdict.named
     ended = part.outcome.value + (f": {part.reason}" if part.reason else "")
-    ended += ", a recording" if part.backend == "replay" else ""
+    ended += ", a recording" if part.backend == "replay" else ", imported" if part.backend == IMPORT_BACKEND else ""
     numbers = [
         f"{suspect.score:.3g}" if suspect is not None else "",
         f"{events_of(part):,}",

@@ -7,7 +7,13 @@ UTC, durations seconds; what is not known is null.
 from controller.report.json.comparison import changes_document, comparison_document
 from controller.report.json.inspection import doctors_document, probes_document
 from controller.report.json.job import job_document
-from controller.report.json.lists import hosts_document, jobs_document, submitted_document, tools_document
+from controller.report.json.lists import (
+    hosts_document,
+    imported_document,
+    jobs_document,
+    submitted_document,
+    tools_document,
+)
 from controller.report.json.outlier import outlier_document
 
 __all__ = [
@@ -15,6 +21,7 @@ __all__ = [
     "comparison_document",
     "doctors_document",
     "hosts_document",
+    "imported_document",
     "job_document",
     "jobs_document",
     "outlier_document",

@@ -101,6 +101,7 @@ def _coverage(coverage: Coverage) -> Document:
         "truncated_stacks": coverage.truncated_stacks,
         "window_skew_s": coverage.window_skew_ms / 1000,
         "replayed": list(coverage.replayed),
+        "imported": list(coverage.imported),
     }
 
 

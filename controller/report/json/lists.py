@@ -7,7 +7,7 @@ from fleettrace.model.host import Host
 from fleettrace.model.job import Job
 from fleettrace.model.tool import ToolListing
 
-__all__ = ["hosts_document", "jobs_document", "submitted_document", "tools_document"]
+__all__ = ["hosts_document", "imported_document", "jobs_document", "submitted_document", "tools_document"]
 
 
 def jobs_document(jobs: Iterable[Job]) -> Document:
@@ -18,6 +18,12 @@ def jobs_document(jobs: Iterable[Job]) -> Document:
 def submitted_document(job_id: str) -> Document:
     """``fleettrace.submitted/1``: the job that was started and is not waited for."""
     return {"schema": "fleettrace.submitted/1", "job": {"id": job_id}}
+
+
+def imported_document(job_id: str, host: str, host_class: str, events: int) -> Document:
+    """``fleettrace.imported/1``: what was added to a job."""
+    added = {"host": host, "class": host_class, "events": events}
+    return {"schema": "fleettrace.imported/1", "job": {"id": job_id}, "imported": added}
 
 
 def hosts_document(hosts: Iterable[Host]) -> Document:

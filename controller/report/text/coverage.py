@@ -30,6 +30,9 @@ def coverage_lines(coverage: Coverage, recorded: int) -> list[tuple[str, Text]]:
     if coverage.replayed:
         replayed = f"{_named(coverage.replayed)} played a recording: these numbers are not of that kernel"
         lines.append(("REPLAYED", Text(replayed, "bold red")))
+    if coverage.imported:
+        told = f"{_named(coverage.imported)} measured by hand: what was lost there is not known"
+        lines.append(("IMPORTED", Text(told, "bold yellow")))
     lines += [("missing", text) for text in reason_lines(coverage.missing)]
     lines += [("LEFT OUT", text) for text in reason_lines(coverage.left_out)]
     lines += [("ended early", text) for text in reason_lines(coverage.partial)]

@@ -36,6 +36,7 @@ def coverage_to_wire(coverage: Coverage) -> control.Coverage:
         truncated_stacks=coverage.truncated_stacks,
         window_skew_ms=coverage.window_skew_ms,
         replayed_hosts=coverage.replayed,
+        imported_hosts=coverage.imported,
         left_out=[control.MissingHost(host=host, reason=wire_text(reason)) for host, reason in coverage.left_out],
         notes=[control.MissingHost(host=host, reason=wire_text(note)) for host, note in coverage.notes],
     )
@@ -54,6 +55,7 @@ def coverage_from_wire(message: control.Coverage) -> Coverage:
         truncated_stacks=message.truncated_stacks,
         window_skew_ms=message.window_skew_ms,
         replayed=tuple(parse_host_name(host) for host in message.replayed_hosts),
+        imported=tuple(parse_host_name(host) for host in message.imported_hosts),
         left_out=tuple((parse_host_name(host.host), host.reason) for host in message.left_out),
         notes=tuple((parse_host_name(host.host), host.reason) for host in message.notes),
     )

@@ -468,6 +468,76 @@ class CancelAllJobsRequest(_message.Message):
 Global___CancelAllJobsRequest: _TypeAlias = CancelAllJobsRequest  # noqa: Y015
 
 @_typing.final
+class ImportPartRequest(_message.Message):
+    """At most as large as any message (64 MiB), with at most 100,000 entries of a kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    LIKE_FIELD_NUMBER: _builtins.int
+    WINDOW_MS_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    host: _builtins.str
+    like: _builtins.str
+    """a host of the job of the same class; empty: only one class has answered"""
+    window_ms: _builtins.int
+    """for how long it was measured; 0: not known"""
+    operator: _builtins.str
+    origin: _builtins.str
+    """where it was read from, for people"""
+    @_builtins.property
+    def snapshot(self) -> _types_pb2.Snapshot:
+        """histograms or stacks, with their frames"""
+
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        host: _builtins.str = ...,
+        snapshot: _types_pb2.Snapshot | None = ...,
+        like: _builtins.str = ...,
+        window_ms: _builtins.int = ...,
+        operator: _builtins.str = ...,
+        origin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["snapshot", b"snapshot"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "job_id", b"job_id", "like", b"like", "operator", b"operator", "origin", b"origin", "snapshot", b"snapshot", "window_ms", b"window_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportPartRequest: _TypeAlias = ImportPartRequest  # noqa: Y015
+
+@_typing.final
+class ImportPartResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOST_FIELD_NUMBER: _builtins.int
+    HOST_CLASS_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    host: _builtins.str
+    host_class: _builtins.str
+    events: _builtins.int
+    def __init__(
+        self,
+        *,
+        host: _builtins.str = ...,
+        host_class: _builtins.str = ...,
+        events: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "host", b"host", "host_class", b"host_class"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportPartResponse: _TypeAlias = ImportPartResponse  # noqa: Y015
+
+@_typing.final
 class CanaryCheck(_message.Message):
     """Evidence of one frequency check and what the gate made of it."""
 
@@ -821,6 +891,7 @@ class Coverage(_message.Message):
     REPLAYED_HOSTS_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    IMPORTED_HOSTS_FIELD_NUMBER: _builtins.int
     targeted: _builtins.int
     answered: _builtins.int
     lost_events: _builtins.int
@@ -844,6 +915,10 @@ class Coverage(_message.Message):
     def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingHost]:
         """what a reader of a host's result must know, a sentence each"""
 
+    @_builtins.property
+    def imported_hosts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """measured by hand and imported: neither targets nor answers"""
+
     def __init__(
         self,
         *,
@@ -857,10 +932,11 @@ class Coverage(_message.Message):
         replayed_hosts: _abc.Iterable[_builtins.str] | None = ...,
         left_out: _abc.Iterable[Global___MissingHost] | None = ...,
         notes: _abc.Iterable[Global___MissingHost] | None = ...,
+        imported_hosts: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "left_out", b"left_out", "lost_events", b"lost_events", "missing", b"missing", "notes", b"notes", "partial", b"partial", "replayed_hosts", b"replayed_hosts", "targeted", b"targeted", "truncated_stacks", b"truncated_stacks", "window_skew_ms", b"window_skew_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "imported_hosts", b"imported_hosts", "left_out", b"left_out", "lost_events", b"lost_events", "missing", b"missing", "notes", b"notes", "partial", b"partial", "replayed_hosts", b"replayed_hosts", "targeted", b"targeted", "truncated_stacks", b"truncated_stacks", "window_skew_ms", b"window_skew_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

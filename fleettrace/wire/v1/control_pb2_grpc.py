@@ -79,6 +79,11 @@ class ControlStub:
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsRequest.SerializeToString,
                 response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsReply.FromString,
                 _registered_method=True)
+        self.ImportPart = channel.unary_unary(
+                '/fleettrace.wire.v1.Control/ImportPart',
+                request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.SerializeToString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServicer:
@@ -143,6 +148,13 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportPart(self, request, context):
+        """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -190,6 +202,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.AskHosts,
                     request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsRequest.FromString,
                     response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsReply.SerializeToString,
+            ),
+            'ImportPart': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportPart,
+                    request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.FromString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -435,6 +452,33 @@ class Control:
             '/fleettrace.wire.v1.Control/AskHosts',
             fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsRequest.SerializeToString,
             fleettrace_dot_wire_dot_v1_dot_control__pb2.AskHostsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportPart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleettrace.wire.v1.Control/ImportPart',
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.SerializeToString,
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.FromString,
             options,
             channel_credentials,
             insecure,

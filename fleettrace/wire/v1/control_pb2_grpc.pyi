@@ -45,6 +45,8 @@ class ControlStub:
     """The same for every job that has not ended."""
     AskHosts: _grpc.UnaryStreamMultiCallable[_control_pb2.AskHostsRequest, _control_pb2.AskHostsReply]
     """First who is asked, then an answer for each of them as it comes; ends with the last one."""
+    ImportPart: _grpc.UnaryUnaryMultiCallable[_control_pb2.ImportPartRequest, _control_pb2.ImportPartResponse]
+    """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
 
 @_typing.type_check_only
 class ControlAsyncStub(ControlStub):
@@ -63,6 +65,8 @@ class ControlAsyncStub(ControlStub):
     """The same for every job that has not ended."""
     AskHosts: _aio.UnaryStreamMultiCallable[_control_pb2.AskHostsRequest, _control_pb2.AskHostsReply]  # type: ignore[assignment]
     """First who is asked, then an answer for each of them as it comes; ends with the last one."""
+    ImportPart: _aio.UnaryUnaryMultiCallable[_control_pb2.ImportPartRequest, _control_pb2.ImportPartResponse]  # type: ignore[assignment]
+    """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
 
 class ControlServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -132,5 +136,13 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_control_pb2.AskHostsReply], _abc.AsyncIterator[_control_pb2.AskHostsReply]]:
         """First who is asked, then an answer for each of them as it comes; ends with the last one."""
+
+    @_abc_1.abstractmethod
+    def ImportPart(
+        self,
+        request: _control_pb2.ImportPartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ImportPartResponse, _abc.Awaitable[_control_pb2.ImportPartResponse]]:
+        """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
 
 def add_ControlServicer_to_server(servicer: ControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

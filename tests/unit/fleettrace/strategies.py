@@ -210,6 +210,7 @@ coverages = st.builds(
     st.lists(host_names, max_size=2).map(tuple),
     reasons,
     notes=reasons,
+    imported=st.lists(host_names, max_size=2).map(tuple),
 )
 
 values = st.integers(0, (1 << 64) - 1)

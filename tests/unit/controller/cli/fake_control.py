@@ -89,6 +89,10 @@ class FakeControl(ControlServicer):
         self._note("ListJobs", request, context)
         return pb.ListJobsResponse(jobs=[*map(job_to_wire, self.job_list), *self.foreign_jobs])
 
+    def ImportPart(self, request: pb.ImportPartRequest, context: Context) -> pb.ImportPartResponse:
+        self._note("ImportPart", request, context)
+        return pb.ImportPartResponse(host=request.host, host_class="c1", events=7)
+
     def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
         self._note("CancelJob", request, context)
         self.on_cancel()

@@ -17,6 +17,7 @@ from controller.report.json import (
     comparison_document,
     doctors_document,
     hosts_document,
+    imported_document,
     job_document,
     jobs_document,
     outlier_document,
@@ -50,9 +51,9 @@ def full_job() -> dict[str, Any]:
     )
     result = samples.histogram_result()
     job = replace(result.job, plan=planned.checked_result().job.plan)
-    return job_document(
-        replace(result, job=job, merged=everything, hosts=(samples.part("api-1", everything, notes=("a note",)),))
-    )
+    coverage = replace(result.coverage, imported=("api-9",))
+    hosts = (samples.part("api-1", everything, notes=("a note",)),)
+    return job_document(replace(result, job=job, merged=everything, hosts=hosts, coverage=coverage))
 
 
 def outlier() -> dict[str, Any]:
@@ -76,6 +77,7 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fleettrace.comparison/1": lambda: comparison_document(samples.histogram_result()),
     "fleettrace.changes/1": changes,
     "fleettrace.outlier/1": outlier,
+    "fleettrace.imported/1": lambda: imported_document("j1", "api-9", "c1", 7),
     "fleettrace.submitted/1": lambda: submitted_document("k3f9q2"),
     "fleettrace.jobs/1": lambda: jobs_document(samples.jobs()),
     "fleettrace.hosts/1": lambda: hosts_document(samples.hosts()),
