@@ -117,6 +117,11 @@ class Coordinator:
         live = self._live.get(job_id)
         return live.job if live is not None else None
 
+    def interim_parts(self, job_id: str) -> list[HostPart]:
+        """What the hosts of a live job have sent so far, the newest of each run; none once the job has ended."""
+        live = self._live.get(job_id)
+        return [live.interim[key] for key in sorted(live.interim)] if live is not None else []
+
     async def job(self, job_id: str) -> Job:
         """A job as it stands now.
 

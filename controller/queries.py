@@ -1,5 +1,8 @@
 """What operators look at: results put together from what is kept. Reads only."""
 
+import asyncio
+from collections.abc import Sequence
+
 from controller.analysis.compare import compare_parts
 from controller.analysis.coverage import coverage_of
 from controller.analysis.findings import histogram_readings, suspect_of
@@ -11,10 +14,11 @@ from controller.results import addable_parts
 from controller.store.worker import StoreWorker
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import NotFound
-from fleettrace.model.job import Job, JobResult
+from fleettrace.model.job import HostPart, Job, JobResult
+from fleettrace.model.names import counted
 from fleettrace.model.run import RunOutcome
 from fleettrace.model.tool import Words
-from fleettrace.snapshot import EMPTY, merge
+from fleettrace.snapshot import EMPTY, Snapshot, merge
 
 __all__ = ["Queries"]
 
@@ -39,40 +43,52 @@ class Queries:
     async def job_result(self, job_id: str, host: str = "") -> JobResult:
         """A job with everything measured so far, or one host's part of it.
 
+        Of a job that still runs, hosts that are not through stand with what they have sent so far (parts that are not
+        ``final``); coverage counts them as missing until they are.
+
         Raises:
             NotFound: no such job, or no such host in it.
         """
         job = await self._coordinator.job(job_id)
         kept = await self._store.call(lambda store: store.parts(job_id))
+        stored = await self._store.call(lambda store: store.merged(job_id)) if job.state.ended and not host else None
         if host and host not in {*job.spec.targets, *(part.part.run.host for part in kept)}:
             raise NotFound(f"job {job_id} was not for {host!r}; its hosts are {', '.join(job.spec.targets)}")
-        parts = [part for part in kept if part.part.outcome is not RunOutcome.FAILED]
-        addable = addable_parts(job, parts)
-        coverage = coverage_of(job, parts, addable.left_out)
-        if host:
-            parts = [part for part in parts if part.part.run.host == host]
-            merged = merge(part.part.snapshot for part in parts)
-            return JobResult(
-                job,
-                coverage,
-                merged,
-                tuple(parts),
-                readings=read_snapshot(merged),
-                histogram_readings=histogram_readings(merged),
-            )
-        stored = await self._store.call(lambda store: store.merged(job_id))
-        merged = stored if stored is not None else EMPTY
-        found = add_leaking_hosts(compare_parts(addable.parts), addable.parts)
-        return JobResult(
-            job,
-            coverage,
-            merged,
-            tuple(parts),
-            suspects=tuple(map(suspect_of, found)),
-            readings=read_snapshot(merged),
-            statement=state_findings(found, addable.parts, _words(job)),
-            histogram_readings=histogram_readings(merged),
-        )
+        ended = [part for part in kept if part.part.outcome is not RunOutcome.FAILED]
+        runs = {part.part.run for part in kept}
+        going_on = [part for part in self._coordinator.interim_parts(job_id) if part.part.run not in runs]
+        # Comparing a large fleet takes a second, in which agents must be heard.
+        return await asyncio.to_thread(_result, job, ended, going_on, host, stored)
+
+
+def _result(
+    job: Job, ended: Sequence[HostPart], going_on: Sequence[HostPart], host: str, stored: Snapshot | None
+) -> JobResult:
+    parts = [*ended, *going_on]
+    addable = addable_parts(job, parts)
+    coverage = coverage_of(job, ended, addable.left_out)
+    if host:
+        own = tuple(part for part in parts if part.part.run.host == host)
+        merged = merge(part.part.snapshot for part in own)
+        read = histogram_readings(merged)
+        return JobResult(job, coverage, merged, own, readings=read_snapshot(merged), histogram_readings=read)
+    merged = stored if stored is not None else EMPTY
+    if not job.state.ended:
+        merged = merge(part.part.snapshot for part in addable.parts)
+    found = add_leaking_hosts(compare_parts(addable.parts), addable.parts)
+    statement = state_findings(found, addable.parts, _words(job))
+    if not job.state.ended:
+        statement = f"so far, with {counted(len(going_on), 'host')} still measuring: {statement}" if parts else ""
+    return JobResult(
+        job,
+        coverage,
+        merged,
+        tuple(parts),
+        suspects=tuple(map(suspect_of, found)),
+        readings=read_snapshot(merged),
+        statement=statement,
+        histogram_readings=histogram_readings(merged),
+    )
 
 
 def _words(job: Job) -> Words:

@@ -29,13 +29,13 @@ class Terminal:
 
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
-        self._out = _PipeConsole(highlight=False, markup=False)
+        self.out = _PipeConsole(highlight=False, markup=False)
         self.err = _PipeConsole(stderr=True, highlight=False, markup=False)
 
     def show(self, text: RenderableType, document: dict[str, Any]) -> None:
         """Write the result in the form that was asked for."""
         if not self.as_json:
-            self._out.print(Safe(text))
+            self.out.print(Safe(text))
             return
         try:
             sys.stdout.write(json.dumps(document) + "\n")

@@ -117,6 +117,7 @@ def _host_part(host: HostPart) -> Document:
         "outcome": part.outcome.value,
         "reason": part.reason,
         "notes": list(part.notes),
+        "final": part.final,
         "backend": part.backend,
         "alternative": part.alternative,
         "lost_events": part.cost.lost_events,

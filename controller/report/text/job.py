@@ -33,13 +33,14 @@ MAX_RANKED = 3
 def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
     """Headline, the answer in a sentence, readings, suspects, the merged result, hosts, coverage and decisions.
 
-    Of a job that still runs: headline, decisions so far and progress. ``decisions=False`` leaves out what the reader
-    has just been told.
+    Of a job that still runs: headline, decisions so far, progress, and what has arrived. ``decisions=False`` leaves out
+    what the reader has just been told.
     """
     job = result.job
     targets = counted(len(job.spec.targets), "host")
     if not job.state.ended:
-        return _spaced(_headline(job, targets), labelled(evidence_lines(job)), Progress(job))
+        decided = [labelled(evidence_lines(job))] if decisions else []
+        return _spaced(_headline(job, targets), *decided, Progress(job), *_so_far(result))
     if job.state is JobState.CHECKED:
         return _spaced(_headline(job, targets), render_plan(job), *_decided(job, decisions=decisions))
     coverage = result.coverage
@@ -63,6 +64,18 @@ def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
 
 def _decided(job: Job, *, decisions: bool) -> list[RenderableType]:
     return [Group(Text("How it was decided", "bold"), labelled(evidence_lines(job)))] if decisions else []
+
+
+def _so_far(result: JobResult) -> list[RenderableType]:
+    """What has arrived of a job that still runs: it is short, for it is drawn again and again."""
+    if not result.merged.total:
+        return []
+    blocks: list[RenderableType] = [Text(result.statement, "bold", overflow="fold")] if result.statement else []
+    recorded = sum(events_of(host.part) for host in result.hosts)
+    ended = sum(host.part.final for host in result.hosts)
+    told = f"{recorded:,} events of {counted(len(result.hosts), 'host')}, {ended:,} of which are through"
+    blocks.append(labelled([("so far", told), *(("reading", reading) for reading in result.readings[:2])]))
+    return blocks + (heat_maps(result) or _snapshot(result.merged, "So far"))
 
 
 def render_host(result: JobResult, host: str) -> RenderableType:
