@@ -15,7 +15,7 @@ from controller.report.json.fields import time_text
 from fleettrace.model.job import JobResult
 from fleettrace.snapshot import Key, Snapshot, bucket_bounds
 
-__all__ = ["to_csv"]
+__all__ = ["rows_and_columns", "to_csv"]
 
 _FIRST = ("host", "kind")
 _LAST = ("low", "high", "frames", "at", "value", "unit", "events")
@@ -25,15 +25,20 @@ Row = dict[str, str | int]
 
 def to_csv(result: JobResult) -> bytes:
     """A header and rows, sorted by host; sums are left to the reader."""
-    rows = [{"host": host, **row} for host, snapshot in by_host(result).items() for row in _rows(snapshot)]
-    used = {column for row in rows for column in row}
-    keys, sums = (sorted(column for column in used if column.startswith(kind)) for kind in ("key.", "sum."))
-    columns = [*_FIRST, *keys, *(column for column in _LAST if column in used), *sums]
+    rows, columns = rows_and_columns(result)
     text = StringIO(newline="")
     writer = csv.DictWriter(text, columns)
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({**row, "at": time_text(int(row["at"])) or ""} if "at" in row else row for row in rows)
     return text.getvalue().encode(errors="backslashreplace")
+
+
+def rows_and_columns(result: JobResult) -> tuple[list[Row], list[str]]:
+    """The rows of each host, and the columns that any of them uses, in order; ``at`` is in Unix ms."""
+    rows: list[Row] = [{"host": host, **row} for host, snapshot in by_host(result).items() for row in _rows(snapshot)]
+    used = {column for row in rows for column in row}
+    keys, sums = (sorted(column for column in used if column.startswith(kind)) for kind in ("key.", "sum."))
+    return rows, [*_FIRST, *keys, *(column for column in _LAST if column in used), *sums]
 
 
 def _rows(snapshot: Snapshot) -> Iterator[Row]:
@@ -52,7 +57,7 @@ def _rows(snapshot: Snapshot) -> Iterator[Row]:
     for event in snapshot.events:
         yield {
             "kind": "event",
-            "at": time_text(event.at_ms) or "",
+            "at": event.at_ms,
             "value": 1,
             "unit": "events",
             **_columns(event.fields),

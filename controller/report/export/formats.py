@@ -8,6 +8,7 @@ from controller.report.export.csv import to_csv
 from controller.report.export.folded import to_folded
 from controller.report.export.json import to_json
 from controller.report.export.otlp import to_otlp
+from controller.report.export.parquet import to_parquet
 from controller.report.export.pprof import to_pprof
 from controller.report.export.prometheus import to_prometheus
 from controller.report.export.speedscope import to_speedscope
@@ -39,6 +40,7 @@ FORMATS: Mapping[str, Format] = {
     "json": Format(to_json, _ALL, says_coverage=True),
     "prometheus": Format(to_prometheus, _NUMBERS, says_coverage=True),
     "otlp": Format(to_otlp, _NUMBERS),
+    "parquet": Format(to_parquet, _ALL, binary=True),
 }
 
 

@@ -56,14 +56,15 @@ def test_a_format_that_cannot_hold_it_says_which_can(fleettrace: Command) -> Non
     assert outcome.code == ExitCode.BAD_INPUT
     assert outcome.stdout == ""
     assert outcome.stderr == (
-        "fleettrace: job k3f9q2 holds histograms, for which folded has no form: use csv, json, prometheus, otlp\n"
+        "fleettrace: job k3f9q2 holds histograms, for which folded has no form: "
+        "use csv, json, prometheus, otlp, parquet\n"
     )
 
 
 def test_an_unknown_format_is_refused_before_the_controller_is_asked(fleettrace: Command, control: FakeControl) -> None:
     outcome = fleettrace("export", "k3f9q2", "--format", "parket")
     assert outcome.code == ExitCode.BAD_INPUT
-    assert "use one of folded, speedscope, pprof, csv, json, prometheus, otlp" in outcome.stderr
+    assert "use one of folded, speedscope, pprof, csv, json, prometheus, otlp, parquet" in outcome.stderr
     assert control.asked == []
 
 
