@@ -8,6 +8,7 @@ import typer
 
 from controller.analysis.compare import Finding, compare_parts
 from controller.analysis.confirm import LEAST_CONTROLS, Claim, claim_of, matched_controls, repeat_of
+from controller.analysis.leaks import add_leaking_hosts
 from controller.cli.exit_codes import ExitCode, exit_code_of
 from controller.cli.options import Controller, Json, Selector, Team, complete_tool, connect, local_user, parse_params
 from controller.cli.submitting import Duration, await_result, duration_to_ms, submit
@@ -82,12 +83,14 @@ def _run(client: Client, request: JobRequest, terminal: Terminal) -> JobResult:
 
 
 def _confirm(client: Client, scan: JobResult, request: JobRequest, terminal: Terminal) -> Hunt:
-    found = compare_parts(scan.hosts)
+    found = add_leaking_hosts(compare_parts(scan.hosts), scan.hosts)
     named = [each.host for each in found if each.verdict.named]
     if not named:
         return Hunt(scan)
     claim, controls = _claim(found[0], scan, named)
-    if claim is None or len(controls) < LEAST_CONTROLS:
+    if claim is None:
+        return Hunt(scan, obstacle="a course over time is not tried again beside controls: run it again, for longer")
+    if len(controls) < LEAST_CONTROLS:
         needs = f"{LEAST_CONTROLS} unsuspected hosts of its class with enough events"
         return Hunt(scan, claim, controls, obstacle=f"to run it again needs {needs}, and there are {len(controls)}")
     hosts = (claim.host, *controls)
