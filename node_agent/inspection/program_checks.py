@@ -81,7 +81,8 @@ def _bcc() -> Check:
 
 def check_state_directory(state_directory: Path, *, look_at_tools: bool) -> Iterator[Check]:
     """Where compiled tools are kept: whether there is room, and, ``look_at_tools``, how many are ready."""
-    existing = next(path for path in (state_directory, *state_directory.absolute().parents) if path.exists())
+    # os.path: a folder that may not be looked into is not there for the agent, and no error.
+    existing = next(path for path in (state_directory, *state_directory.absolute().parents) if os.path.exists(path))  # noqa: PTH110
     free_bytes = shutil.disk_usage(existing).free
     found = f"{free_bytes / 1e9:.1f} GB free at {state_directory}"
     if not os.access(existing, os.W_OK):
