@@ -183,7 +183,7 @@ def _terms(plan: Plan, policy: Policy, granted: Granted) -> JobTerms:
 def _probe_names(plan: Plan) -> tuple[str, ...]:
     """As decisions name them: the first few."""
     if plan.one_liner is None:
-        return tuple(probe.partition(":")[2] for probe in plan.tool.probes)
+        return plan.tool.places(plan.params)
     named = plan.tool.probes[:MAX_NAMED_PROBES]
     more = len(plan.tool.probes) - len(named)
     return (*named, f"{more} more") if more else named

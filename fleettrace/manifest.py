@@ -17,8 +17,16 @@ from fleettrace.manifest_results import (
     parse_words,
 )
 from fleettrace.model.capability import check_capabilities
-from fleettrace.model.params import COMMON_NAMES, FILTERS, MAX_SYSCALL_CHARS, PROCESS_FILTERS, ParamType
+from fleettrace.model.params import (
+    COMMON_NAMES,
+    FILTERS,
+    MAX_SYSCALL_CHARS,
+    PROCESS_FILTERS,
+    TEXT_LENGTHS,
+    ParamType,
+)
 from fleettrace.model.tool import (
+    PARAM_IN_PROBE,
     Alternative,
     Attach,
     Cost,
@@ -157,8 +165,10 @@ def _typed_param(name: str, kind: str, table: Table) -> Param:
             return Param(name, default, 1, max(map(len, choices)), words, ParamType.CHOICE, choices)
         case ParamType.SYSCALL:
             return Param(name, "", 1, MAX_SYSCALL_CHARS, words, ParamType.SYSCALL)
+        case ParamType.PATH | ParamType.SYMBOL | ParamType.NAME:
+            return Param(name, "", 1, TEXT_LENGTHS[kind], words, ParamType(kind))
         case _:
-            known = (ParamType.INTEGER, ParamType.BOOLEAN, ParamType.CHOICE, ParamType.SYSCALL)
+            known = (ParamType.INTEGER, ParamType.BOOLEAN, ParamType.CHOICE, ParamType.SYSCALL, *TEXT_LENGTHS)
             raise BadInput(f"{table.place('type')} must be one of {', '.join(known)}, not {kind!r}")
 
 
@@ -177,6 +187,14 @@ def _param_names(table: Table, key: str, params: tuple[Param, ...]) -> tuple[str
         if name not in {param.name for param in params}:
             raise BadInput(f"{table.place(key)} must be parameters of the tool, and {name!r} is none")
     return names
+
+
+def _check_names(table: Table, probe: str, params: tuple[Param, ...]) -> None:
+    """What a probe has in braces are texts that a run gives."""
+    given = {param.name for param in params if param.is_required}
+    for name in PARAM_IN_PROBE.findall(probe):
+        if name not in given:
+            raise BadInput(f"{table.place('probe')} names {{{name}}}, which is no text parameter of the tool")
 
 
 def _cost(table: Table, params: tuple[Param, ...]) -> Cost:
@@ -214,7 +232,9 @@ def _attach(top: Table, params: tuple[Param, ...]) -> tuple[Attach, ...]:
             table.text("probe"),
             _param_name(table, "frequency_param", params),
             _param_names(table, "when_params", params),
+            _param_name(table, "argument_param", params),
         )
+        _check_names(table, one.probe, params)
         table.finish()
         if any((one.program, one.probe) == (other.program, other.probe) for other in attach):
             raise BadInput(f"{top.place('attach')} has {one.program} on {one.probe} twice: it would count twice")

@@ -16,6 +16,7 @@ __all__ = [
     "MAX_SYSCALL_CHARS",
     "NUMERIC_TYPES",
     "PROCESS_FILTERS",
+    "TEXT_LENGTHS",
     "Param",
     "ParamType",
     "ParamValue",
@@ -35,6 +36,12 @@ _SYSCALL = re.compile(rf"[a-z_][a-z0-9_]{{0,{MAX_SYSCALL_CHARS - 1}}}")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,19}")
 _CGROUP = re.compile(r"/?[A-Za-z0-9@_.:\\-][A-Za-z0-9@_.:\\/-]{0,1023}")
 _CONTAINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
+_SYMBOL = re.compile(r"[A-Za-z_$.~<][^*?]*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+MAX_PATH_CHARS = 1024
+MAX_SYMBOL_CHARS = 1024
+MAX_PROBE_NAME_CHARS = 128
 
 
 class ParamType(StrEnum):
@@ -55,6 +62,12 @@ class ParamType(StrEnum):
     """A container's id or the beginning of it, or its name where the host can tell."""
     ADDRESS = "address"
     """An IPv4 or IPv6 address, or a network: an address and the length of its prefix."""
+    PATH = "path"
+    """A file's absolute path, as the host or the container that is asked for has it."""
+    SYMBOL = "symbol"
+    """A function's exact name, as the linker has it or as C++ and Rust write it."""
+    NAME = "name"
+    """A word, such as the provider or the name of a USDT probe."""
 
 
 NUMERIC_TYPES = frozenset({ParamType.INTEGER, ParamType.BOOLEAN})
@@ -65,8 +78,8 @@ NUMERIC_TYPES = frozenset({ParamType.INTEGER, ParamType.BOOLEAN})
 class Param:
     """A value that a caller may set; it becomes a constant of the program when that is loaded.
 
-    For text, ``minimum`` and ``maximum`` bound its length, and an empty default is: not set. ``choices`` are the words
-    that a choice takes.
+    For text, ``minimum`` and ``maximum`` bound its length, and an empty default is: not set; text of the types in
+    :data:`TEXT_LENGTHS` must be given. ``choices`` are the words that a choice takes.
     """
 
     name: str
@@ -76,6 +89,11 @@ class Param:
     help: str
     type: ParamType = ParamType.INTEGER
     choices: tuple[str, ...] = ()
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a run must give it."""
+        return self.type in TEXT_LENGTHS
 
     @property
     def range_text(self) -> str:
@@ -94,7 +112,9 @@ class Param:
 
     @property
     def default_text(self) -> str:
-        """Its default as it would be typed; empty: not set."""
+        """Its default as it would be typed; empty: not set. It says so where there is none."""
+        if self.is_required:
+            return "(required)"
         return str(bool(self.default)).lower() if self.type is ParamType.BOOLEAN else str(self.default)
 
     def check(self, tool: str, value: ParamValue) -> None:
@@ -135,7 +155,17 @@ _FORMS = {
     ParamType.CGROUP: "a cgroup's path below the mount point, such as system.slice/nginx.service",
     ParamType.CONTAINER: "a container's id, the beginning of one, or a name",
     ParamType.ADDRESS: "an IPv4 or IPv6 address, or a network without host bits such as 10.1.0.0/16",
+    ParamType.PATH: "an absolute path such as /usr/bin/python3.11, without ..",
+    ParamType.SYMBOL: "a function's exact name, without wildcards",
+    ParamType.NAME: "a word of letters, digits, _ and -",
 }
+
+TEXT_LENGTHS: Mapping[str, int] = {
+    ParamType.PATH: MAX_PATH_CHARS,
+    ParamType.SYMBOL: MAX_SYMBOL_CHARS,
+    ParamType.NAME: MAX_PROBE_NAME_CHARS,
+}
+"""The types of text that a tool may have as its own parameters, with the most characters of each."""
 
 
 def _reads_as(kind: ParamType, text: str) -> bool:
@@ -146,12 +176,22 @@ def _reads_as(kind: ParamType, text: str) -> bool:
             return _CGROUP.fullmatch(text) is not None and ".." not in text.split("/")
         case ParamType.CONTAINER:
             return _CONTAINER.fullmatch(text) is not None
+        case ParamType.PATH:
+            return text.startswith("/") and _is_line(text, MAX_PATH_CHARS) and ".." not in text.split("/")
+        case ParamType.SYMBOL:
+            return _is_line(text, MAX_SYMBOL_CHARS) and _SYMBOL.fullmatch(text) is not None
+        case ParamType.NAME:
+            return _is_line(text, MAX_PROBE_NAME_CHARS) and _NAME.fullmatch(text) is not None
         case ParamType.SYSCALL:
             return _SYSCALL.fullmatch(text) is not None
         case ParamType.ADDRESS:
             return _is_network(text)
         case _:
             return False
+
+
+def _is_line(text: str, max_chars: int) -> bool:
+    return len(text) <= max_chars and text.isprintable()
 
 
 def parse_network(text: str) -> IPv4Network | IPv6Network:
@@ -221,6 +261,9 @@ def resolve_values(tool: str, params: Sequence[Param], given: Mapping[str, Param
         for param in params
         if param.name in given or param.name not in COMMON_NAMES
     }
+    for param in params:
+        if param.is_required and param.name not in given:
+            raise BadParameter(f"{tool} needs {param.name}, {_FORMS[param.type]}: add {param.name}=...")
     for name, value in given.items():
         known[name].check(tool, value)
     return resolved

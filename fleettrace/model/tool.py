@@ -1,5 +1,6 @@
 """Tools: what is known of a trace program before it runs, and what an operator is shown of it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +10,7 @@ from fleettrace.model.params import FILTERS, FINE, PROCESS_FILTERS, Param, Param
 
 __all__ = [
     "ONE_LINER",
+    "PARAM_IN_PROBE",
     "Alternative",
     "Attach",
     "Cost",
@@ -24,6 +26,9 @@ __all__ = [
     "Words",
     "is_wanted",
 ]
+
+PARAM_IN_PROBE = re.compile(r"\{([a-z0-9_]+)\}")
+"""A parameter in the text of a probe, such as ``uprobe:{binary}:{symbol}``."""
 
 
 ONE_LINER = "one-liner"
@@ -50,13 +55,14 @@ class Attach:
     """One program on one probe.
 
     ``frequency_param`` names the parameter that sets a sampling rate in Hz; ``when_params`` those of which one must be
-    set for the probe to be attached at all.
+    set for the probe to be attached at all; ``argument_param`` one that says which argument of a USDT probe is read.
     """
 
     program: str
     probe: str
     frequency_param: str | None = None
     when_params: tuple[str, ...] = ()
+    argument_param: str | None = None
 
     def is_wanted(self, params: Mapping[str, ParamValue]) -> bool:
         """Whether a run with these parameters attaches it."""
@@ -199,6 +205,15 @@ class ToolDefinition:
     def probes(self) -> tuple[str, ...]:
         """The probes that it attaches to, in order; of all alternatives."""
         return tuple(dict.fromkeys(attach.probe for attach in self.attach))
+
+    def places(self, params: Mapping[str, ParamValue]) -> tuple[str, ...]:
+        """Where it attaches, for people: its probes without their kinds, with the parameters in place."""
+        return tuple(
+            dict.fromkeys(
+                PARAM_IN_PROBE.sub(lambda match: str(params[match[1]]), probe.partition(":")[2])
+                for probe in self.probes
+            )
+        )
 
     def measure(self, alternative: str) -> str:
         """What parts of an alternative measure: those that measure the same can be added up, and no others."""

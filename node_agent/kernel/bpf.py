@@ -3,17 +3,20 @@
 import ctypes
 import errno
 import struct
+from collections.abc import Sequence
 from enum import IntEnum
 
 from node_agent.kernel.syscalls import Syscall, syscall
 
 __all__ = [
+    "AttachType",
     "Buffer",
     "Command",
     "MapType",
     "ProgramType",
     "bpf",
     "enable_run_time_stats",
+    "link_uprobes",
     "map_create",
     "map_lookup",
     "map_lookup_batch",
@@ -38,9 +41,17 @@ class ProgramType(IntEnum):
     """``enum bpf_prog_type``, as far as fleettrace attaches such programs."""
 
     KPROBE = 2
+    """A uprobe's too."""
     TRACEPOINT = 5
     PERF_EVENT = 7
     RAW_TRACEPOINT = 17
+
+
+class AttachType(IntEnum):
+    """``enum bpf_attach_type``, as far as a program must say when it is loaded where it will be attached."""
+
+    UNSPECIFIED = 0
+    UPROBE_MULTI = 48
 
 
 class Command(IntEnum):
@@ -55,12 +66,14 @@ class Command(IntEnum):
     OBJ_GET_INFO_BY_FD = 15
     RAW_TRACEPOINT_OPEN = 17
     MAP_LOOKUP_BATCH = 24
+    LINK_CREATE = 28
     ENABLE_STATS = 32
 
 
 _ATTR_BYTES = 152
 _LOG_BYTES = 1 << 18
 _NAME_BYTES = 15
+_UPROBE_MULTI_RETURN = 1
 
 Buffer = ctypes.Array[ctypes.c_char]
 
@@ -150,7 +163,14 @@ def map_lookup_batch(
     return struct.unpack_from("<I", buffer, 32)[0], last
 
 
-def program_load(program_type: ProgramType, instructions: bytes, name: str, *, want_log: bool) -> tuple[int, str]:
+def program_load(
+    program_type: ProgramType,
+    instructions: bytes,
+    name: str,
+    *,
+    want_log: bool,
+    attach_type: AttachType = AttachType.UNSPECIFIED,
+) -> tuple[int, str]:
     """Load a program; returns its descriptor and an empty text, or -errno and the verifier's log.
 
     The log costs memory and time, so that a caller asks for it only after a refusal.
@@ -159,7 +179,7 @@ def program_load(program_type: ProgramType, instructions: bytes, name: str, *, w
     licence = ctypes.create_string_buffer(b"GPL")  # helpers that read kernel memory are for GPL programs only
     log = ctypes.create_string_buffer(_LOG_BYTES if want_log else 1)
     attributes = struct.pack(
-        "<IIQQIIQII16s",
+        "<IIQQIIQII16sII",
         program_type,
         len(instructions) // 8,
         ctypes.addressof(code),
@@ -170,6 +190,8 @@ def program_load(program_type: ProgramType, instructions: bytes, name: str, *, w
         0,
         0,
         object_name(name),
+        0,
+        attach_type,
     )
     try:
         return bpf(Command.PROG_LOAD, attributes)[0], ""
@@ -185,6 +207,34 @@ def raw_tracepoint_open(program_fd: int, name: str) -> int:
     """
     name_buffer = ctypes.create_string_buffer(name.encode())
     return bpf(Command.RAW_TRACEPOINT_OPEN, struct.pack("<QI", ctypes.addressof(name_buffer), program_fd))[0]
+
+
+def link_uprobes(program_fd: int, path: bytes, places: Sequence[tuple[int, int]], *, on_return: bool, pid: int) -> int:
+    """Run a program at places of a file, whoever maps it; closing the descriptor that this returns ends it.
+
+    Args:
+        program_fd: of a program that was loaded for :attr:`AttachType.UPROBE_MULTI`.
+        path: of the file.
+        places: (offset, offset of a USDT semaphore or 0) in the file.
+        on_return: run when the function that begins there returns.
+        pid: of the only process to trap in; 0: all.
+
+    Raises:
+        OSError: EINVAL where the kernel has no such links (before 6.6), ESRCH when the process has ended.
+    """
+    path_buffer = ctypes.create_string_buffer(path)
+    offsets = (ctypes.c_uint64 * len(places))(*(offset for offset, _ in places))
+    semaphores = (ctypes.c_uint64 * len(places))(*(semaphore for _, semaphore in places))
+    attributes = struct.pack(
+        "<IIIIQQQQIII",
+        *(program_fd, 0, AttachType.UPROBE_MULTI, 0),
+        ctypes.addressof(path_buffer),
+        ctypes.addressof(offsets),
+        ctypes.addressof(semaphores) if any(semaphores) else 0,
+        0,
+        *(len(places), _UPROBE_MULTI_RETURN if on_return else 0, pid),
+    )
+    return bpf(Command.LINK_CREATE, attributes)[0]
 
 
 def enable_run_time_stats() -> int:

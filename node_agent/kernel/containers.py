@@ -15,7 +15,7 @@ from pathlib import Path
 from fleettrace.errors import BadInput
 from node_agent.kernel.cgroups import Scope, find_cgroup2_mount, resolve_scope
 
-__all__ = ["container_id", "find_container"]
+__all__ = ["container_id", "find_container", "first_process"]
 
 _ID = re.compile(r"(?:[a-z0-9-]+-)?([0-9a-f]{64})(?:\.scope)?")
 _ID_PREFIX = re.compile(r"[0-9a-f]{6,64}")
@@ -45,6 +45,19 @@ def find_container(wanted: str, mount: Path | None = None, proc: Path = Path("/p
         how_many = "no container here is" if not found else f"{len(found)} containers here are"
         raise BadInput(f"{how_many} called {wanted!r}: give the first digits of one container's id, or its cgroup")
     return resolve_scope(found[0])
+
+
+def first_process(cgroup: Path) -> int:
+    """The oldest process of a container, by its cgroup or one below: it sees the container's files.
+
+    Raises:
+        BadInput: nothing runs there.
+    """
+    for directory, _, _ in islice(os.walk(cgroup), _MAX_CGROUPS):
+        pids = [int(pid) for pid in (Path(directory) / "cgroup.procs").read_text().split()]
+        if pids:
+            return min(pids)
+    raise BadInput(f"nothing runs in {cgroup}: its files cannot be looked at")
 
 
 def _containers(mount: Path) -> Iterator[tuple[Path, str]]:

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fleettrace.errors import AttachFailed, Refused
-from node_agent.kernel.bpf import ProgramType, program_load
+from node_agent.kernel.bpf import program_load
 from node_agent.kernel.bpf_object import BpfObject, ProgramCode
 from node_agent.kernel.fdinfo import read_fdinfo
 from node_agent.kernel.maps import BpfMap, MapDefinition
-from node_agent.kernel.probes import Probe
+from node_agent.kernel.probe import Load, Probe
 from node_agent.kernel.quiesce import wait_for_running_programs
 
 __all__ = ["LoadedObject", "ProgramRunStats"]
@@ -36,17 +36,17 @@ class LoadedObject:
     def __init__(
         self,
         compiled: BpfObject,
-        program_types: Mapping[str, ProgramType],
+        probes: Sequence[tuple[str, Probe]],
         params: Mapping[int, int],
         *,
         max_map_bytes: int,
         max_entries: Mapping[str, int] | None = None,
     ) -> None:
-        """Create the maps and load the programs named in ``program_types``; nothing runs yet.
+        """Create the maps and load each program, once for each way in which its probes want it; nothing runs yet.
 
         Args:
             compiled: what to load.
-            program_types: the programs to load, by name.
+            probes: the programs to load, by name, and what each is for.
             params: a value for each parameter id that these programs read.
             max_map_bytes: the most kernel memory that the maps may take.
             max_entries: sizes of maps, by name, instead of the object's own.
@@ -56,15 +56,16 @@ class LoadedObject:
             Refused: the maps would take more than ``max_map_bytes``.
         """
         self.maps: dict[str, BpfMap] = {}
-        self._program_fds: dict[str, int] = {}
+        self._program_fds: dict[tuple[str, Load], int] = {}
         self._link_fds: list[int] = []
         self._last_stats: ProgramRunStats | None = None
         try:
             self._create_maps(compiled.maps, max_entries or {}, max_map_bytes)
             map_fds = {name: bpf_map.fd for name, bpf_map in self.maps.items()}
-            for name, program_type in program_types.items():
+            for name, load in dict.fromkeys((name, probe.load) for name, probe in probes):
                 program = compiled.programs[name]
-                self._program_fds[name] = _load(program, program_type, program.specialise(map_fds, params))
+                code = program.specialise(map_fds, {**params, **dict(load.constants)})
+                self._program_fds[name, load] = _load(program, load, code)
             self.map_bytes = self._measured_map_bytes()
         except BaseException:
             self.close()
@@ -90,14 +91,14 @@ class LoadedObject:
         return sum(bpf_map.memory_bytes for bpf_map in self.maps.values())
 
     def attach(self, probes: Sequence[tuple[str, Probe]]) -> None:
-        """Attach (program, probe) pairs in order; all or none.
+        """Attach (program, probe) pairs that were loaded, in order; all or none.
 
         Raises:
             AttachFailed: the kernel has no such probe or refuses.
         """
         try:
             for program, probe in probes:
-                self._link_fds += probe.attach(self._program_fds[program])
+                self._link_fds += probe.attach(self._program_fds[program, probe.load])
         except BaseException:
             self.detach()
             raise
@@ -144,11 +145,12 @@ def _check_map_bytes(map_bytes: int, max_map_bytes: int) -> None:
         )
 
 
-def _load(program: ProgramCode, program_type: ProgramType, instructions: bytes) -> int:
-    fd, _ = program_load(program_type, instructions, program.name, want_log=False)
+def _load(program: ProgramCode, load: Load, instructions: bytes) -> int:
+    kind, attach_type = load.program_type, load.attach_type
+    fd, _ = program_load(kind, instructions, program.name, want_log=False, attach_type=attach_type)
     if fd >= 0:
         return fd
-    fd, log = program_load(program_type, instructions, program.name, want_log=True)
+    fd, log = program_load(kind, instructions, program.name, want_log=True, attach_type=attach_type)
     if fd >= 0:
         return fd  # refused for want of a moment's memory, and accepted now
     message = _refusal(f"program {program.name}", -fd)

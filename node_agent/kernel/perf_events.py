@@ -1,13 +1,25 @@
-"""perf_event_open(2): sampling clocks and tracepoints that run a program."""
+"""perf_event_open(2): sampling clocks, tracepoints and uprobes that run a program."""
 
 import ctypes
+import errno
 import fcntl
+import os
 import struct
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from fleettrace.errors import AttachFailed
 from node_agent.kernel.syscalls import Syscall, syscall
 
-__all__ = ["KPROBE_TYPE", "open_cpu_clock", "open_kprobe", "open_page_faults", "open_tracepoint", "run_program"]
+__all__ = [
+    "KPROBE_TYPE",
+    "open_cpu_clock",
+    "open_kprobe",
+    "open_page_faults",
+    "open_tracepoint",
+    "open_uprobe",
+    "run_on_events",
+]
 
 _TYPE_SOFTWARE = 1
 _TYPE_TRACEPOINT = 2
@@ -18,10 +30,18 @@ _FLAG_DISABLED = 1 << 0
 _FLAG_FREQUENCY = 1 << 10  # the period field holds Hz
 _OPEN_CLOEXEC = 8
 _ALL_PROCESSES = -1
+_ALL_CPUS = -1
 _NO_GROUP = -1
 _IOC_SET_BPF = 0x4004_2408
 _IOC_ENABLE = 0x2400
+_UPROBE_PMU = Path("/sys/bus/event_source/devices/uprobe")
+_UPROBE_RETURN = 1 << 0  # format/retprobe there
+_SEMAPHORE_SHIFT = 32  # format/ref_ctr_offset there
 
+
+_SYSCTLS = Path("/proc/sys")
+_PERF_EVENT_PARANOID = "kernel.perf_event_paranoid"
+_MAX_PERF_EVENT_PARANOID = 2
 
 KPROBE_TYPE = Path("/sys/bus/event_source/devices/kprobe/type")
 """There when the kernel has kprobes."""
@@ -33,6 +53,27 @@ def _open(event_type: int, config: int, period_or_hz: int, flags: int, cpu: int,
     layout = struct.pack("<IIQQQQQIIQ", event_type, _ATTR_BYTES, config, period_or_hz, 0, 0, flags, 0, 0, config1)
     attributes = ctypes.create_string_buffer(layout, _ATTR_BYTES)
     return syscall(Syscall.PERF_EVENT_OPEN, attributes, _ALL_PROCESSES, cpu, _NO_GROUP, _OPEN_CLOEXEC)
+
+
+def open_uprobe(path: bytes, offset: int, *, semaphore_offset: int, on_return: bool, pid: int) -> int:
+    """One place of a file, or the return from the function that begins there; not yet running.
+
+    A program on it runs for hits on all CPUs, and in all threads of the process ``pid`` (0: of all processes).
+
+    Raises:
+        OSError: ENOENT where the kernel has no uprobes, EACCES without CAP_SYS_ADMIN (CAP_PERFMON is not enough:
+            perf_uprobe_event_init() in kernel/events/core.c), ESRCH when the process has ended.
+    """
+    event_type = int((_UPROBE_PMU / "type").read_text())
+    config = (_UPROBE_RETURN if on_return else 0) | semaphore_offset << _SEMAPHORE_SHIFT
+    name = ctypes.create_string_buffer(path)
+    layout = struct.pack(
+        "<IIQQQQQIIQQ",
+        *(event_type, _ATTR_BYTES, config, 1, 0, 0, _FLAG_DISABLED, 0, 0, ctypes.addressof(name), offset),
+    )
+    attributes = ctypes.create_string_buffer(layout, _ATTR_BYTES)
+    who = (pid, _ALL_CPUS) if pid else (_ALL_PROCESSES, 0)
+    return syscall(Syscall.PERF_EVENT_OPEN, attributes, *who, _NO_GROUP, _OPEN_CLOEXEC)
 
 
 def open_cpu_clock(cpu: int, frequency_hz: int) -> int:
@@ -78,7 +119,7 @@ def open_kprobe(function: str, cpu: int, *, at_return: bool) -> int:
     return _open(kind, config, 0, _FLAG_DISABLED, cpu, config1=ctypes.addressof(name))
 
 
-def run_program(event_fd: int, program_fd: int) -> None:
+def _run_program(event_fd: int, program_fd: int) -> None:
     """Run a program on each hit of an event from now on, until the event is closed.
 
     Raises:
@@ -86,3 +127,38 @@ def run_program(event_fd: int, program_fd: int) -> None:
     """
     fcntl.ioctl(event_fd, _IOC_SET_BPF, program_fd)
     fcntl.ioctl(event_fd, _IOC_ENABLE, 0)
+
+
+def run_on_events(opens: Iterable[Callable[[], int]], program_fd: int, what: str) -> list[int]:
+    """Open events and run a program on each from now on, until they are closed; all or none.
+
+    Raises:
+        AttachFailed: the kernel refused; the message begins with ``what``.
+    """
+    opened: list[int] = []
+    try:
+        for open_event in opens:
+            opened.append(open_event())
+            _run_program(opened[-1], program_fd)
+    except OSError as error:
+        for fd in opened:
+            os.close(fd)
+        raise AttachFailed(f"{what}: {error.strerror}{_way_out(error)}") from error
+    return opened
+
+
+def _way_out(error: OSError) -> str:
+    """Debian's kernels know a level 3 (their default) at which CAP_PERFMON is not enough for a perf event."""
+    if error.errno == errno.EACCES and _perf_event_paranoid() > _MAX_PERF_EVENT_PARANOID:
+        return (
+            f"; this host keeps perf events from all but CAP_SYS_ADMIN: sysctl -w {_PERF_EVENT_PARANOID}="
+            f"{_MAX_PERF_EVENT_PARANOID}"
+        )
+    return ""
+
+
+def _perf_event_paranoid() -> int:
+    try:
+        return int((_SYSCTLS / _PERF_EVENT_PARANOID.replace(".", "/")).read_text())
+    except (OSError, ValueError):
+        return _MAX_PERF_EVENT_PARANOID

@@ -13,12 +13,14 @@ tools' manifests; a busy or virtual machine moves them, so that ratios say more.
 import argparse
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fleettrace.catalog import ParamValue, ToolDefinition, find_tool
 from fleettrace.model.run import RunKind
@@ -29,7 +31,8 @@ from node_agent.backends.bcc.tracer import BccTracer
 from node_agent.backends.port import ProbeStats
 from node_agent.kernel.bpf import enable_run_time_stats
 from node_agent.kernel.loader import LoadedObject
-from node_agent.kernel.probes import parse_probe
+from node_agent.kernel.probes import parse_probes
+from tests.kernel.calls import compile_calls
 from tests.kernel.file_workload import cached_page_reads, direct_reads
 from tests.kernel.support import temporary_cgroup
 from tests.kernel.tcp_workload import lossy
@@ -52,7 +55,7 @@ CPU = max(os.sched_getaffinity(0))
 
 @dataclass(frozen=True)
 class Subject:
-    """A tool with the work that fires its probes."""
+    """A tool with the work that fires its probes, and the parameters that it must be given."""
 
     tool: str
     work: Callable[[], None]
@@ -77,6 +80,25 @@ def checksum() -> None:
     subprocess.run([sys.executable, "-I", "-S", "-c", script], check=True)
 
 
+CALLS = Path(tempfile.gettempdir()) / f"fleettrace-probe-cost-{os.getpid()}" / "calls"
+
+
+@contextmanager
+def compiled_calls() -> Iterator[None]:
+    """The program :data:`CALLS`."""
+    CALLS.parent.mkdir()
+    try:
+        compile_calls(CALLS.parent)
+        yield
+    finally:
+        shutil.rmtree(CALLS.parent)
+
+
+def call(what: str) -> None:
+    """A function, or a USDT probe, of a program of its own."""
+    subprocess.run([CALLS, what, "60000"], input=b"go\n", stdout=subprocess.DEVNULL, check=True)
+
+
 SUBJECTS = (
     Subject("syscount", copy_bytes),
     Subject("syscount", copy_bytes, params={"latency": 1}),
@@ -94,6 +116,10 @@ SUBJECTS = (
     Subject("tcpbalance", lambda: sessions(1_000)),
     Subject("tcplife", lambda: sessions(1_000)),
     Subject("tcpretrans", lambda: lossy(150)),
+    Subject("funclatency", lambda: call("work"), params={"binary": str(CALLS), "symbol": "work"}),
+    Subject(
+        "usdt", lambda: call("sales"), params={"binary": str(CALLS), "provider": "shop", "probe": "sold", "arg": 1}
+    ),
     Subject("filetop", lambda: cached_page_reads(500_000)),
     Subject("fsslower", lambda: cached_page_reads(500_000)),
     Subject("cachestat", lambda: cached_page_reads(500_000)),
@@ -117,16 +143,19 @@ def cpu_time_ns(work: Callable[[], None]) -> float:
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e9
 
 
+def highest_rates(tool: ToolDefinition) -> dict[str, ParamValue]:
+    return {param.name: param.maximum for param in tool.params if param.name.endswith("_hz")}
+
+
 @contextmanager
 def tool_attached(subject: Subject, state: str, kind: RunKind, *, pid: int) -> Iterator[list[BccTracer]]:
     """The tool, as often as the subject says, at the highest rate that it offers."""
     tool = find_tool(subject.tool)
-    params: dict[str, ParamValue] = {p.name: p.maximum for p in tool.params if p.name.endswith("_hz")}
-    params |= subject.params
-    if pid and "pid" in tool.filters:
+    params = {**highest_rates(tool), **subject.params}
+    if pid and "pid" in tool.filters and "binary" not in subject.params:
         params["pid"] = pid
     elif pid:
-        params["cgroup"] = NO_SUCH_CGROUP
+        params["cgroup"] = NO_SUCH_CGROUP  # a uprobe would not even trap in other processes than the one asked for
     plan = TracePlan(tool, kind, tool.resolve_params(params), None, MAX_MAP_BYTES, state)
     with ExitStack() as stack:
         tracers = [BccTracer(plan) for _ in range(subject.tracers)]
@@ -137,17 +166,16 @@ def tool_attached(subject: Subject, state: str, kind: RunKind, *, pid: int) -> I
 
 
 @contextmanager
-def empty_attached(tool: ToolDefinition, state: str, count: int) -> Iterator[None]:
+def empty_attached(tool: ToolDefinition, state: str, count: int, given: Mapping[str, ParamValue]) -> Iterator[None]:
     """Programs that do nothing on the tool's probes."""
     attached = [attach for attach in tool.alternatives[0].attach if not attach.when_params]
     text = "".join(f"int {attach.program}(void *ctx) {{ return 0; }}\n" for attach in attached)
     compiled = ObjectCache(object_directory(state)).get(ProgramSource("empty", text))
-    params = tool.resolve_params({p.name: p.maximum for p in tool.params if p.name.endswith("_hz")})
-    probes = [(attach.program, parse_probe(attach, params)) for attach in attached]
+    params = tool.resolve_params({**highest_rates(tool), **given})
+    probes = [(attach.program, probe) for attach in attached for probe in parse_probes(attach, params)]
     with ExitStack() as stack:
         for _ in range(count):
-            types = {program: probe.program_type for program, probe in probes}
-            loaded = LoadedObject(compiled, types, {}, max_map_bytes=MAX_MAP_BYTES)
+            loaded = LoadedObject(compiled, probes, {}, max_map_bytes=MAX_MAP_BYTES)
             stack.callback(loaded.close)
             loaded.attach(probes)
         yield
@@ -190,7 +218,7 @@ def run_time_per_hit_ns(subject: Subject, state: str, *, pid: int) -> float:
 def measure(subject: Subject, state: str, repeats: int) -> list[tuple[str, str, str, str]]:
     """Rows of the table: configuration, CPU time of the work, added time per hit or event, run time per hit."""
     none_ns = least(subject.work, repeats)
-    with empty_attached(find_tool(subject.tool), state, subject.tracers):
+    with empty_attached(find_tool(subject.tool), state, subject.tracers, subject.params):
         empty_ns = least(subject.work, repeats)
     refused_ns, refused, _ = with_tool(subject, state, RunKind.TRACE, pid=NO_SUCH_PID, repeats=repeats)
     check_ns, check, _ = with_tool(subject, state, RunKind.FREQUENCY_CHECK, pid=0, repeats=repeats)
@@ -225,7 +253,7 @@ def main() -> None:
     parser.add_argument("tools", nargs="*", help="which tools; all when none is named")
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as state, temporary_cgroup(NO_SUCH_CGROUP):
+    with tempfile.TemporaryDirectory() as state, temporary_cgroup(NO_SUCH_CGROUP), compiled_calls():
         for subject in SUBJECTS:
             if options.tools and subject.tool not in options.tools:
                 continue

@@ -99,7 +99,7 @@ def test_a_tracer_dies_with_its_parent_even_when_stopped(state: Path) -> None:
 def test_a_probe_that_does_not_exist_leaves_nothing(cache: ObjectCache) -> None:
     good, missing = RawTracepoint("sched_switch"), RawTracepoint("no_such_tracepoint")
     before = bpf_descriptors()
-    half = LoadedObject(cache.get(SELFTEST), {"on_switch": good.program_type}, {}, max_map_bytes=1 << 20)
+    half = LoadedObject(cache.get(SELFTEST), [("on_switch", good)], {}, max_map_bytes=1 << 20)
     try:
         with pytest.raises(AttachFailed, match="this kernel has no tracepoint no_such_tracepoint"):
             half.attach([("on_switch", good), ("on_switch", missing)])
@@ -126,7 +126,7 @@ def test_a_program_that_the_verifier_refuses_says_why(cache: ObjectCache) -> Non
     with pytest.raises(AttachFailed, match="the kernel refused program on_switch: Invalid argument: "):
         LoadedObject(
             type(compiled)(compiled.maps, {"on_switch": broken}),
-            {"on_switch": probe.program_type},
+            [("on_switch", probe)],
             {},
             max_map_bytes=1 << 20,
         )

@@ -1,8 +1,8 @@
 """A process that traces, for tests that stop, kill or confine it.
 
 ``python -m tests.kernel.tracer_process TOOL STATE_DIRECTORY [OPTION=VALUE ...]``; options: ``uid``, ``capabilities``
-(by commas), ``kill_after_s``, ``parent``, ``pid`` (the tool's), ``window_s``. Prints ``attached`` and, after the
-window, a :class:`Result` as JSON.
+(by commas), ``kill_after_s``, ``parent``, ``window_s``, ``alternative``; all others are the tool's. Prints ``attached``
+and, after the window, a :class:`Result` as JSON.
 """
 
 import json
@@ -12,15 +12,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from fleettrace.catalog import find_tool
 from node_agent.backends.bcc.tracer import BccTracer
 from node_agent.kernel.capabilities import confine
 from node_agent.kernel.deadline import KillTimer, die_with_parent
 from node_agent.kernel.syscalls import prctl
-from tests.kernel.support import REPOSITORY, plan
+from tests.kernel.support import REPOSITORY, plan, recorded
 
+OWN_OPTIONS = frozenset({"uid", "capabilities", "kill_after_s", "parent", "window_s", "alternative"})
 _PR_SET_KEEPCAPS = 8
 
 
@@ -79,8 +81,10 @@ def main() -> None:
         die_with_parent(int(options["parent"]))
     if "kill_after_s" in options:
         KillTimer().arm(float(options["kill_after_s"]))
-    filters = {"pid": int(options["pid"])} if "pid" in options else {}
-    tracer = BccTracer(plan(tool, state, **filters))  # type: ignore[arg-type]
+    given = find_tool(tool).parse_params({name: text for name, text in options.items() if name not in OWN_OPTIONS})
+    run = plan(tool, state, **given)  # type: ignore[arg-type]
+    ways = tuple(one for one in run.tool.alternatives if one.name == options.get("alternative", one.name))
+    tracer = BccTracer(replace(run, tool=replace(run.tool, alternatives=ways)))
     tracer.attach()
     print("attached", flush=True)
     time.sleep(float(options.get("window_s", "60")))
@@ -90,7 +94,7 @@ def main() -> None:
     # Not ru_maxrss: that one remembers the memory of the process which started this one (exec_mmap() in fs/exec.c).
     status = Path("/proc/self/status").read_text().splitlines()
     peak_rss_kb = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
-    print(json.dumps(asdict(Result(tracer.stats().events, snapshot.total, peak_rss_kb, frames))), flush=True)
+    print(json.dumps(asdict(Result(tracer.stats().events, recorded(tool, snapshot), peak_rss_kb, frames))), flush=True)
     tracer.close()
 
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 RARE_SYSCALL = "ioprio_get"
@@ -293,13 +293,18 @@ class Workload:
         self.cpu_s = float(cpu_s)
 
 
-@contextmanager
 def workload(
     name: str, number: int, *arguments: str, cgroup: Path | None = None, module: str = ""
-) -> Iterator[Workload]:
+) -> AbstractContextManager[Workload]:
     """Start a workload, of this module or another, in a cgroup if one is given; it ends with the context."""
     where = ["-m", module] if module else ["-I", __file__]
-    command = [sys.executable, *where, name, str(number), *arguments]
+    own = bool(module)
+    return program_workload(sys.executable, *where, name, str(number), *arguments, cgroup=cgroup, has_processes=own)
+
+
+@contextmanager
+def program_workload(*command: str, cgroup: Path | None = None, has_processes: bool = False) -> Iterator[Workload]:
+    """The same of a program that keeps to the protocol; ``has_processes``: of its own, which it ends itself."""
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
     try:
         assert process.stdin is not None
@@ -310,7 +315,7 @@ def workload(
         yield Workload(process)
     finally:
         # A workload with processes of its own ends them when its input ends.
-        if module and process.poll() is None:
+        if has_processes and process.poll() is None:
             with suppress(subprocess.TimeoutExpired):
                 process.communicate(timeout=_END_S)
         process.kill()

@@ -54,25 +54,27 @@ struct ft_counters {
 };
 BPF_PERCPU_ARRAY(ft_stats, struct ft_counters, 1);
 
-// To be called once, first. Programs on one CPU do not interrupt each other here, so that plain additions are exact.
-static __always_inline struct ft_counters *ft_hit(void)
+// Adds one to a counter of this CPU. Programs on one CPU do not interrupt each other, so that plain additions are exact;
+// where they do, the header "uprobes" has another one.
+#define FT_ADD_ONE(counter) (counter)++
+
+static __always_inline struct ft_counters *ft_counters_here(void)
 {
     u32 zero = 0;
-    struct ft_counters *counters = ft_stats.lookup(&zero);
-    if (counters)
-        counters->hits++;
-    return counters;
+    return ft_stats.lookup(&zero);
 }
 
-#define FT_HIT()                             \
-    struct ft_counters *ft = ft_hit();       \
-    if (!ft)                                 \
-        return 0
+// To be said once, first.
+#define FT_HIT()                                       \
+    struct ft_counters *ft = ft_counters_here();       \
+    if (!ft)                                           \
+        return 0;                                      \
+    FT_ADD_ONE(ft->hits)
 
 // Count an event; a frequency check ends here.
 #define FT_EVENT()                           \
     do {                                     \
-        ft->events++;                        \
+        FT_ADD_ONE(ft->events);              \
         if (PARAM(FT_COUNT_ONLY))            \
             return 0;                        \
     } while (0)
@@ -80,7 +82,7 @@ static __always_inline struct ft_counters *ft_hit(void)
 // The event that was just counted cannot be recorded: a full map, a collision of stacks.
 #define FT_LOST()                            \
     do {                                     \
-        ft->lost++;                          \
+        FT_ADD_ONE(ft->lost);                \
     } while (0)
 
 // Events that are kept whole, the first of a run. A program declares

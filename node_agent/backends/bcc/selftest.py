@@ -58,9 +58,10 @@ def run_selftest(cache: ObjectCache) -> None:
         Unfit: a read differed, the program does not run here, or nothing was seen.
     """
     probe = RawTracepoint("sched_switch")
-    loaded = LoadedObject(cache.get(SELFTEST), {_PROGRAM: probe.program_type}, {}, max_map_bytes=_MAX_MAP_BYTES)
+    probes = [(_PROGRAM, probe)]
+    loaded = LoadedObject(cache.get(SELFTEST), probes, {}, max_map_bytes=_MAX_MAP_BYTES)
     try:
-        loaded.attach([(_PROGRAM, probe)])
+        loaded.attach(probes)
         end_s = time.monotonic() + _LIMIT_S
         while read_stats(loaded, 0).events < _ENOUGH and time.monotonic() < end_s:
             time.sleep(_NAP_S)  # each nap is a switch

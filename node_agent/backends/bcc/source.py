@@ -85,8 +85,8 @@ class ProgramSource:
 
 
 def tool_source(tool: ToolDefinition) -> ProgramSource:
-    """A tool's program. A sampling rate is not a parameter of the program: it goes to the probe."""
-    rates = {attach.frequency_param for attach in tool.attach}
-    own = tuple(param.name for param in tool.params if param.name not in rates)
+    """A tool's program. What chooses its probes (a sampling rate, a path, an argument's number) goes to them alone."""
+    to_probes = {name for attach in tool.attach for name in (attach.frequency_param, attach.argument_param)}
+    own = tuple(param.name for param in tool.params if not (param.is_required or param.name in to_probes))
     choosing = frozenset(name for attach in tool.attach for name in attach.when_params)
     return ProgramSource(tool.name, tool.program_text, own, tool.headers, choosing)

@@ -19,7 +19,7 @@ from node_agent.backends.bcc.stats import STATS_MAP, read_stats
 from node_agent.backends.port import ProbeStats, TracePlan
 from node_agent.kernel.bpf_object import BpfObject
 from node_agent.kernel.loader import LoadedObject
-from node_agent.kernel.probes import parse_probe
+from node_agent.kernel.probes import parse_probes
 
 __all__ = ["BccTracer"]
 
@@ -73,13 +73,14 @@ class BccTracer:
     def _load(self, compiled: BpfObject, alternative: Alternative, constants: Mapping[int, int]) -> None:
         plan = self._plan
         probes = [
-            (attach.program, parse_probe(attach, plan.params))
+            (attach.program, probe)
             for attach in alternative.attach
             if attach.is_wanted(plan.params)
+            for probe in parse_probes(attach, plan.params)
         ]
         loaded = LoadedObject(
             compiled,
-            {program: probe.program_type for program, probe in probes},
+            probes,
             constants,
             max_map_bytes=plan.max_map_bytes,
             max_entries=self._map_sizes(compiled),

@@ -142,7 +142,10 @@ def test_every_tool_that_is_shipped_loads() -> None:
     assert {"runqlat", "profile", "syscount"} <= set(tools)
     for name, tool in tools.items():
         assert find_tool(name) is tool
-        assert set(tool.resolve_params({})) == {param.name for param in tool.params}
+        given = {
+            param.name: "/some/path" if param.type == "path" else "word" for param in tool.params if param.is_required
+        }
+        assert set(tool.resolve_params(given)) == {param.name for param in tool.params}
 
 
 def test_an_unknown_tool_says_which_there_are() -> None:

@@ -334,3 +334,13 @@ def test_sums_can_be_finer_than_their_unit_and_left_out() -> None:
 def test_sums_that_cannot_be(sums: str, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         parse_manifest(COUNTS.replace('map = "calls"', f'map = "calls"\n{sums}'), ORIGIN)
+
+
+def test_text_is_named_by_probes() -> None:
+    text = '[params.binary]\ntype = "path"\nhelp = "Which."\n\n[[attach]]\nprogram = "p"\nprobe = "uprobe:{binary}"\n'
+    manifest = parse_manifest(COUNTS.replace("[decode]", f"{text}\n[decode]"), ORIGIN)
+    assert manifest.params[-1].is_required
+    with pytest.raises(BadInput, match=r"names \{depth\}, which is no text parameter"):
+        parse_manifest(COUNTS.replace("raw_tracepoint:sys_enter", "uprobe:{depth}"), ORIGIN)
+    with pytest.raises(BadInput, match=r"path, symbol, name, not 'comm'"):
+        parse_manifest(COUNTS.replace("[decode]", text.replace("path", "comm") + "\n[decode]"), ORIGIN)

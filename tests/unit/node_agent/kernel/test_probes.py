@@ -4,8 +4,9 @@ import pytest
 
 from fleettrace.catalog import Attach
 from fleettrace.errors import AttachFailed, BadInput
-from node_agent.kernel import probes
-from node_agent.kernel.probes import CpuClock, Kprobe, Probe, RawTracepoint, Tracepoint, parse_probe
+from node_agent.kernel import perf_events, probes
+from node_agent.kernel.probe import Probe
+from node_agent.kernel.probes import CpuClock, Kprobe, RawTracepoint, Tracepoint, parse_probes
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ from node_agent.kernel.probes import CpuClock, Kprobe, Probe, RawTracepoint, Tra
     ],
 )
 def test_probes_are_named_in_manifests(attach: Attach, probe: Probe) -> None:
-    assert parse_probe(attach, {"frequency_hz": 99}) == probe
+    assert parse_probes(attach, {"frequency_hz": 99}) == (probe,)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,7 @@ def test_probes_are_named_in_manifests(attach: Attach, probe: Probe) -> None:
 )
 def test_anything_else_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match="is not a probe"):
-        parse_probe(Attach("p", name), {})
+        parse_probes(Attach("p", name), {})
 
 
 @pytest.mark.parametrize(("level", "way_out"), [("3", "sysctl -w kernel.perf_event_paranoid=2"), ("2", "denied$")])
@@ -39,7 +40,7 @@ def test_a_host_that_keeps_perf_events_to_itself_says_how_to_share_them(
 
     (tmp_path / "kernel").mkdir()
     (tmp_path / "kernel/perf_event_paranoid").write_text(level + "\n")
-    monkeypatch.setattr(probes, "_SYSCTLS", tmp_path)
+    monkeypatch.setattr(perf_events, "_SYSCTLS", tmp_path)
     monkeypatch.setattr(probes, "open_cpu_clock", refuse)
     with pytest.raises(AttachFailed, match=f"sampling at 99 Hz: Permission .*{way_out}"):
         CpuClock(99).attach(5)
@@ -71,7 +72,7 @@ def test_when_one_cpu_refuses_the_others_are_closed(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(probes, "online_cpus", lambda: (0, 1, 2, 3))
     monkeypatch.setattr(probes, "open_cpu_clock", open_cpu_clock)
-    monkeypatch.setattr(probes, "run_program", lambda event_fd, program_fd: None)
+    monkeypatch.setattr(perf_events, "_run_program", lambda event_fd, program_fd: None)
     monkeypatch.setattr("os.close", closed.append)
     with pytest.raises(AttachFailed, match="sampling at 99 Hz: No such device"):
         CpuClock(99).attach(5)

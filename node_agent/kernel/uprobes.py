@@ -1,0 +1,167 @@
+"""Uprobes: programs at functions and USDT probes of binaries, in every process that maps them.
+
+Two ways, which measure the same: one link for all places (``uprobe_multi``, since 6.6, with CAP_BPF and CAP_PERFMON
+alone), or a perf event for each (with CAP_SYS_ADMIN). Both are descriptors of this process, so that none outlives it.
+A hit is a trap, which costs the traced thread microseconds; a process that a filter names is the only one to trap.
+"""
+
+import errno
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from fleettrace.catalog import Attach, ParamValue
+from fleettrace.errors import AttachFailed, BadInput
+from node_agent.kernel.binaries import HOST_ROOT, Binary, open_binary, root_of_process
+from node_agent.kernel.binary_symbols import find_function
+from node_agent.kernel.bpf import AttachType, ProgramType, link_uprobes
+from node_agent.kernel.containers import find_container, first_process
+from node_agent.kernel.perf_events import open_uprobe, run_on_events
+from node_agent.kernel.probe import Load, Probe
+from node_agent.kernel.usdt import UsdtProbe, find_usdt
+from node_agent.kernel.usdt_arguments import ArgumentRead, Form, parse_argument
+
+__all__ = ["MAX_SITES", "UPROBE_KINDS", "Place", "UprobeEvents", "UprobeLink", "parse_uprobes"]
+
+MAX_SITES = 256
+"""The most places of one USDT probe; inlined functions multiply them."""
+
+UPROBE_KINDS = frozenset({"uprobe", "uretprobe", "usdt", "uprobe_multi", "uretprobe_multi", "usdt_multi"})
+"""``KIND:{binary}:{symbol}``, or ``usdt:{binary}:{provider}:{probe}``, each name that of a parameter."""
+
+# FT_USDT_... of fleettrace/tools/common/uprobes.bpf.h
+_FORM, _REGISTER, _INDEX, _SHIFT, _VALUE, _BYTES, _SIGNED = range(9, 16)
+_GO_SECTIONS = (".gopclntab", ".go.buildinfo", ".note.go.buildid")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An offset into a file; ``semaphore_offset`` is that of a USDT semaphore, 0 for none."""
+
+    offset: int
+    semaphore_offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UprobeLink:
+    """Places of a file by one ``uprobe_multi`` link; ``pid`` 0: in every process."""
+
+    path: Path
+    places: tuple[Place, ...]
+    on_return: bool
+    pid: int
+    load: Load
+
+    def attach(self, program_fd: int) -> list[int]:
+        """See :meth:`node_agent.kernel.probe.Probe.attach`."""
+        places = [(place.offset, place.semaphore_offset) for place in self.places]
+        try:
+            return [link_uprobes(program_fd, bytes(self.path), places, on_return=self.on_return, pid=self.pid)]
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                raise AttachFailed("this kernel has no uprobe_multi links (they came with 6.6)") from error
+            raise AttachFailed(f"uprobe on {self.path}: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class UprobeEvents:
+    """The same by a perf event for each place."""
+
+    path: Path
+    places: tuple[Place, ...]
+    on_return: bool
+    pid: int
+    load: Load
+
+    def attach(self, program_fd: int) -> list[int]:
+        """See :meth:`node_agent.kernel.probe.Probe.attach`."""
+        opens = [
+            partial(
+                open_uprobe,
+                bytes(self.path),
+                place.offset,
+                semaphore_offset=place.semaphore_offset,
+                on_return=self.on_return,
+                pid=self.pid,
+            )
+            for place in self.places
+        ]
+        return run_on_events(opens, program_fd, f"uprobe on {self.path} by a perf event, which needs CAP_SYS_ADMIN")
+
+
+def parse_uprobes(
+    attach: Attach, kind: str, names: Sequence[str], params: Mapping[str, ParamValue]
+) -> tuple[Probe, ...]:
+    """The probes of a manifest's ``KIND:{PARAMETER}:...``: several where arguments of a USDT probe's sites differ.
+
+    Raises:
+        BadInput: a binary, function, USDT probe, argument or process that is not here.
+        Unfit: this process may not read the binary.
+    """
+    asked = [str(params[name.strip("{}")]) for name in names]
+    by_link = kind.endswith("_multi")
+    what = kind.removesuffix("_multi")
+    pid = int(params.get("pid", 0))
+    with open_binary(asked[0], _root(params)) as binary:
+        if what == "usdt":
+            probe = find_usdt(binary, asked[1], asked[2])
+            number = -1 if attach.argument_param is None else int(params[attach.argument_param])
+            reads = _usdt_reads(probe, number)
+        else:
+            if what == "uretprobe":
+                _check_returns(binary)
+            reads = {(): tuple(Place(function.file_offset) for function in find_function(binary, asked[1]))}
+        path = binary.kernel_path
+    attach_type = AttachType.UPROBE_MULTI if by_link else AttachType.UNSPECIFIED
+    make = UprobeLink if by_link else UprobeEvents
+    return tuple(
+        make(path, places, what == "uretprobe", pid, Load(ProgramType.KPROBE, attach_type, constants))
+        for constants, places in reads.items()
+    )
+
+
+def _root(params: Mapping[str, ParamValue]) -> Path:
+    """Where paths begin: as the process sees them, or the container, that the filters name."""
+    if "container" in params:
+        scope = find_container(str(params["container"]))
+        return root_of_process(first_process(scope.path))
+    return root_of_process(int(params["pid"])) if "pid" in params else HOST_ROOT
+
+
+def _check_returns(binary: Binary) -> None:
+    if any(section.name in _GO_SECTIONS for section in binary.elf.sections):
+        raise BadInput(
+            f"{binary.name} is a Go program: its stacks move, and a probe on the return of a function would crash it; "
+            "trace it by its own tools (pprof), or its system calls with syscount"
+        )
+
+
+def _usdt_reads(probe: UsdtProbe, number: int) -> dict[tuple[tuple[int, int], ...], tuple[Place, ...]]:
+    """The places of a probe by the constants with which its program reads the argument; ``number`` < 0: none."""
+    if len(probe.sites) > MAX_SITES:
+        raise BadInput(f"{probe.full_name} has {len(probe.sites)} sites, over the limit of {MAX_SITES}: take another")
+    reads: dict[tuple[tuple[int, int], ...], tuple[Place, ...]] = {}
+    for site in probe.sites:
+        try:
+            read = parse_argument(site.arguments, number) if number >= 0 else _NO_ARGUMENT
+        except BadInput as error:
+            raise BadInput(f"{probe.full_name} of {probe.binary}: {error}") from error
+        constants = _constants(read)
+        reads[constants] = (*reads.get(constants, ()), Place(site.file_offset, site.semaphore_offset))
+    return reads
+
+
+_NO_ARGUMENT = ArgumentRead(Form.NONE, 8, signed=False)
+
+
+def _constants(read: ArgumentRead) -> tuple[tuple[int, int], ...]:
+    return (
+        (_FORM, read.form),
+        (_REGISTER, read.register),
+        (_INDEX, read.index),
+        (_SHIFT, read.shift),
+        (_VALUE, read.value),
+        (_BYTES, read.size_bytes),
+        (_SIGNED, int(read.signed)),
+    )
