@@ -71,9 +71,9 @@ def parse_params(items: Iterable[str]) -> dict[str, str]:
     for item in items:
         name, separator, value = item.partition("=")
         if not separator or not name or not value:
-            raise BadParameter(f"-p {item} is not of the form name=value: write for example -p pid=1234")
+            raise BadParameter(f"{item} is not of the form name=value: write for example pid=1234")
         if name in params:
-            raise BadParameter(f"-p {name} is given twice: keep one of them")
+            raise BadParameter(f"{name} is given twice: keep one of them")
         params[name] = value
     return params
 

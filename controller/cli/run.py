@@ -30,6 +30,10 @@ def run(
             show_default=False,
         ),
     ] = "",
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME=VALUE", help="Parameters of the tool, as with -p.", show_default=False),
+    ] = None,
     *,
     on: Selector,
     program: Annotated[
@@ -88,7 +92,7 @@ def run(
             else "what is to be run? Name a tool ('fleettrace tools' lists them), or give a program with -e"
         )
     selector = parse_selector(on)
-    params = parse_params(param or ())
+    params = parse_params([*(given or ()), *(param or ())])
     duration_ms = duration_to_ms(duration)
     terminal = Terminal(as_json=as_json)
     with connect(controller) as client:

@@ -50,6 +50,11 @@ class AddressSpace:
         self.mappings = sorted(mappings, key=lambda mapping: mapping.start)
         self._starts = [mapping.start for mapping in self.mappings]
 
+    @property
+    def has_generated_code(self) -> bool:
+        """Whether a compiler at run time may have put code somewhere."""
+        return any(mapping.may_be_generated for mapping in self.mappings)
+
     def find(self, address: int) -> Mapping | None:
         """The mapping that an address lies in."""
         index = bisect_right(self._starts, address) - 1

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import os
 import struct
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ __all__ = [
     "KPROBE_TYPE",
     "open_cpu_clock",
     "open_kprobe",
+    "open_mapping_records",
     "open_page_faults",
     "open_tracepoint",
     "open_uprobe",
@@ -28,6 +30,10 @@ _SOFTWARE_PAGE_FAULTS = 2
 _ATTR_BYTES = 112  # PERF_ATTR_SIZE_VER5
 _FLAG_DISABLED = 1 << 0
 _FLAG_FREQUENCY = 1 << 10  # the period field holds Hz
+_SOFTWARE_DUMMY = 9
+_SAMPLE_TIME = 1 << 2
+# mmap, comm, task, sample_id_all, mmap2, comm_exec, use_clockid of struct perf_event_attr
+_MAPPING_FLAGS = 1 << 8 | 1 << 9 | 1 << 13 | 1 << 18 | 1 << 23 | 1 << 24 | 1 << 25
 _OPEN_CLOEXEC = 8
 _ALL_PROCESSES = -1
 _ALL_CPUS = -1
@@ -94,6 +100,21 @@ def open_page_faults(cpu: int) -> int:
         OSError: EACCES without CAP_PERFMON, ENODEV off-line.
     """
     return _open(_TYPE_SOFTWARE, _SOFTWARE_PAGE_FAULTS, 1, _FLAG_DISABLED, cpu)
+
+
+def open_mapping_records(cpu: int) -> int:
+    """Records of what processes map, fork and execute on one CPU, for a buffer that the caller maps; it is running.
+
+    Raises:
+        OSError: EACCES without CAP_PERFMON, ENODEV off-line.
+    """
+    layout = struct.pack(
+        "<IIQQQQQIIQQQQIIQI",
+        *(_TYPE_SOFTWARE, _ATTR_BYTES, _SOFTWARE_DUMMY, 0, _SAMPLE_TIME, 0, _MAPPING_FLAGS),
+        *(0, 0, 0, 0, 0, 0, 0, time.CLOCK_MONOTONIC, 0, 0),
+    )
+    attributes = ctypes.create_string_buffer(layout, _ATTR_BYTES)
+    return syscall(Syscall.PERF_EVENT_OPEN, attributes, _ALL_PROCESSES, cpu, _NO_GROUP, _OPEN_CLOEXEC)
 
 
 def open_tracepoint(tracepoint_id: int, cpu: int) -> int:

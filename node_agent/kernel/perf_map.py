@@ -10,16 +10,14 @@ from pathlib import Path
 
 from node_agent.kernel.symbol_match import match_nearest_below
 
-__all__ = ["parse_perf_map", "resolve_in_perf_map"]
+__all__ = ["open_perf_map", "parse_perf_map", "resolve_in_perf_map"]
 
 _MAX_BYTES = 32 << 20
 
 
-def resolve_in_perf_map(tgid: int, addresses: Collection[int], proc: Path = Path("/proc")) -> dict[int, str]:
-    """Names for addresses in the generated code of a live process; addresses without one are left out."""
-    text = _read(proc / str(tgid))
-    if text is None:
-        return {}
+def resolve_in_perf_map(fd: int, addresses: Collection[int]) -> dict[int, str]:
+    """Names for addresses in generated code, by a file of :func:`open_perf_map`; addresses without one are left out."""
+    text = os.pread(fd, _MAX_BYTES, 0).decode("utf-8", "backslashreplace")
     matched = match_nearest_below(sorted(addresses), parse_perf_map(text))
     return {address: name for address, (start, (size, name)) in matched.items() if address < start + size}
 
@@ -37,8 +35,12 @@ def parse_perf_map(text: str) -> Iterator[tuple[int, tuple[int, str]]]:
             yield entry
 
 
-def _read(process: Path) -> str | None:
-    """The file of a process, by the pid and in the /tmp that the process itself sees."""
+def open_perf_map(tgid: int, proc: Path = Path("/proc")) -> int | None:
+    """A descriptor of the file of a live process, by the pid and in the /tmp that the process itself sees.
+
+    It can be read when the process has ended, and its names with it.
+    """
+    process = proc / str(tgid)
     try:
         status = (process / "status").read_text()
         own_pid = next(line.split()[-1] for line in status.splitlines() if line.startswith("NSpid:"))
@@ -48,8 +50,8 @@ def _read(process: Path) -> str | None:
         fd = os.open(process / f"root/tmp/perf-{own_pid}.map", flags)
     except (OSError, StopIteration):
         return None
-    with os.fdopen(fd, "rb") as file:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid not in {0, owner}:
-            return None
-        return file.read(_MAX_BYTES).decode("utf-8", "backslashreplace")
+    found = os.fstat(fd)
+    if stat.S_ISREG(found.st_mode) and found.st_uid in {0, owner}:
+        return fd
+    os.close(fd)
+    return None

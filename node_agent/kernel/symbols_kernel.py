@@ -1,4 +1,4 @@
-"""Names of kernel functions, from /proc/kallsyms.
+"""Names of kernel functions, from /proc/kallsyms; those of modules with the module: ``nft_do_chain [nf_tables]``.
 
 Without CAP_SYSLOG the kernel shows every address as zero (kernel.kptr_restrict); frames then have no name.
 """
@@ -42,6 +42,7 @@ class KernelSymbols:
                 for line in lines:  # "ffffffff81000000 T _text" and, for modules, "\t[module]"
                     fields = line.split(None, 3)
                     if fields[1] in _TEXT_TYPES and (start := int(fields[0], 16)):
-                        yield start, fields[2]
+                        # A module's function says which; the names of two may be alike.
+                        yield start, f"{fields[2]} {fields[3].strip()}" if len(fields) > 3 else fields[2]
         except OSError:
             return  # no /proc/kallsyms: frames without a name

@@ -31,7 +31,7 @@ UPROBE_KINDS = frozenset({"uprobe", "uretprobe", "usdt", "uprobe_multi", "uretpr
 """``KIND:{binary}:{symbol}``, or ``usdt:{binary}:{provider}:{probe}``, each name that of a parameter."""
 
 # FT_USDT_... of fleettrace/tools/common/uprobes.bpf.h
-_FORM, _REGISTER, _INDEX, _SHIFT, _VALUE, _BYTES, _SIGNED = range(9, 16)
+_FORM, _REGISTER, _INDEX, _SHIFT, _VALUE, _BYTES, _SIGNED = range(18, 25)
 _GO_SECTIONS = (".gopclntab", ".go.buildinfo", ".note.go.buildid")
 
 

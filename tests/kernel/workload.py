@@ -286,6 +286,10 @@ class Workload:
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
 
+    def end(self) -> None:
+        """Let it go: when this returns it has ended."""
+        self._process.communicate()
+
     def finish(self) -> None:
         assert self._process.stdout is not None
         word, cpu_s = self._process.stdout.readline().split()

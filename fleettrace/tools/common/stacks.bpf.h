@@ -26,7 +26,7 @@ struct ft_stack_key {
 // for the same place is lost, some n^3/6m^2: far fewer than in one map of twice the size.
 BPF_STACK_TRACE(stacks, FT_MAX_STACKS);
 BPF_STACK_TRACE(stacks_overflow, FT_MAX_STACKS);
-BPF_HASH(ft_processes, struct ft_process, u8, FT_MAX_PROCESSES);
+BPF_HASH(ft_processes, struct ft_process, u64, FT_MAX_PROCESSES);  // when it was first seen, in ns
 
 // A sample taken in user mode has no kernel stack, and a kernel thread no user stack; both are -EFAULT.
 static __always_inline bool ft_stack_failed(int stack_id)
@@ -66,6 +66,8 @@ static __always_inline bool ft_current_stacks(void *ctx, struct ft_stack_key *ke
 // When full, later processes have no symbols.
 static __always_inline void ft_note_process(struct ft_process *process)
 {
-    u8 seen = 1;
-    ft_processes.lookup_or_try_init(process, &seen);
+    if (ft_processes.lookup(process))
+        return;
+    u64 now_ns = bpf_ktime_get_ns();
+    ft_processes.insert(process, &now_ns);
 }

@@ -24,13 +24,13 @@ static __always_inline u64 ft_call_stack_pointer(void *regs, bool returned)
 #endif
 
 // Where the argument of a USDT site is; filled in for each site, see node_agent/kernel/usdt_arguments.py.
-#define FT_USDT_FORM 9
-#define FT_USDT_REGISTER 10  // offsets into the registers
-#define FT_USDT_INDEX 11
-#define FT_USDT_SHIFT 12
-#define FT_USDT_VALUE 13  // the constant, or the displacement
-#define FT_USDT_BYTES 14
-#define FT_USDT_SIGNED 15
+#define FT_USDT_FORM 18
+#define FT_USDT_REGISTER 19  // offsets into the registers
+#define FT_USDT_INDEX 20
+#define FT_USDT_SHIFT 21
+#define FT_USDT_VALUE 22  // the constant, or the displacement
+#define FT_USDT_BYTES 23
+#define FT_USDT_SIGNED 24
 
 #define FT_USDT_NONE 0
 #define FT_USDT_CONSTANT 1

@@ -12,7 +12,9 @@ from fleettrace.snapshot import KERNEL_SUFFIX, MAX_ENTRIES, Snapshot, Stack, mer
 from node_agent.backends.bcc.decode import totals
 from node_agent.backends.bcc.fields import text_of_comm
 from node_agent.kernel.address_space import ProcessLife
+from node_agent.kernel.mapping_events import MappingEvents
 from node_agent.kernel.maps import BpfMap
+from node_agent.kernel.process_history import ProcessHistory
 from node_agent.kernel.symbols_kernel import KernelSymbols
 from node_agent.kernel.symbols_user import UNKNOWN_FRAME, UserSymbols
 
@@ -57,16 +59,20 @@ class StackReader:
         self._unit = unit
         self._summed = bool(decode.sums)
         self._kernel = KernelSymbols()
-        self._user = UserSymbols()
+        self._history = ProcessHistory()
+        self._user = UserSymbols(history=self._history)
+        self._mappings = _record_mappings()
         self._addresses: dict[int, array[int]] = {}
         self.truncated_stacks = 0
         """Samples, of the last snapshot, with a stack that fills all the slots that the kernel has for one."""
 
     def note_new_processes(self) -> None:
         """Look at processes that were sampled for the first time since the last call."""
-        for key, _ in self._processes.entries():
+        if self._mappings is not None:
+            self._history.add(self._mappings.read())
+        for key, (seen_ns,) in self._processes.entries():
             start_stack, tgid, _ = _PROCESS.unpack(key)
-            self._user.note(ProcessLife(tgid, start_stack))
+            self._user.note(ProcessLife(tgid, start_stack), int.from_bytes(seen_ns, "little"))
 
     def snapshot(self) -> Snapshot:
         """All samples so far as stacks, root first, with the process' name as the root."""
@@ -136,6 +142,15 @@ class StackReader:
     def close(self) -> None:
         """Give up what was opened to read symbols; idempotent."""
         self._user.close()
+        if self._mappings is not None:
+            self._mappings.close()
+
+
+def _record_mappings() -> MappingEvents | None:
+    try:
+        return MappingEvents()
+    except OSError:
+        return None  # processes that end at once have no names, and everything else is as it was
 
 
 def _without_the_probe(names: list[str]) -> list[str]:

@@ -65,9 +65,9 @@ def test_unreachable_controller(arguments: list[str], command: Command, tmp_path
         ((*RUN, "--for", "5"), "'5' is not a duration: use a number with its unit, such as 500ms, 5s or 2m"),
         ((*RUN, "--for", "0s"), "is not a duration"),
         ((*RUN, "--for", "9999999h"), "9999999h is longer than any job may take"),
-        ((*RUN, "-p", "pid"), "-p pid is not of the form name=value"),
+        ((*RUN, "-p", "pid"), "pid is not of the form name=value"),
         ((*RUN, "-p", "=7"), "is not of the form name=value"),
-        ((*RUN, "-p", "pid=1", "-p", "pid=2"), "-p pid is given twice"),
+        ((*RUN, "-p", "pid=1", "-p", "pid=2"), "pid is given twice"),
         (("hosts", "--on", "all,role=x"), "'all' stands alone"),
     ],
 )

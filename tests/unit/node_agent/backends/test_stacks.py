@@ -53,7 +53,9 @@ def names(monkeypatch: pytest.MonkeyPatch) -> None:
     """Addresses are their own names; 0xbad has none."""
 
     class Symbols:
-        def note(self, life: object) -> None: ...
+        def __init__(self, **_: object) -> None: ...
+
+        def note(self, life: object, seen_ns: int) -> None: ...
 
         def resolve(self, *arguments: object) -> dict[int, str]:
             addresses = arguments[-1]
@@ -64,6 +66,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(stacks, "KernelSymbols", Symbols)
     monkeypatch.setattr(stacks, "UserSymbols", Symbols)
+    monkeypatch.setattr(stacks, "_record_mappings", lambda: None)
 
 
 def reader(samples: Mapping[bytes, bytes], kept: Mapping[bytes, bytes], **more: FakeMap) -> StackReader:

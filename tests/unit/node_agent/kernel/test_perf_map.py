@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from node_agent.kernel.perf_map import parse_perf_map, resolve_in_perf_map
+from node_agent.kernel.perf_map import open_perf_map, parse_perf_map, resolve_in_perf_map
 
 MAP = "7f00 40 LazyCompile:*run app.js:1\n7f80 10 stub\nnot a line\n7fa0 zz broken\n7fb0 10\n"
 
@@ -17,20 +17,23 @@ def test_well_formed_lines_are_read() -> None:
 
 
 def test_the_file_has_the_pid_that_the_process_itself_knows(tmp_path: Path) -> None:
-    fake_process(tmp_path, 42).write_text(MAP)
-    assert resolve_in_perf_map(42, {0x7F3F, 0x7F40, 0x7F88}, tmp_path) == {
-        0x7F3F: "LazyCompile:*run app.js:1",
-        0x7F88: "stub",
-    }
+    path = fake_process(tmp_path, 42)
+    path.write_text(MAP)
+    fd = open_perf_map(42, tmp_path)
+    assert fd is not None
+    path.unlink()
+    names = resolve_in_perf_map(fd, {0x7F3F, 0x7F40, 0x7F88})
+    os.close(fd)
+    assert names == {0x7F3F: "LazyCompile:*run app.js:1", 0x7F88: "stub"}
 
 
 def test_links_and_pipes_are_not_opened(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(MAP)
     fake_process(tmp_path, 42).symlink_to(tmp_path / "secret")
-    assert resolve_in_perf_map(42, {0x7F00}, tmp_path) == {}
+    assert open_perf_map(42, tmp_path) is None
     os.mkfifo(fake_process(tmp_path, 43))
-    assert resolve_in_perf_map(43, {0x7F00}, tmp_path) == {}
+    assert open_perf_map(43, tmp_path) is None
 
 
 def test_a_process_that_is_gone_has_none(tmp_path: Path) -> None:
-    assert resolve_in_perf_map(42, {0x7F00}, tmp_path) == {}
+    assert open_perf_map(42, tmp_path) is None

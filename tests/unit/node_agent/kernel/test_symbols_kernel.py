@@ -29,7 +29,7 @@ def test_an_address_belongs_to_the_function_that_starts_before_it(tmp_path: Path
 def test_modules_need_not_be_in_order(tmp_path: Path) -> None:
     (tmp_path / "kallsyms").write_text(KALLSYMS)
     names = resolve(tmp_path / "kallsyms", 0xFFFFFFFFC0000010, 0xFFFFFFFFC0001010)
-    assert names == ["bpf_prog_1234", "in_module"]
+    assert names == ["bpf_prog_1234 [bpf]", "in_module [some_module]"]
 
 
 def test_without_the_capability_every_address_reads_as_zero(tmp_path: Path) -> None:
