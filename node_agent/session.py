@@ -101,6 +101,7 @@ class Session:
     backend: str
     phase: Phase = Phase.STARTING
     alternative: str = ""
+    build_id: str = ""
     started_at_ms: int = 0
     elapsed_ms: int = 0
     cost: RunCost = field(default_factory=RunCost)
@@ -114,7 +115,13 @@ def apply(session: Session, event: SessionEvent) -> tuple[Session, tuple[Instruc
         return session, ()
     match event:
         case Attached():
-            traced = replace(session, started_at_ms=event.at_ms, backend=event.backend, alternative=event.alternative)
+            traced = replace(
+                session,
+                started_at_ms=event.at_ms,
+                backend=event.backend,
+                alternative=event.alternative,
+                build_id=event.build_id,
+            )
             if session.phase is Phase.STARTING:
                 traced = replace(traced, phase=Phase.TRACING)
             return traced, (Report(0, RunCost()),)
@@ -182,4 +189,5 @@ def _part(session: Session, outcome: RunOutcome, reason: str, measured: Measured
         final=final,
         alternative=session.alternative,
         notes=measured.notes if measured else (),
+        build_id=session.build_id,
     )

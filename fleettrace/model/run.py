@@ -142,3 +142,5 @@ class Part:
     """Which of the tool's alternatives ran; empty when it has one way only."""
     notes: tuple[str, ...] = ()
     """What a reader of the result must know, a sentence each."""
+    build_id: str = ""
+    """Of the program or library that was probed, in hexadecimal digits; empty: none was, or it has none."""

@@ -74,6 +74,10 @@ class Tracer(Protocol):
     def detach_reserve_s(self) -> float:
         """How long before its deadline a run is to begin to detach, so that nothing is attached much beyond it."""
 
+    @property
+    def build_id(self) -> str:
+        """Of the program or library that its probes are in; empty before, and when they are in none."""
+
     def attach(self) -> None:
         """Load and attach; when it returns, every probe is live. It leaves nothing behind when it raises.
 

@@ -22,6 +22,7 @@ class ReplayTracer:
     backend = "replay"
     reads_live = False
     detach_reserve_s = 0.0
+    build_id = ""
 
     def __init__(self, plan: TracePlan, *, clock_s: Callable[[], float] = time.monotonic) -> None:
         """Choose the tool's first recording.

@@ -77,7 +77,7 @@ def _perform(plan: ChildPlan, timer: KillTimer) -> None:
         timer.arm(START_LIMIT_S)
         tracer.attach()
         timer.arm(plan.duration_ms / 1000 + (OVERRUN_LIMIT_S if plan.one_liner is None else ONE_LINER_OVERRUN_LIMIT_S))
-        _say(Attached(int(time.time() * 1000), tracer.backend, tracer.alternative))
+        _say(Attached(int(time.time() * 1000), tracer.backend, tracer.alternative, tracer.build_id))
         started_s = time.monotonic()
         stopped = _watch(plan, tool, tracer, started_s)
         ended_s = tracer.detach()

@@ -65,11 +65,15 @@ class ChildPlan:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """The last probe is attached; ``at_ms`` is the host's clock (Unix), ``alternative`` which way of the tool it is."""
+    """The last probe is attached; ``at_ms`` is the host's clock (Unix), ``alternative`` which way of the tool it is.
+
+    ``build_id`` is that of the binary that the probes are in, where they are in one.
+    """
 
     at_ms: int
     backend: str
     alternative: str = ""
+    build_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from node_agent.kernel.probe import Load, Probe
 from node_agent.kernel.usdt import UsdtProbe, find_usdt
 from node_agent.kernel.usdt_arguments import ArgumentRead, Form, parse_argument
 
-__all__ = ["MAX_SITES", "UPROBE_KINDS", "Place", "UprobeEvents", "UprobeLink", "parse_uprobes"]
+__all__ = ["MAX_SITES", "UPROBES", "UPROBE_KINDS", "Place", "UprobeEvents", "UprobeLink", "parse_uprobes"]
 
 MAX_SITES = 256
 """The most places of one USDT probe; inlined functions multiply them."""
@@ -51,6 +51,7 @@ class UprobeLink:
     places: tuple[Place, ...]
     on_return: bool
     pid: int
+    build_id: str
     load: Load
 
     def attach(self, program_fd: int) -> list[int]:
@@ -72,6 +73,7 @@ class UprobeEvents:
     places: tuple[Place, ...]
     on_return: bool
     pid: int
+    build_id: str
     load: Load
 
     def attach(self, program_fd: int) -> list[int]:
@@ -88,6 +90,10 @@ class UprobeEvents:
             for place in self.places
         ]
         return run_on_events(opens, program_fd, f"uprobe on {self.path} by a perf event, which needs CAP_SYS_ADMIN")
+
+
+UPROBES = (UprobeLink, UprobeEvents)
+"""Probes that are in a program or library."""
 
 
 def parse_uprobes(
@@ -112,11 +118,11 @@ def parse_uprobes(
             if what == "uretprobe":
                 _check_returns(binary)
             reads = {(): tuple(Place(function.file_offset) for function in find_function(binary, asked[1]))}
-        path = binary.kernel_path
+        path, build_id = binary.kernel_path, binary.build_id
     attach_type = AttachType.UPROBE_MULTI if by_link else AttachType.UNSPECIFIED
     make = UprobeLink if by_link else UprobeEvents
     return tuple(
-        make(path, places, what == "uretprobe", pid, Load(ProgramType.KPROBE, attach_type, constants))
+        make(path, places, what == "uretprobe", pid, build_id, Load(ProgramType.KPROBE, attach_type, constants))
         for constants, places in reads.items()
     )
 

@@ -53,6 +53,7 @@ def traced(run: TracePlan, work: Workload) -> tuple[Snapshot, ProbeStats]:
         work.run()
         tracer.detach()
         snapshot, stats = tracer.snapshot(), tracer.stats()
+        assert len(tracer.build_id) == 40
     if run.kind is RunKind.TRACE:
         assert stats.events == recorded(run.tool.name, snapshot) + stats.lost_events
     return snapshot, stats

@@ -8,7 +8,7 @@ from rich.text import Text
 from controller.report.contents import events_of
 from controller.report.html.markup import Markup, tag
 from controller.report.text import evidence_lines
-from controller.report.text.coverage import coverage_lines
+from controller.report.text.coverage import build_lines, coverage_lines
 from controller.report.text.numbers import rate_text, time_text
 from fleettrace.model.job import CanaryCheck, Job, JobResult, JobSpec, Suspect, Wave
 from fleettrace.model.names import counted, duration_text, one_line
@@ -79,7 +79,7 @@ def answer(result: JobResult) -> Markup:
 def unseen(result: JobResult, title: str = "What was not seen") -> Markup:
     """How much of the fleet it speaks for, and all that is not in it."""
     coverage = result.coverage
-    rows = coverage_lines(coverage, sum(events_of(host.part) for host in result.hosts))
+    rows = coverage_lines(coverage, sum(events_of(host.part) for host in result.hosts)) + build_lines(result)
     whole = coverage.answered == coverage.targeted and len(rows) == 1
     note = [tag("p", "Every host answered, and nothing is known to be lost.", class_="good")] if whole else []
     return section_markup(title, *note, labelled_markup(rows))

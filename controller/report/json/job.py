@@ -120,6 +120,7 @@ def _host_part(host: HostPart) -> Document:
         "final": part.final,
         "backend": part.backend,
         "alternative": part.alternative,
+        "build_id": part.build_id,
         "lost_events": part.cost.lost_events,
         "cost": _cost(part.cost),
         **_snapshot(part.snapshot),

@@ -11,7 +11,7 @@ from controller.analysis.wording import share_text
 from controller.report.before_after import BeforeAfter, HostShift
 from controller.report.contents import events_of
 from controller.report.text.columns import Column, FittingTable
-from controller.report.text.coverage import coverage_lines
+from controller.report.text.coverage import build_lines, coverage_lines
 from controller.report.text.job import heat_maps
 from controller.report.text.lines import labelled
 from controller.report.text.numbers import bar, time_text
@@ -36,7 +36,7 @@ def render_comparison(result: JobResult) -> RenderableType:
         blocks += [_ranking(result.suspects), labelled(_evidence(result.suspects))]
     blocks += heat_maps(result)
     recorded = sum(events_of(host.part) for host in result.hosts)
-    blocks.append(labelled(coverage_lines(result.coverage, recorded)))
+    blocks.append(labelled(coverage_lines(result.coverage, recorded) + build_lines(result)))
     return _spaced(blocks)
 
 

@@ -4,15 +4,18 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
+from controller.analysis.builds import builds_of
 from controller.analysis.wording import share_text
 from controller.report.text.numbers import count_text
-from fleettrace.model.job import Coverage
+from fleettrace.model.job import Coverage, JobResult
 from fleettrace.model.names import counted, duration_text
 
-__all__ = ["MAX_NAMED_HOSTS", "coverage_lines", "reason_lines"]
+__all__ = ["MAX_NAMED_HOSTS", "build_lines", "coverage_lines", "reason_lines"]
 
 MAX_NAMED_HOSTS = 12
 """Hosts that share a reason are named up to here and then counted."""
+
+_BUILD_ID_DIGITS = 12
 
 
 def coverage_lines(coverage: Coverage, recorded: int) -> list[tuple[str, Text]]:
@@ -50,6 +53,20 @@ def coverage_lines(coverage: Coverage, recorded: int) -> list[tuple[str, Text]]:
     if coverage.window_skew_ms:
         lines.append(("skew", Text(f"{duration_text(coverage.window_skew_ms)} between the first and the last start")))
     return lines
+
+
+def build_lines(result: JobResult) -> list[tuple[str, Text]]:
+    """A line when the hosts have several builds of the binary that was probed: one result then speaks of all."""
+    builds = builds_of(result.hosts)
+    if len(builds) < 2:
+        return []
+    having = "; ".join(f"{build[:_BUILD_ID_DIGITS]} on {_hosts_of_build(hosts)}" for build, hosts in builds)
+    binary = result.job.spec.params.get("binary", "the binary")
+    return [("builds", Text(f"{len(builds)} of {binary}: {having}; they are added up", "yellow", overflow="fold"))]
+
+
+def _hosts_of_build(hosts: tuple[str, ...]) -> str:
+    return _named(hosts) if len(hosts) <= MAX_NAMED_HOSTS else counted(len(hosts), "host")
 
 
 def reason_lines(hosts: Iterable[tuple[str, str]]) -> list[Text]:

@@ -8,7 +8,7 @@ from controller.report.contents import events_of
 from controller.report.families import families
 from controller.report.text.balance import render_balances
 from controller.report.text.counts import render_counts, render_events
-from controller.report.text.coverage import coverage_lines
+from controller.report.text.coverage import build_lines, coverage_lines
 from controller.report.text.evidence import evidence_lines, state_style
 from controller.report.text.heatmap import HeatMap
 from controller.report.text.histogram import render_histograms
@@ -58,7 +58,7 @@ def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
         blocks += heat_maps(result)
         blocks.append(render_hosts(result.hosts, result.suspects))
     recorded = sum(events_of(host.part) for host in result.hosts)
-    blocks.append(labelled(coverage_lines(coverage, recorded)))
+    blocks.append(labelled(coverage_lines(coverage, recorded) + build_lines(result)))
     return _spaced(*blocks, *_decided(job, decisions=decisions))
 
 

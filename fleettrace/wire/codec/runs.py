@@ -196,6 +196,7 @@ def part_to_wire(part: Part) -> types.Part:
         final=part.final,
         alternative=part.alternative,
         notes=[wire_text(note) for note in part.notes],
+        build_id=part.build_id,
     )
 
 
@@ -214,6 +215,7 @@ def part_from_wire(message: types.Part) -> Part:
         final=message.final,
         alternative=message.alternative,
         notes=tuple(message.notes),
+        build_id=message.build_id,
     )
     if part.snapshot.total > MAX_NUMBER:
         raise Malformed(f"a part's counts add up to {part.snapshot.total}, more than {MAX_NUMBER}")

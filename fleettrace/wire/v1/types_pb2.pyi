@@ -612,6 +612,7 @@ class Part(_message.Message):
     FINAL_FIELD_NUMBER: _builtins.int
     ALTERNATIVE_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    BUILD_ID_FIELD_NUMBER: _builtins.int
     kind: Global___RunKind.ValueType
     outcome: Global___RunOutcome.ValueType
     reason: _builtins.str
@@ -624,6 +625,8 @@ class Part(_message.Message):
     final: _builtins.bool
     alternative: _builtins.str
     """which of the tool's alternatives ran; empty: it has one way only"""
+    build_id: _builtins.str
+    """of the binary that was probed, hexadecimal; empty: none was, or it has none"""
     @_builtins.property
     def run(self) -> Global___RunKey: ...
     @_builtins.property
@@ -649,10 +652,11 @@ class Part(_message.Message):
         final: _builtins.bool = ...,
         alternative: _builtins.str = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
+        build_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "run", b"run", "snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternative", b"alternative", "backend", b"backend", "cost", b"cost", "duration_ms", b"duration_ms", "final", b"final", "kind", b"kind", "notes", b"notes", "outcome", b"outcome", "reason", b"reason", "run", b"run", "snapshot", b"snapshot", "started_at_ms", b"started_at_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternative", b"alternative", "backend", b"backend", "build_id", b"build_id", "cost", b"cost", "duration_ms", b"duration_ms", "final", b"final", "kind", b"kind", "notes", b"notes", "outcome", b"outcome", "reason", b"reason", "run", b"run", "snapshot", b"snapshot", "started_at_ms", b"started_at_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

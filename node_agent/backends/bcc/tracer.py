@@ -20,6 +20,7 @@ from node_agent.backends.port import ProbeStats, TracePlan
 from node_agent.kernel.bpf_object import BpfObject
 from node_agent.kernel.loader import LoadedObject
 from node_agent.kernel.probes import parse_probes
+from node_agent.kernel.uprobes import UPROBES
 
 __all__ = ["BccTracer"]
 
@@ -44,12 +45,18 @@ class BccTracer:
         self._ended_s: float | None = None
         self._stacks: StackReader | None = None
         self._alternative = ""
+        self._build_id = ""
         self._clock_offset_ns = clock_offset_ns()
 
     @property
     def alternative(self) -> str:
         """See :meth:`Tracer.alternative`."""
         return self._alternative
+
+    @property
+    def build_id(self) -> str:
+        """See :meth:`Tracer.build_id`."""
+        return self._build_id
 
     def attach(self) -> None:
         """See :meth:`Tracer.attach`."""
@@ -94,6 +101,7 @@ class BccTracer:
             loaded.close()
             raise
         self._loaded = loaded
+        self._build_id = next((probe.build_id for _, probe in probes if isinstance(probe, UPROBES)), "")
 
     def _map_sizes(self, compiled: BpfObject) -> Mapping[str, int]:
         if self._plan.kind is RunKind.TRACE:

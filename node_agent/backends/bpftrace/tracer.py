@@ -46,6 +46,7 @@ class BpftraceTracer:
     backend = "bpftrace"
     alternative = ""
     reads_live = False
+    build_id = ""
 
     def __init__(self, plan: OneLinerPlan, *, clock_ms: Callable[[], int] = lambda: int(time.time() * 1000)) -> None:
         """Prepare; nothing is started yet."""
