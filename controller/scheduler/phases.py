@@ -9,7 +9,10 @@ from controller.scheduler.waves import plan_waves
 from fleettrace.model.job import CanaryCheck, JobState, PlannedHost, Run, RunState, Verdict, Wave
 from fleettrace.model.run import RunKind
 
-__all__ = ["advance"]
+__all__ = ["MAX_CANARIES_TRIED", "advance"]
+
+MAX_CANARIES_TRIED = 3
+"""Hosts of one class that are checked before the class is given up."""
 
 MEASURED = frozenset({RunState.COMPLETE, RunState.PARTIAL})
 
@@ -26,7 +29,7 @@ def advance(draft: Draft) -> None:
 
 def _advance_checking(draft: Draft) -> None:
     """Judge when every canary has answered; one Abort ends the job, a class without evidence takes no part."""
-    if draft.live_runs():
+    if draft.live_runs() or _try_other_canaries(draft):
         return
     for index, check in enumerate(draft.canaries):
         (run,) = draft.runs_of([check.host], RunKind.FREQUENCY_CHECK)
@@ -67,6 +70,30 @@ def _plan(draft: Draft, checks: Mapping[str, CanaryCheck]) -> list[PlannedHost]:
             check = checks[draft.classes[host]]
             planned.append(PlannedHost(host, number, check.host, check.events_per_s, check.predicted_cpu_pct))
     return planned
+
+
+def _try_other_canaries(draft: Draft) -> bool:
+    """Check another host in place of a canary that said why it could not be measured; whether one is now checked.
+
+    What one host lacks (a binary, a function, a capability) the others of its class may have. A host that was not heard
+    of again is no such case: what happened to it may happen to the next.
+    """
+    tried = {key.host for key in draft.runs}
+    trying = False
+    for index, check in enumerate(draft.canaries):
+        (run,) = draft.runs_of([check.host], RunKind.FREQUENCY_CHECK)
+        others = [host for host, of in sorted(draft.classes.items()) if of == check.host_class and host not in tried]
+        checked = sum(draft.classes.get(host) == check.host_class for host in tried)
+        if run.state is not RunState.FAILED or not others or checked >= MAX_CANARIES_TRIED:
+            continue
+        said = (
+            f"the canary {check.host} could not be measured ({run.reason}); {others[0]} of its class is asked instead"
+        )
+        draft.decide("canary", "replaced", said, draft.terms.rule)
+        draft.canaries[index] = CanaryCheck(host=others[0], host_class=check.host_class)
+        draft.start(others[0], RunKind.FREQUENCY_CHECK, draft.terms.check_ms)
+        trying = True
+    return trying
 
 
 def _start_wave(draft: Draft, index: int) -> None:

@@ -16,6 +16,7 @@ from controller.scheduler.events import (
     TimePassed,
 )
 from controller.scheduler.machine import Transition, apply, interrupt, next_wake_ms
+from controller.scheduler.phases import MAX_CANARIES_TRIED
 from fleettrace.model.job import JobState, RunState, Verdict
 from fleettrace.model.run import RunCost, RunKey, RunKind, RunOutcome
 
@@ -120,15 +121,38 @@ def test_a_quiet_canary_is_held_unless_promoted_and_the_override_is_recorded(pro
 
 def test_a_canary_that_cannot_be_measured_fails_the_job() -> None:
     story = Story(opened(FOUR))
-    story.ended("a", CHECK, RunOutcome.FAILED, "no BTF", cost(0), 0)
+    for host in sorted(FOUR)[:MAX_CANARIES_TRIED]:
+        assert story.state() is JobState.CHECKING
+        story.ended(host, CHECK, RunOutcome.FAILED, "no BTF", cost(0), 0)
     assert story.state() is JobState.FAILED
     assert "no BTF" in story.reason
+
+
+def test_a_canary_that_says_why_it_cannot_be_measured_is_replaced_by_another_of_its_class() -> None:
+    story = Story(opened({"a": "C", "b": "C", "x": "D"}))
+    story.ended("a", CHECK, RunOutcome.FAILED, "no such binary", cost(0), 0)
+    story.ended("x", CHECK)
+    assert story.state() is JobState.CHECKING
+    assert [check.host for check in story.now.execution.job.canaries] == ["b", "x"]
+    story.ended("b", CHECK)
+    assert story.state() is JobState.TRACING
+    (replaced,) = [d for d in story.now.execution.job.decisions if d.verdict == "replaced"]
+    assert replaced.reason == "the canary a could not be measured (no such binary); b of its class is asked instead"
+
+
+def test_a_canary_that_was_lost_is_not_replaced() -> None:
+    story = Story(opened(FOUR))
+    story.tell(HostGone(story.at_ms, "a", "the agent's connection ended"))
+    story.later(120_000)
+    assert run_of(story.now, "a", CHECK).state is RunState.LOST
+    assert (story.state(), story.started(CHECK)) == (JobState.FAILED, ["a"])
 
 
 def test_a_class_without_a_judged_canary_takes_no_part() -> None:
     story = Story(opened({"a": "C", "b": "C", "x": "D", "y": "D"}))
     story.ended("a", CHECK)
     story.ended("x", CHECK, RunOutcome.FAILED, "no BTF", cost(0), 0)
+    story.ended("y", CHECK, RunOutcome.FAILED, "no BTF", cost(0), 0)
     hosts = [host for wave in story.now.execution.job.waves for host in wave.hosts]
     assert sorted(hosts) == ["a", "b"]
     assert story.state() is JobState.TRACING
