@@ -23,9 +23,10 @@ def four(fleet: LiveFleet, tmp_path: Path) -> Path:
     text = tmp_path / "text"
     text.write_text("not a program")
     for host, seen in (("api-1", text), ("api-2", program), ("api-3", other), ("api-4", stripped(program))):
+        # The first compiles the catalogue for all.
         under = ("unshare", "--mount", "sh", "-c", SEE_ANOTHER_FILE, "sh", str(seen), str(program))
-        fleet.start_agent(host, wait=False, under=under)
-    fleet.wait_connected("api-1", "api-2", "api-3", "api-4")
+        fleet.start_agent(host, wait=host == "api-1", under=under)
+    fleet.wait_connected("api-2", "api-3", "api-4")
     return program
 
 
