@@ -19,6 +19,7 @@ _SOURCE = """
 
 #define KEPT __attribute__((noinline, noclone))
 static volatile unsigned long sink;
+static char map_path[64];
 
 static double cpu_s(void)
 {
@@ -47,11 +48,10 @@ KEPT void outer(double ms, void (*run)(unsigned long))
 
 static void (*generate(void))(unsigned long)
 {
-    char path[64];
     void *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     memcpy(code, (void *)loop, 256);
-    snprintf(path, sizeof(path), "/tmp/perf-%d.map", getpid());
-    FILE *map = fopen(path, "w");
+    snprintf(map_path, sizeof(map_path), "/tmp/perf-%d.map", getpid());
+    FILE *map = fopen(map_path, "w");
     fprintf(map, "%lx 100 jitted_loop\\n", (unsigned long)code);
     fclose(map);
     return (void (*)(unsigned long))code;
@@ -88,7 +88,10 @@ int main(int argc, char **argv)
     }
     printf("done %f\\n", cpu_s());
     fflush(stdout);
-    return getchar() == 'x';
+    getchar();
+    if (map_path[0])
+        unlink(map_path);
+    return 0;
 }
 """
 
