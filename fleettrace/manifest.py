@@ -102,9 +102,14 @@ def parse_manifest(text: str, origin: Path) -> Manifest:
         words=parse_words(top),
     )
     top.finish()
-    for name in manifest.decode.sums_when:
-        if name not in {param.name for param in params}:
-            raise BadInput(f"{top.place('decode.sums_when')} must be parameters of the tool, and {name!r} is none")
+    known = {param.name for param in params}
+    for place, names in (
+        ("decode.sums_when", manifest.decode.sums_when),
+        *(("also.when_params", output.when_params) for output in manifest.also),
+    ):
+        for name in names:
+            if name not in known:
+                raise BadInput(f"{top.place(place)} must be parameters of the tool, and {name!r} is none")
     return manifest
 
 

@@ -114,7 +114,8 @@ def _output(table: Table) -> Output:
     result = parse_result(table)
     if result is ResultKind.EVENTS:
         raise BadInput(f"{table.place('result')} cannot be events: they are kept by the table [events]")
-    output = Output(result, table.text("unit"), _unfinished_decode(table, result))
+    when_params = table.texts("when_params") if table.has("when_params") else ()
+    output = Output(result, table.text("unit"), _unfinished_decode(table, result), when_params)
     table.finish()
     return output
 

@@ -113,11 +113,15 @@ class Decode:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A further result of the same events, beside the tool's own."""
+    """A further result of the same events, beside the tool's own.
+
+    ``when_params`` names the parameters of which one must be set for it to be there; none: it always is.
+    """
 
     result: ResultKind
     unit: str
     decode: Decode
+    when_params: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ SUBJECTS = (
     Subject("killsnoop", lambda: signals(300_000)),
     Subject("pagefaults", lambda: touches(150_000)),
     Subject("futexwait", lambda: futex_calls(400_000)),
+    Subject("futexwait", lambda: futex_calls(200_000), params={"stacks": 1}),
     Subject("tcpconnect", lambda: sessions(1_000)),
     Subject("tcpaccept", lambda: sessions(1_000)),
     Subject("tcpbalance", lambda: sessions(1_000)),

@@ -119,6 +119,22 @@ def test_futexwait_measures_each_wait(state: Path) -> None:
     assert min(bucket for bucket, _ in histogram.counts) >= 12, "5 ms at least"
 
 
+def test_futexwait_says_where_threads_wait_when_asked_to(state: Path) -> None:
+    with workload("lock_waits", 101) as work:
+        snapshot, _ = traced("futexwait", state, work, pid=work.pid, stacks=1)
+    (histogram,) = snapshot.histograms
+    assert histogram.total == 101 == sum(stack.events for stack in snapshot.stacks)
+    assert sum(stack.value for stack in snapshot.stacks) >= 101 * 5_000
+    assert any("syscall" in frame for stack in snapshot.stacks for frame in stack.frames)
+
+
+def test_futexwait_takes_no_memory_for_stacks_that_nobody_asked_for(state: Path) -> None:
+    with workload("lock_waits", 7) as work:
+        snapshot, stats = traced("futexwait", state, work, pid=work.pid)
+    assert snapshot.stacks == ()
+    assert stats.map_bytes < 4 << 20
+
+
 def test_offcputime_adds_up_what_was_slept(state: Path) -> None:
     with workload("sleeps", 101) as work:
         snapshot, stats = traced("offcputime", state, work, pid=work.pid)

@@ -18,7 +18,7 @@ from node_agent.kernel.process_history import ProcessHistory
 from node_agent.kernel.symbols_kernel import KernelSymbols
 from node_agent.kernel.symbols_user import UNKNOWN_FRAME, UserSymbols
 
-__all__ = ["PROCESSES_MAP", "StackReader"]
+__all__ = ["PROCESSES_MAP", "StackReader", "stack_maps"]
 
 PROCESSES_MAP = "ft_processes"
 _OVERFLOW_SUFFIX = "_overflow"
@@ -38,6 +38,13 @@ class _Sample:
     user_stack: int
     kernel_stack: int
     comm: bytes
+
+
+def stack_maps(decode: Decode) -> tuple[str, ...]:
+    """The maps that a program has for stacks besides those that count them; none for another result."""
+    if decode.stacks_map is None:
+        return ()
+    return (decode.stacks_map, f"{decode.stacks_map}{_OVERFLOW_SUFFIX}", PROCESSES_MAP)
 
 
 class StackReader:

@@ -14,7 +14,7 @@ from node_agent.backends.bcc.constants import program_constants
 from node_agent.backends.bcc.decode import clock_offset_ns, decode_counts, decode_events, decode_histogram
 from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
 from node_agent.backends.bcc.source import tool_source
-from node_agent.backends.bcc.stacks import StackReader
+from node_agent.backends.bcc.stacks import StackReader, stack_maps
 from node_agent.backends.bcc.stats import STATS_MAP, read_stats
 from node_agent.backends.port import ProbeStats, TracePlan
 from node_agent.kernel.bpf_object import BpfObject
@@ -93,7 +93,7 @@ class BccTracer:
             max_entries=self._map_sizes(compiled),
         )
         try:
-            stacks = next((output for output in plan.tool.outputs if output.result is ResultKind.STACKS), None)
+            stacks = next((output for output in self._outputs() if output.result is ResultKind.STACKS), None)
             if plan.kind is RunKind.TRACE and stacks is not None:
                 self._stacks = StackReader(loaded.maps, stacks.decode, stacks.unit)
             loaded.attach(probes)
@@ -105,9 +105,17 @@ class BccTracer:
 
     def _map_sizes(self, compiled: BpfObject) -> Mapping[str, int]:
         if self._plan.kind is RunKind.TRACE:
-            return self._max_entries
+            unwanted = [output for output in self._plan.tool.outputs if output not in self._outputs()]
+            return {name: 1 for output in unwanted for name in (output.decode.map, *stack_maps(output.decode))} | dict(
+                self._max_entries
+            )
         # A frequency check records nothing, so that what it pins is next to nothing.
         return {definition.name: 1 for definition in compiled.maps if definition.name != STATS_MAP}
+
+    def _outputs(self) -> tuple[Output, ...]:
+        """What the run was asked for."""
+        outputs = self._plan.tool.outputs
+        return tuple(output for output in outputs if is_wanted(output.when_params, self._plan.params))
 
     def stats(self) -> ProbeStats:
         """See :meth:`Tracer.stats`."""
@@ -122,7 +130,9 @@ class BccTracer:
         if self._plan.kind is RunKind.FREQUENCY_CHECK:
             return EMPTY
         params = self._plan.params
-        parts = [_decode(loaded, output, params) for output in tool.outputs if output.result is not ResultKind.STACKS]
+        parts = [
+            _decode(loaded, output, params) for output in self._outputs() if output.result is not ResultKind.STACKS
+        ]
         if self._stacks is not None:
             parts.append(self._stacks.snapshot())
         if tool.events is not None:

@@ -344,3 +344,10 @@ def test_text_is_named_by_probes() -> None:
         parse_manifest(COUNTS.replace("raw_tracepoint:sys_enter", "uprobe:{depth}"), ORIGIN)
     with pytest.raises(BadInput, match=r"path, symbol, name, not 'comm'"):
         parse_manifest(COUNTS.replace("[decode]", text.replace("path", "comm") + "\n[decode]"), ORIGIN)
+
+
+def test_a_result_beside_may_be_there_only_when_asked_for() -> None:
+    wanted = parse_manifest(COUNTS + STACKS_BESIDE + 'when_params = ["depth"]\n', ORIGIN).also[-1]
+    assert wanted == Output(ResultKind.STACKS, "calls", Decode("where", "stacks"), ("depth",))
+    with pytest.raises(BadInput, match="must be parameters of the tool, and 'width' is none"):
+        parse_manifest(COUNTS + STACKS_BESIDE + 'when_params = ["width"]\n', ORIGIN)
