@@ -97,7 +97,7 @@ def describe(program: Program) -> ProgramFacts:
             if point.kind.is_own
         ),
         string_bytes=max((_string_bytes(one) for one in found), default=0),
-        capabilities=TRACING_CAPABILITIES,
+        capabilities=_capabilities(points),
         optional_capabilities=_optional_capabilities(names, points),
     )
 
@@ -145,6 +145,13 @@ def _string_bytes(expression: Expression) -> int:
             return size
         case _:
             return 0
+
+
+def _capabilities(points: list[AttachPoint]) -> tuple[str, ...]:
+    # Without it bpftrace attaches in another way, which leaves the probe's semaphore at 0: it would seem never to fire.
+    if any(point.kind is ProbeKind.USDT for point in points):
+        return (*TRACING_CAPABILITIES, "CAP_SYS_ADMIN")
+    return TRACING_CAPABILITIES
 
 
 def _optional_capabilities(names: set[str], points: list[AttachPoint]) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ name = "readers"
 teams = ["default"]
 tools = ["*"]
 hosts = "all"
-capabilities = ["CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE"]
+capabilities = ["CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN"]
 one_liners = true
 one_liner_strings = true
 [[grant]]
@@ -54,7 +54,8 @@ teams = ["tools"]
 tools = ["*"]
 hosts = "all"
 """
-HOST_POLICY = "[limits]\nmax_runs = 4\nmax_cpu_pct = 100000\nmax_events_per_s = 100000000\n"
+CAPABILITIES = 'capabilities = ["CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN"]\n'
+HOST_POLICY = f"{CAPABILITIES}[limits]\nmax_runs = 4\nmax_cpu_pct = 100000\nmax_events_per_s = 100000000\n"
 WINDOW = "8s"
 COUNT = "tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }"
 
@@ -170,6 +171,11 @@ REFUSED_BY_POLICY = {
         "counters",
         "tracepoint:syscalls:sys_enter_openat { @[str(args->filename)] = count(); }",
         "reading text (args->filename) can show what users type and store, and needs a grant with one_liner_strings",
+    ),
+    "a USDT probe": (
+        "counters",
+        "usdt:/usr/bin/python3.11:python:gc__start { @ = count(); }",
+        'one-liner needs CAP_SYS_ADMIN, and grant "counters" allows only CAP_BPF, CAP_PERFMON',
     ),
     "buffers": ("counters", "kprobe:f { @[buf(arg0, 8)] = count(); }", "one_liner_strings = true"),
     "memory": ("default", "kprobe:f { @[((struct sock *)arg0)->x] = count(); }", "one_liner_memory = true"),

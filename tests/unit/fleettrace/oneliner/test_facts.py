@@ -154,3 +154,8 @@ def test_what_a_map_holds(text: str, kind: ValueKind, is_result: bool) -> None:
     shape = map_shapes(parse(text))["m"]
 
     assert (shape.kind, shape.is_result) == (kind, is_result)
+
+
+def test_a_usdt_probe_needs_more_than_others() -> None:
+    assert describe(parse("usdt:/bin/sh:a:b { @++; }")).capabilities == ("CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN")
+    assert describe(parse("uprobe:/bin/sh:a { @++; }")).capabilities == ("CAP_BPF", "CAP_PERFMON")
