@@ -10,7 +10,10 @@ from controller.report.html.page import Assets, data_element, page
 __all__ = ["FLAME_CSS", "FLAME_JS", "flame_section", "render_flame_page"]
 
 _PACKAGE = "controller.report.flame"
-_MODULES = ("text", "tree", "compare", "search", "sandwich", "colours", "chart", "table", "details", "app")
+_MODULES = (
+    *("text", "tree", "compare", "search", "sandwich", "colours", "chart", "table", "details"),
+    *("sides", "words", "keys", "app"),
+)
 
 FLAME_CSS = Assets(_PACKAGE, ("css/flame.css",))
 FLAME_JS = Assets(_PACKAGE, tuple(f"js/{name}.js" for name in _MODULES))

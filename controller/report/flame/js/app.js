@@ -1,14 +1,14 @@
 // Puts the parts together: what is shown, against what, and what the reader does.
 
-const REST = -1;
 const HELP = [
   ["/", "search"], ["Esc", "leave the search, zoom out"], ["↑ ↓ ← →", "walk to the caller, the largest callee, the neighbours"],
   ["Enter", "zoom in on the chosen frame"], ["f", "flame graph"], ["s", "sandwich: callers and callees of the chosen frame"],
   ["t", "table"], ["x", "swap the two sides of a comparison"], ["e", "draw small frames too"], ["?", "this help"],
 ];
 
-class FlameApp {
+class FlameApp extends FlameKeys {
   constructor(root) {
+    super();
     this.root = root;
     this.data = JSON.parse(document.getElementById(root.dataset.source).textContent);
     this.names = this.data.frames;
@@ -23,42 +23,6 @@ class FlameApp {
     this.build();
     this.refresh();
     root.flame = this;
-  }
-
-  // ---- values
-
-  side(place) {
-    if (!this.cache.has(place)) {
-      const series = this.data.series[place];
-      this.cache.set(place, this.measured({ series, own: ownShares(this.tree, series) }));
-    }
-    return this.cache.get(place);
-  }
-
-  rest(place) {
-    const key = `rest of ${place}`;
-    if (!this.cache.has(key)) {
-      const find = (kind) => this.side(this.data.series.findIndex((series) => series.kind === kind));
-      this.cache.set(key, this.measured(restOf(find("mean"), this.side(place), find("sum"))));
-    }
-    return this.cache.get(key);
-  }
-
-  measured(side) {
-    side.shares = inclusive(this.tree, side.own);
-    return side;
-  }
-
-  canRest(place) {
-    return this.data.series[place].kind === "host" && this.data.series.some((series) => series.kind === "mean" && series.hosts > 1);
-  }
-
-  sides() {
-    let mine = this.side(this.showing);
-    let other = null;
-    if (this.against === REST) other = this.rest(this.showing);
-    else if (this.against !== null) other = this.side(this.against);
-    return other && this.swapped ? { mine: other, other: mine } : { mine, other };
   }
 
   // ---- elements
@@ -259,120 +223,6 @@ class FlameApp {
       rows.push(row);
     }
     this.table.show(rows, { mine, other, matched: this.matched });
-  }
-
-  // ---- words
-
-  notes() {
-    const { tree, mine, other, data } = this;
-    const said = [];
-    const zoomed = this.chart.zoomed;
-    const whole = mine.shares[zoomed];
-    const limit = data.elideBelow * whole;
-    let small = 0;
-    let smallShare = 0;
-    let gone = 0;
-    for (let node = zoomed + 1; node < tree.end[zoomed]; node++) {
-      const share = mine.shares[node];
-      if (share > 0 && share < limit) {
-        small++;
-        if (mine.shares[tree.parent[node]] >= limit) smallShare += share / whole;
-      }
-      if (other && share <= 0) gone += other.own[node];
-    }
-    if (gone > 0) said.push(`${percent(gone)} of ${other.series.label} is in frames that have no width here (swap shows them)`);
-    if (other && !data.counted) said.push("how many events are behind the values is not known, so that chance is not judged");
-    this.note.replaceChildren(said.join("; "));
-    if (small && this.view === "flame") {
-      const frames = small === 1 ? "1 frame" : `${count(small)} frames`;
-      const drawn = !this.elided ? "drawn" : small === 1 ? "drawn as a grey strip" : "drawn as grey strips";
-      this.note.append(said.length ? "; " : "",
-        `${frames} below ${100 * data.elideBelow}% of the view, ${percent(smallShare)} together, ${drawn} `,
-        element("button", { type: "button", class: "flame-link", onclick: () => this.toggleElided() }, this.elided ? "draw all" : "leave out"));
-    }
-    const matched = this.matched ? matchedShare(tree, mine.shares, this.matched) : 0;
-    this.found.textContent = this.searchError || (this.matched ? `${percent(matched)} matched` : "");
-    if (this.matched && other) this.found.textContent += `, ${percent(matchedShare(tree, other.shares, this.matched))} compared`;
-  }
-
-  explain() {
-    const { mine, other, data } = this;
-    const colours = palette();
-    const chip = (kind, text) => {
-      const made = element("span", { class: "flame-chip" }, text);
-      made.style.setProperty("--chip", legendColour(kind, colours));
-      return made;
-    };
-    const whole = mine.series.kind === "mean" || mine.series.kind === "rest" ? "width: mean share" : `width: ${data.unit}`;
-    this.legend.replaceChildren(...(other
-      ? [chip("less", "less"), chip("alike", `alike within ${Math.round(100 * data.neutralRatio - 100)}%`), chip("more", "more"), ...(data.counted ? [chip("chance", "may be chance")] : []),
-         element("span", { class: "soft" }, `width: ${mine.series.label}; colour: against ${other.series.label}`)]
-      : [chip("user", "user"), chip("kernel", "kernel _[k]"), element("span", { class: "soft" }, `${whole} of ${mine.series.label}`)]));
-  }
-
-  told(node, chart) {
-    const { mine, other, data } = this;
-    const { tree, shares, otherShares } = chart.view;
-    const has = mine.series.total !== undefined && mine.series.kind !== "mean";
-    const own = chart === this.chart ? mine.own[node] : 0;
-    return sentence(this.names, tree.frameOf[node],
-      { share: shares[node], label: mine.series.label, own, samples: mine.series.samples, value: has ? shares[node] * mine.series.total : undefined },
-      other && { share: otherShares[node], label: other.series.label, samples: other.series.samples }, data.unit, data);
-  }
-
-  hover(node, x, y, chart) {
-    if (node < 0) this.tip.hide();
-    else this.tip.show(this.told(node, chart), x, y);
-  }
-
-  describe(node, chart) {
-    const { name, text } = this.told(node, chart);
-    this.details.replaceChildren(element("strong", { class: "mono" }, name), ` ${text} `,
-      element("button", { type: "button", onclick: () => this.openSandwich(chart.view.tree.frameOf[node]) }, "Sandwich"));
-  }
-
-  // ---- keys
-
-  key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const typing = event.target === this.search || event.target.tagName === "SELECT";
-    if (event.key === "Escape") return this.escape();
-    if (typing) return;
-    const act = {
-      "/": () => this.search.focus(), f: () => this.open("flame"), s: () => this.open("sandwich"), t: () => this.open("table"),
-      x: () => this.toggleSwap(), e: () => this.toggleElided(), "?": () => this.toggleHelp(),
-      ArrowUp: () => this.walk("up"), ArrowDown: () => this.walk("down"), ArrowLeft: () => this.walk("left"), ArrowRight: () => this.walk("right"),
-      Enter: () => event.target.tagName === "BUTTON" ? false : this.zoom(Math.max(this.chart.selected, 0)),
-    }[event.key];
-    if (!act || (event.key.startsWith("Arrow") && this.view !== "flame")) return;
-    if (act() !== false) event.preventDefault();
-  }
-
-  escape() {
-    if (this.search.value) {
-      this.search.value = "";
-      this.find();
-    } else this.zoom(0);
-    this.search.blur();
-  }
-
-  walk(way) {
-    const { tree, mine } = this;
-    const from = this.chart.selected;
-    let to = 0;
-    if (from >= 0) {
-      const siblings = [];
-      const above = way === "down" ? from : tree.parent[from];
-      if (above >= 0) for (let node = above + 1; node < tree.end[above]; node = tree.end[node]) if (mine.shares[node] > 0) siblings.push(node);
-      if (way === "up") to = Math.max(tree.parent[from], 0);
-      else if (way === "down") to = siblings.reduce((best, node) => (mine.shares[node] > mine.shares[best] ? node : best), siblings[0] ?? from);
-      else to = siblings[siblings.indexOf(from) + (way === "left" ? -1 : 1)] ?? from;
-    }
-    const inZoom = to >= this.chart.zoomed && to < tree.end[this.chart.zoomed];
-    if (!inZoom) this.zoom(tree.parent[to] > 0 ? tree.parent[to] : 0);
-    this.frame = tree.frameOf[to];
-    this.chart.select(to);
-    this.describe(to, this.chart);
   }
 }
 
