@@ -20,8 +20,9 @@ _PRINT_NS = 20_000.0  # most of it in bpftrace, which makes JSON of it
 
 
 def event_ns(program: Program) -> float:
-    """What one event adds to its hit, in the costliest probe of a program."""
-    return max(_STATEMENT_NS + _body_ns(probe) for probe in program.probes)
+    """What one event adds to its hit, in the costliest probe that watches something: an interval's rate is its own."""
+    watching = [probe for probe in program.probes if any(not point.kind.is_own for point in probe.attach)]
+    return max(_STATEMENT_NS + _body_ns(probe) for probe in watching)
 
 
 def _body_ns(probe: Probe) -> float:

@@ -47,3 +47,10 @@ def test_a_trap_costs_more_than_any_other_hit_and_stacks_and_lines_more_than_cou
 
     assert cost.cpu_pct(1_000, 0, traps_per_s=1_000) > 10 * cost.cpu_pct(1_000, 0)
     assert cost.event_ns < stacks.event_ns < lines.event_ns
+
+
+def test_what_an_interval_prints_is_not_paid_for_by_each_event() -> None:
+    counting = read_one_liner("kprobe:f { @ = count(); }").tool.cost
+    printing = read_one_liner("kprobe:f { @ = count(); } interval:s:1 { print(@); clear(@); }").tool.cost
+
+    assert printing == counting
