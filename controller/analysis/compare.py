@@ -22,12 +22,9 @@ from controller.analysis.samples import Category, Sample, SampleKind, Trait, gro
 from controller.analysis.scores import Scores, score_few_hosts, score_hosts
 from controller.analysis.verdicts import MIN_EVENTS, MIN_HOSTS, TOO_FEW_TO_TELL, Odd, Verdict, odd_hosts
 from controller.analysis.whole import ChiSquare
-from fleettrace.model.job import HostPart, Suspect
+from fleettrace.model.job import HostPart
 
-__all__ = ["RANKING", "SUSPECT", "Finding", "compare_hosts", "compare_parts"]
-
-SUSPECT = Verdict.SUSPECT
-RANKING = Verdict.RANKING
+__all__ = ["Finding", "compare_parts"]
 
 MAX_LISTED = 8
 """So many hosts that are no suspects are listed, and as many of those without enough data."""
@@ -56,24 +53,11 @@ class Finding:
     whom: str = ""
 
 
-def compare_hosts(parts: Iterable[HostPart]) -> tuple[Suspect, ...]:
-    """The suspects first and then the ranking, each by score from high to low.
+def compare_parts(parts: Iterable[HostPart]) -> tuple[Finding, ...]:
+    """Everybody who is named first and then the ranking, each by score from high to low.
 
     A ``ranking`` is no accusation: it says who comes first, and in words why that is not enough.
     """
-    return tuple(
-        Suspect(
-            found.host,
-            round(abs(found.score), 2),
-            SUSPECT if found.verdict.named else RANKING,
-            found.evidence,
-        )
-        for found in compare_parts(parts)
-    )
-
-
-def compare_parts(parts: Iterable[HostPart]) -> tuple[Finding, ...]:
-    """Like :func:`compare_hosts`, with everything that was measured."""
     groups = group_samples(parts)
     of_its_class = " of its class" if len({trait.host_class for trait in groups}) > 1 else ""
     best: dict[str, Finding] = {}

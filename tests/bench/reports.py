@@ -20,7 +20,8 @@ from typing import TypeVar
 from rich.console import Console
 from rich.table import Table
 
-from controller.analysis.compare import compare_hosts
+from controller.analysis.compare import compare_parts
+from controller.analysis.findings import suspect_of
 from controller.report.export import encode
 from controller.report.flame.graph import flame_graph
 from controller.report.flame.html import render_flame_page
@@ -104,7 +105,7 @@ def main() -> None:
         parts, load_s = timed("parts from the store", lambda: tuple(store.parts(job.spec.job_id)))
         store.close()
     merged, merge_s = timed("merged totals", lambda: merge(part.part.snapshot for part in parts))
-    suspects, compare_s = timed("comparison of hosts", lambda: compare_hosts(parts))
+    suspects, compare_s = timed("comparison of hosts", lambda: tuple(map(suspect_of, compare_parts(parts))))
     result = JobResult(job, Coverage(len(parts), len(parts)), merged, parts, suspects=suspects)
     graph, graph_s = timed("tree, sum and typical host", lambda: flame_graph(result))
     _, page_s = timed("flame graph HTML", lambda: render_flame_page(graph))

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from random import Random
 
-from controller.analysis.compare import compare_hosts
+from controller.analysis.compare import Finding, compare_parts
 from controller.analysis.verdicts import MIN_EVENTS, MIN_HOSTS
-from fleettrace.model.job import Suspect
 from fleettrace.snapshot import Snapshot
 from tests.bench.outliers.captures import read_captures
 from tests.bench.outliers.fleet import Fleet, of_buckets
@@ -70,12 +69,10 @@ def expected(fleet: Fleet) -> frozenset[str]:
 
 def our_answer(fleet: Fleet) -> tuple[Answer, bool]:
     """Ours, with 1 for the accused and 0 for the others, and whether the evidence named the right item."""
-    found = compare_hosts(fleet.parts)
+    found = compare_parts(fleet.parts)
     # Who has an odd rate is said beside whose shape is odd; here it is shapes that are asked for.
     shapes = [other for other in found if fleet.fault == "rate" or not RATE.match(other.evidence)]
-    ranked = tuple(
-        (other.host, float(other.verdict == "suspect" and not RATE.match(other.evidence))) for other in shapes
-    )
+    ranked = tuple((other.host, float(other.verdict.named and not RATE.match(other.evidence))) for other in shapes)
     named = bool(found) and found[0].host in fleet.odd
     named = named and any(found[0].evidence.startswith(f"{item}:") for item in fleet.items)
     return Answer(ranked, expected(fleet)), named
@@ -111,10 +108,10 @@ def _size(fleet: Fleet) -> str:
     return f"from {low}"
 
 
-def odd_rates(fleet: Fleet) -> list[Suspect]:
+def odd_rates(fleet: Fleet) -> list[Finding]:
     """Who is named for the rate of events."""
-    found = compare_hosts(fleet.parts)
-    return [other for other in found if other.verdict == "suspect" and RATE.match(other.evidence)]
+    found = compare_parts(fleet.parts)
+    return [other for other in found if other.verdict.named and RATE.match(other.evidence)]
 
 
 def main() -> None:
@@ -201,7 +198,7 @@ def seconds_for(hosts: int) -> float:
     random = Random(0)
     parts = [of_buckets(f"h-{place}", {index: random.randint(1, 99) for index in range(64)}) for place in range(hosts)]
     began = time.process_time()
-    compare_hosts(parts)
+    compare_parts(parts)
     return time.process_time() - began
 
 

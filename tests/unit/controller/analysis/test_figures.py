@@ -1,6 +1,6 @@
 """The figures of docs/reading.md on a small part of the corpus; ``python -m tests.bench.outliers`` has them all."""
 
-from controller.analysis.compare import compare_hosts
+from controller.analysis.compare import compare_parts
 from tests.bench.outliers.captures import read_captures
 from tests.bench.outliers.fleet import Fleet
 from tests.bench.outliers.real import real_fleets
@@ -12,7 +12,7 @@ SMALL = 0.04
 
 
 def accused(fleet: Fleet) -> set[str]:
-    return {found.host for found in compare_hosts(fleet.parts) if found.verdict == "suspect"}
+    return {found.host for found in compare_parts(fleet.parts) if found.verdict.named}
 
 
 def test_synthetic_fleets_are_hardly_ever_accused_wrongly_and_large_shifts_are_found() -> None:
@@ -27,7 +27,7 @@ def test_real_fleets_are_hardly_ever_accused_wrongly_and_the_odd_host_mostly_com
     fleets = list(real_fleets(SEED, read_captures(), 0.2))
     assert sum(bool(accused(fleet) - fleet.odd) for fleet in fleets) <= 1
     faulty = [fleet for fleet in fleets if fleet.odd and "runqlat" in fleet.family]
-    assert sum(compare_hosts(fleet.parts)[0].host in fleet.odd for fleet in faulty) >= 0.8 * len(faulty)
+    assert sum(compare_parts(fleet.parts)[0].host in fleet.odd for fleet in faulty) >= 0.8 * len(faulty)
 
 
 def test_a_frame_with_one_percent_more_is_mostly_named_with_its_host() -> None:
@@ -35,7 +35,7 @@ def test_a_frame_with_one_percent_more_is_mostly_named_with_its_host() -> None:
         fleet for fleet in stack_fleets(SEED, read_captures(), 0.06) if fleet.odd and fleet.part_of_events <= 0.03
     ]
     assert len(fleets) >= 5
-    firsts = [(fleet, compare_hosts(fleet.parts)[0]) for fleet in fleets]
+    firsts = [(fleet, compare_parts(fleet.parts)[0]) for fleet in fleets]
     named = [
         first.host in fleet.odd and any(first.evidence.startswith(f"{item}:") for item in fleet.items)
         for fleet, first in firsts

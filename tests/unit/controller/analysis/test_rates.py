@@ -1,6 +1,6 @@
 import pytest
 
-from controller.analysis.compare import compare_hosts, compare_parts
+from controller.analysis.compare import compare_parts
 from controller.analysis.rates import score_rates
 from controller.analysis.samples import Sample
 from controller.analysis.verdicts import Verdict
@@ -39,7 +39,7 @@ def test_few_hosts_or_unknown_windows_have_no_rate() -> None:
 def test_a_host_with_sixteen_times_the_events_is_named_for_that_and_not_for_its_shape() -> None:
     usual = {4: 500, 5: 500}
     busy = waits("busy", {index: 16 * count for index, count in usual.items()})
-    (first, *others) = compare_hosts([*(waits(f"h-{number}", usual) for number in range(12)), busy])
+    (first, *others) = compare_parts([*(waits(f"h-{number}", usual) for number in range(12)), busy])
     assert (first.host, first.verdict) == ("busy", "suspect")
     assert first.evidence == ("16.0 times the events: 16,000.0 a second against 1,000.0; like the other 12 hosts")
     assert {other.verdict for other in others} == {"ranking"}
