@@ -46,11 +46,19 @@ def state_findings(found: Sequence[Finding], parts: Sequence[HostPart], words: W
         kept = sum(len(snapshot.events) for snapshots in by_host.values() for snapshot in snapshots)
         return f"{number_text(kept, 'event')} of {number_text(len(by_host), 'host')}: there are no counts to compare"
     if not compared:
-        return f"{number_text(len(by_host), 'host')} cannot be compared: {found[0].evidence}"
+        return _not_compared(found, by_host)
     if any("several kinds" in each.evidence for each in compared):
         return "no host stands out: the hosts are of several kinds, select them by label"
     few = f"; with fewer than {MIN_HOSTS} hosts only a clear difference is told" if len(by_host) < MIN_HOSTS else ""
     return f"no host stands out among {number_text(len(by_host), 'host')}{few}"
+
+
+def _not_compared(found: Sequence[Finding], by_host: Mapping[str, Sequence[Snapshot]]) -> str:
+    """Why, and of the host with the least how much longer to trace."""
+    hosts = number_text(len(by_host), "host")
+    totals = {host: sum(snapshot.total for snapshot in snapshots) for host, snapshots in by_host.items()}
+    least = min(found, key=lambda each: (not totals[each.host], totals[each.host]))
+    return f"{hosts} cannot be compared; {least.host}: {least.evidence}"
 
 
 def _others(named: Sequence[Finding]) -> str:
