@@ -265,7 +265,10 @@ def resolve_values(tool: str, params: Sequence[Param], given: Mapping[str, Param
         if param.is_required and param.name not in given:
             raise BadParameter(f"{tool} needs {param.name}, {_FORMS[param.type]}: add {param.name}=...")
     for name, value in given.items():
-        known[name].check(tool, value)
+        param = known[name]
+        # An order carries all of the tool's own values, so that those which are not set come as their defaults.
+        if value != param.default or param.is_required or name in COMMON_NAMES:
+            param.check(tool, value)
     return resolved
 
 

@@ -108,3 +108,14 @@ def test_typed_parameters_have_defaults_that_need_not_be_values() -> None:
 def test_typed_values_of_another_form_are_refused_with_what_is_taken(name: str, text: str, must: str) -> None:
     with pytest.raises(BadParameter, match=f"t's {name} must {must}"):
         parse_values("t", TYPED, {name: text})
+
+
+def test_values_that_a_controller_resolved_are_resolved_again_on_the_host() -> None:
+    # GIVEN a tool with own parameters that are not set
+    tool = find_tool("syscount")
+    # WHEN its values are resolved once more, as a host does with those of an order, THEN they are the same
+    values = tool.parse_params({})
+    assert tool.resolve_params(values) == values
+    # AND what is not set cannot stand for what must be given
+    with pytest.raises(BadParameter, match="must be"):
+        find_tool("funclatency").resolve_params({"binary": "", "symbol": "main"})
