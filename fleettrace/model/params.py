@@ -275,7 +275,10 @@ def resolve_values(tool: str, params: Sequence[Param], given: Mapping[str, Param
 def parse_values(tool: str, params: Sequence[Param], given: Mapping[str, str]) -> dict[str, ParamValue]:
     """Like :func:`resolve_values`, from text as typed."""
     known = _known(tool, params, given)
-    return resolve_values(tool, params, {name: known[name].parse(tool, text) for name, text in given.items()})
+    typed = {name: known[name].parse(tool, text) for name, text in given.items()}
+    for name, value in typed.items():
+        known[name].check(tool, value)
+    return resolve_values(tool, params, typed)
 
 
 def _known(tool: str, params: Sequence[Param], given: Mapping[str, object]) -> dict[str, Param]:
