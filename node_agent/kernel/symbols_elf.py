@@ -44,10 +44,21 @@ def _tables(elf: ElfFile) -> Iterator[tuple[ElfFile, Section]]:
 
 def _names(elf: ElfFile, table: Section, addresses: Collection[int]) -> dict[int, str]:
     """The names of the functions of a table that the addresses lie in."""
-    sized = ((function.address, function) for function in elf.functions(table))
-    names_at = elf.strings_of(table).offset
-    return {
-        address: name
-        for address, (start, function) in match_nearest_below(sorted(addresses), sized).items()
-        if address < start + function.size and (name := elf.text(names_at + function.name_offset))
+    sized = ((function.address, function.size) for function in elf.functions(table))
+    begins = {
+        address: start
+        for address, (start, size) in match_nearest_below(sorted(addresses), sized).items()
+        if address < start + size
     }
+    wanted, names_at = set(begins.values()), elf.strings_of(table).offset
+    aliases: dict[int, list[str]] = {}
+    for function in elf.functions(table):
+        if function.address in wanted:
+            aliases.setdefault(function.address, []).append(elf.text(names_at + function.name_offset))
+    names = {start: min(filter(None, of_one), key=_plainness, default="") for start, of_one in aliases.items()}
+    return {address: names[start] for address, start in begins.items() if names.get(start)}
+
+
+def _plainness(name: str) -> tuple[int, int, str]:
+    """Puts first, of the names of one function, the one that people know: ``read``, not ``__libc_read``."""
+    return len(name) - len(name.lstrip("_")), len(name), name

@@ -45,7 +45,8 @@ def test_the_slow_host_is_named_and_nothing_is_left_behind() -> None:
     assert {bucket["low"]: bucket["count"] for bucket in result["merged"]["histograms"][0]["buckets"]} == total
 
     # AND the host that was made slow is the first suspect
-    assert (result["suspects"][0]["host"], result["suspects"][0]["verdict"]) == (SLOW_HOST, "suspect")
+    assert result["suspects"][0]["host"] == SLOW_HOST
+    assert result["suspects"][0]["verdict"] in {"suspect", "outlier"}
 
     # AND it says itself that it has left nothing, which is so
     assert err.splitlines()[-1].startswith(CLEAN)

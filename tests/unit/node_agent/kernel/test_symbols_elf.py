@@ -32,6 +32,12 @@ def test_exported_names_fill_in_what_the_full_table_does_not_have() -> None:
     assert names == {LOAD_OFFSET + 0x100: "main", LOAD_OFFSET + 0x200: "helper"}
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_the_names_of_one_function_the_one_that_people_know_is_taken(order: int) -> None:
+    aliases = [(MAIN[0], MAIN[1], name) for name in ("__libc_read", "read", "__read", "_IO_read")][::order]
+    assert resolve(elf_file(symtab=aliases), [LOAD_OFFSET + 0x110]) == {LOAD_OFFSET + 0x110: "read"}
+
+
 def test_names_are_demangled() -> None:
     assert resolve(elf_file(symtab=[HELPER]), [LOAD_OFFSET + 0x204]) == {LOAD_OFFSET + 0x204: "foo::helper(int)"}
 
