@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -20,7 +21,12 @@ from node_agent.backends import TracePlan, Tracer, open_tracer
 from tests.kernel.support import recorded, require_kernel
 
 MAX_MAP_BYTES = 64 << 20
-PARAMS: dict[str, dict[str, ParamValue]] = {"biosnoop": {"min_us": 0}}
+LIBC = next(line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/libc.so" in line)
+PARAMS: dict[str, dict[str, ParamValue]] = {
+    "biosnoop": {"min_us": 0},
+    "funclatency": {"binary": LIBC, "symbol": "fsync"},
+    "usdt": {"binary": str(Path(sys.executable).resolve()), "provider": "python", "probe": "audit"},
+}
 QUIET = frozenset({"tcpretrans"})  # nothing is lost on the way to oneself
 
 DISK = Path("/var/tmp")  # not in memory
