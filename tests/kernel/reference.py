@@ -25,9 +25,10 @@ _START_LIMIT_S = 20
 class Reference:
     """A running tool; :meth:`stop` ends it and returns what it printed. It is read all the while: it must not wait."""
 
-    def __init__(self, process: subprocess.Popen[bytes], terminal: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], terminal: int, other_end: int) -> None:
         self._process = process
         self._terminal = terminal
+        self._other_end: int | None = other_end
         self._news = threading.Condition()
         self._ended = False
         self.output = ""
@@ -37,8 +38,7 @@ class Reference:
 
     def read_until(self, word: str) -> None:
         with self._news:
-            found = self._news.wait_for(lambda: word in self.output or self._ended, _START_LIMIT_S)
-            assert found
+            self._news.wait_for(lambda: word in self.output or self._ended, _START_LIMIT_S)
             assert word in self.output, f"{word!r} did not come: {self.output[:600]}"
 
     def has_printed(self, word: str, limit_s: float = 3.0) -> bool:
@@ -48,12 +48,20 @@ class Reference:
 
     def stop(self) -> str:
         self._process.send_signal(signal.SIGINT)
-        self._reader.join(_START_LIMIT_S)
+        self._process.wait(_START_LIMIT_S)
+        self._hang_up()
         return self.output
 
     def close(self) -> None:
         self._process.kill()
         self._process.wait(_START_LIMIT_S)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Let the reader come to the end. Were the tool the last to close, what it wrote last could be lost."""
+        if self._other_end is not None:
+            os.close(self._other_end)
+            self._other_end = None
         self._reader.join(_START_LIMIT_S)
 
     def _read(self) -> None:
@@ -79,8 +87,7 @@ def reference(tool: str, *arguments: str, ready: str = "Tracing") -> Iterator[Re
     # To a terminal the tools write line by line; to a pipe they would say that they have begun only in the end.
     ours, theirs = pty.openpty()
     process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    running = Reference(process, ours)
+    running = Reference(process, ours, theirs)
     try:
         if ready:
             running.read_until(ready)
