@@ -2,6 +2,12 @@
 
 import os
 
+import pytest
+
 # gRPC tells of every stream that a server cancels when it ends, on the stderr that tests compare. It looks at this when
 # it is imported, which is after this file.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--vm", action="store_true", help="run the tests of tests/vm, which boot a virtual machine")

@@ -1,0 +1,84 @@
+"""A guest with an agent, a controller on this machine, and the commands that people type."""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from itertools import count
+from typing import Any
+
+from tests.fakes.waiting import wait_for
+from tests.integration.fleet import LiveFleet
+from tests.vm.agent import STATE_DIRECTORY, UNIT, agent_log, start_agent
+from tests.vm.guest import Guest
+
+__all__ = ["GUEST", "OUTLAST", "Job", "Stage"]
+
+GUEST = "debian-12"
+"""The guest's name in the fleet."""
+CONNECT_LIMIT_S = 900.0
+"""An agent compiles the whole catalogue first, on an emulated CPU."""
+JOB_LIMIT_S = 180.0
+OUTLAST = ("6s", "40s")
+"""How long a trace goes on; the second when the work was not done within the first."""
+
+
+class Stage:
+    """The fleet of these tests."""
+
+    def __init__(self, fleet: LiveFleet, guest: Guest) -> None:
+        self.fleet = fleet
+        self.guest = guest
+
+    @property
+    def port(self) -> int:
+        return int(self.fleet.address.rpartition(":")[2])
+
+    def connect(self) -> None:
+        """Start the guest's agent and wait until it can be ordered."""
+        start_agent(self.guest, GUEST, self.port)
+        looks = count(1)
+
+        def connected() -> bool:
+            # To ask the guest takes time from what it is asked about.
+            if next(looks) % 20 == 0:
+                state = self.guest.run(f"systemctl is-active {UNIT}", check=False).out.strip()
+                assert state == "active", agent_log(self.guest)
+            return self.fleet.connected(GUEST)
+
+        self.guest.wait_until("the guest's agent", connected, CONNECT_LIMIT_S)
+
+    def begin(self, tool: str, params: Mapping[str, str], duration: str, on: str = GUEST) -> "Job":
+        """Start a job as a user does ."""
+        given = [argument for name, value in params.items() for argument in ("-p", f"{name}={value}")]
+        command = ("run", tool, "--on", on, "--for", duration, "--promote", "--json")
+        return Job(self.fleet, self.fleet.command(*command, *given))
+
+    def objects(self) -> bytes:
+        """What the agent has compiled."""
+        self.guest.run(f"tar --create --file=/tmp/objects.tar --directory={STATE_DIRECTORY} .")
+        return self.guest.pull("/tmp/objects.tar")
+
+
+class Job:
+    """A ``fleettrace run`` that goes on."""
+
+    def __init__(self, fleet: LiveFleet, process: subprocess.Popen[str]) -> None:
+        self._fleet = fleet
+        self._process = process
+
+    def wait_tracing(self) -> bool:
+        """Wait until the trace is attached; False: the job has ended without."""
+
+        def attached() -> str:
+            if self._process.poll() is not None:
+                return "ended"
+            job = self._fleet.newest_job()
+            runs = [run for run in job.runs.values() if run.kind == "trace"] if job is not None else []
+            return "attached" if runs and all(run.state == "running" and run.elapsed_ms for run in runs) else ""
+
+        return wait_for("the trace", lambda: attached() or None, JOB_LIMIT_S) == "attached"
+
+    def finish(self) -> tuple[int, Any, str]:
+        """Its exit code, its document (None: it printed none) and what it told meanwhile."""
+        out, err = self._process.communicate(timeout=JOB_LIMIT_S)
+        return self._process.returncode, json.loads(out) if out else None, err
