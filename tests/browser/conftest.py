@@ -3,6 +3,7 @@
 import importlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,6 +25,20 @@ FORCE = "FLEETTRACE_NEED_BROWSER"
 
 Page = Any
 OpenPage = Callable[..., Page]
+
+
+WAIT_LIMIT_S = 20.0
+
+
+def wait_for(page: Page, expression: str) -> None:
+    """Wait until an expression holds in the page.
+
+    Not ``page.wait_for_function``: it asks again by eval(), which the pages' own content security policy forbids.
+    """
+    limit_s = time.monotonic() + WAIT_LIMIT_S
+    while not page.evaluate(expression):
+        assert time.monotonic() < limit_s, f"in {WAIT_LIMIT_S:.0f} s it did not come true: {expression}"
+        page.wait_for_timeout(20)
 
 
 def missing(reason: str) -> NoReturn:

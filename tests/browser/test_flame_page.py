@@ -10,7 +10,7 @@ from controller.report.flame.graph import flame_graph
 from controller.report.flame.html import render_flame_page
 from fleettrace.model.job import JobResult
 from fleettrace.snapshot import Snapshot, Stack
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, wait_for
 from tests.unit.controller.report import hostile
 
 APP = "document.querySelector('.flame').flame"
@@ -29,7 +29,7 @@ def fleet() -> JobResult:
 
 def opened(open_page: OpenPage, result: JobResult, host: str = "", **options: Any) -> Any:
     page = open_page(render_flame_page(flame_graph(result, host=host)), **options)
-    page.wait_for_function(f"{APP}.chart.boxes.length > 0")
+    wait_for(page, f"{APP}.chart.boxes.length > 0")
     return page
 
 
@@ -273,7 +273,7 @@ def test_before_and_after(open_page: OpenPage) -> None:
     before = hostile.result_of(hostile.stacks(("web;read", 500), ("web;gone", 500)))
     after = hostile.result_of(hostile.stacks(("web;read", 5000), ("web;new", 5000)))
     page = open_page(render_flame_page(flame_graph(after, earlier=before)))
-    page.wait_for_function(f"{APP}.chart.boxes.length > 0")
+    wait_for(page, f"{APP}.chart.boxes.length > 0")
 
     assert set(drawn(page)) == {"all", "web", "read", "new"}
     click_frame(page, "new")

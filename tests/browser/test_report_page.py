@@ -4,7 +4,7 @@ import pytest
 
 from controller.report.html.report import render_report
 from fleettrace.model.job import JobResult
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, wait_for
 from tests.unit.controller.report import hostile, samples
 
 RESULTS = {
@@ -45,7 +45,7 @@ def test_the_colours_of_a_heat_map_are_there_in_both_themes(open_page: OpenPage)
 
 def test_the_flame_graph_is_part_of_the_report(open_page: OpenPage) -> None:
     page = open_page(render_report(samples.stacks_result()))
-    page.wait_for_function("document.querySelector('.flame').flame.chart.boxes.length > 0")
+    wait_for(page, "document.querySelector('.flame').flame.chart.boxes.length > 0")
 
     page.fill("input[type=search]", "copy_user")
     assert page.inner_text(".flame-found") == "29.1% matched"

@@ -46,6 +46,16 @@ class Reference:
         with self._news:
             return self._news.wait_for(lambda: word in self.output, limit_s)
 
+    def rows(self, pattern: str, count: int) -> list[Any]:
+        """Its lines of this form, when it has ended.
+
+        A tool that prints a line for each event drops those that it has not read when it is interrupted: it gets time
+        to print so many first. Whether it has is for the caller to compare.
+        """
+        with self._news:
+            self._news.wait_for(lambda: len(re.findall(pattern, self.output, re.MULTILINE)) >= count, _START_LIMIT_S)
+        return re.findall(pattern, self.stop(), re.MULTILINE)
+
     def stop(self) -> str:
         self._process.send_signal(signal.SIGINT)
         self._process.wait(_START_LIMIT_S)
