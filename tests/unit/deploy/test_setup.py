@@ -276,7 +276,7 @@ def test_an_unknown_argument_is_refused(checkout: Checkout) -> None:
     done = checkout.setup("--fast")
 
     assert done.returncode == 2
-    assert done.stderr == "setup: it takes no argument but --dev, not: --fast\n"
+    assert done.stderr == "setup: it takes no argument but --dev or --vm, not: --fast\n"
 
 
 def test_help_says_what_it_does(checkout: Checkout) -> None:
