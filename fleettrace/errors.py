@@ -19,6 +19,7 @@
     │   └── DigestMismatch         the host's copy of a tool is not the controller's
     ├── StoreFailed            7   the database is not ours, read-only, damaged
     ├── AddressInUse           8   the address to listen on is taken
+    ├── Unauthenticated        17  no credential, or one that is unknown, expired, used or revoked
     ├── SnapshotMismatch       70  results with different units or schemes were about to be merged
     └── Malformed              70  a peer or a child sent something outside its contract
 
@@ -44,6 +45,7 @@ __all__ = [
     "Refused",
     "SnapshotMismatch",
     "StoreFailed",
+    "Unauthenticated",
     "Unfit",
     "UnknownTool",
     "Unreachable",
@@ -162,6 +164,13 @@ class AddressInUse(FleettraceError):
 
     code = "address-in-use"
     exit_code = 8
+
+
+class Unauthenticated(FleettraceError):
+    """No credential, or one that is unknown, expired, used up or revoked."""
+
+    code = "unauthenticated"
+    exit_code = 17
 
 
 class SnapshotMismatch(FleettraceError):

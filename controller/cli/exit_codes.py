@@ -36,6 +36,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 14, "`run`: the controller was restarted while the job ran; finished parts are kept"
     NOBODY_STANDS_OUT = 15, "`find-outlier`: no host stands out"
     NOT_CONFIRMED = 16, "`find-outlier`: a host stood out, and running again did not confirm it"
+    UNAUTHENTICATED = 17, "no credential, or one that is unknown, expired, used or revoked"
     INTERNAL = 70, "a defect of fleettrace, or two versions that do not fit"
     LEFT_RUNNING = 130, "Ctrl-C; of `run`: the job was left running"
     PIPE_CLOSED = 141, "whoever read the output closed it"

@@ -13,6 +13,7 @@ from fleettrace.errors import (
     NotFound,
     Refused,
     StoreFailed,
+    Unauthenticated,
     Unfit,
     Unreachable,
 )
@@ -29,6 +30,7 @@ _STATUS: dict[type[FleettraceError], grpc.StatusCode] = {
     Unfit: grpc.StatusCode.FAILED_PRECONDITION,
     StoreFailed: grpc.StatusCode.INTERNAL,
     AddressInUse: grpc.StatusCode.ALREADY_EXISTS,
+    Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
 }
 
 
