@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 
+from controller.auditing import AuditReader
 from controller.clock import SteadyClock
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
@@ -86,6 +87,7 @@ async def _serve_store(db: Path, server: grpc.aio.Server, policy: Policy, on_rea
                 Queries(store, coordinator),
                 Inspector(fleet),
                 Importer(store, coordinator, clock_ms),
+                audit=AuditReader(store),
             ),
             AgentLinkService(fleet, coordinator, controller_id, clock_ms),
         )

@@ -13,6 +13,7 @@ import grpc
 
 from fleettrace import errors
 from fleettrace.errors import FleettraceError, Malformed, Refused, Unreachable
+from fleettrace.model.audit import AuditFilter, AuditPage
 from fleettrace.model.host import Host
 from fleettrace.model.inspection import About, AskedHost, HostAnswer
 from fleettrace.model.job import Job, JobResult
@@ -21,6 +22,7 @@ from fleettrace.snapshot import Snapshot
 from fleettrace.wire.codec import (
     about_to_wire,
     asked_host_from_wire,
+    audit_page_from_wire,
     host_answer_from_wire,
     host_from_wire,
     job_from_wire,
@@ -169,6 +171,22 @@ class Client:
         with _speaking(self.address):
             answer = self._stub.ListJobs(control.ListJobsRequest(limit=limit), timeout=CALL_S)
             return [job_from_wire(job) for job in answer.jobs]
+
+    def audit_page(
+        self, wanted: AuditFilter, *, cursor: int = 0, limit: int = 0, oldest_first: bool = False
+    ) -> AuditPage:
+        """A page of the audit log, behind the entry whose number ``cursor`` is."""
+        with _speaking(self.address):
+            request = control.ListAuditRequest(
+                team=wire_text(wanted.teams[0] if wanted.teams else ""),
+                host=wire_text(wanted.host),
+                kind=wire_text(wanted.kind),
+                since_ms=wanted.since_ms,
+                oldest_first=oldest_first,
+                cursor=cursor,
+                limit=limit,
+            )
+            return audit_page_from_wire(self._stub.ListAudit(request, timeout=RESULT_S))
 
     def ask_hosts(
         self, selector: str, about: About, *, one_of_each_kernel: bool = False, answer_within_ms: int = 0

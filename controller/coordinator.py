@@ -19,6 +19,7 @@ from controller.scheduler.machine import interrupt
 from controller.store.worker import StoreWorker
 from controller.submission import Asked, open_job, plan_job
 from fleettrace.errors import NotFound, Refused, Unreachable
+from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job, RunState, program_id
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
@@ -76,7 +77,9 @@ class Coordinator:
 
     async def _submit(self, asked: Asked) -> str:
         if len(self._live) >= MAX_LIVE_JOBS:
-            raise Refused(f"{MAX_LIVE_JOBS} jobs are running; wait for one to end or cancel one", "jobs.max_live")
+            raise await self._refused(
+                asked, f"{MAX_LIVE_JOBS} jobs are running; wait for one to end or cancel one", "jobs.max_live"
+            )
         if self._live.closing:
             raise Unreachable("the controller is stopping: ask again when it is back")
         plan = plan_job(asked, self._fleet.hosts())
@@ -90,6 +93,15 @@ class Coordinator:
         spec = opened.execution.job.spec
         _log.info("job %s: %s on %s", spec.job_id, asked.tool, asked.selector)
         return spec.job_id
+
+    async def _refused(self, asked: Asked, reason: str, rule: str) -> Refused:
+        """A refusal that makes no job, once it is in the audit log."""
+        detail = {"reason": reason, "tool": asked.tool, "selector": asked.selector}
+        entry = AuditEntry(
+            self._clock_ms(), asked.operator, asked.team, "job.policy", asked.request_id, "denied", rule, detail
+        )
+        await self._store.call(lambda store: store.audit([entry]))
+        return Refused(reason, rule)
 
     async def cancel(self, job_id: str, operator: str) -> Job:
         """End a job; the orders to stop are on their way when this returns."""

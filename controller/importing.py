@@ -60,6 +60,7 @@ class Importer:
             "kept",
             f"{wanted.operator} added {wanted.host} from {wanted.origin[:MAX_ORIGIN_CHARS] or 'a text'}: "
             f"{part.part.snapshot.total:,} events that no job of fleettrace has measured",
+            operator=wanted.operator,
         )
         noted = replace(job, decisions=(*job.decisions, decision))
         await self._results.take_in(noted, part)

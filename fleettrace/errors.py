@@ -18,6 +18,7 @@
     │   ├── AttachFailed           the kernel refused a program or a probe
     │   └── DigestMismatch         the host's copy of a tool is not the controller's
     ├── StoreFailed            7   the database is not ours, read-only, damaged
+    │   └── AuditBroken            an entry of the audit log was changed, added or taken away
     ├── AddressInUse           8   the address to listen on is taken
     ├── Unauthenticated        17  no credential, or one that is unknown, expired, used or revoked
     ├── SnapshotMismatch       70  results with different units or schemes were about to be merged
@@ -31,6 +32,7 @@ from typing import ClassVar
 __all__ = [
     "AddressInUse",
     "AttachFailed",
+    "AuditBroken",
     "BadDuration",
     "BadInput",
     "BadLabel",
@@ -157,6 +159,12 @@ class StoreFailed(FleettraceError):
 
     code = "store-failed"
     exit_code = 7
+
+
+class AuditBroken(StoreFailed):
+    """The audit log does not hold what was written; the message names the first entry that is wrong."""
+
+    code = "audit-broken"
 
 
 class AddressInUse(FleettraceError):

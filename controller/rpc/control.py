@@ -6,6 +6,7 @@ from typing import Any, NoReturn, TypeVar
 
 from grpc.aio import ServicerContext
 
+from controller.auditing import AuditReader
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.importing import Import, Importer
@@ -15,12 +16,14 @@ from controller.rpc.status import abort_with
 from controller.submission import Asked
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import FleettraceError
+from fleettrace.model.audit import AuditFilter
 from fleettrace.model.inspection import HostAnswer
 from fleettrace.model.selector import parse_selector
 from fleettrace.snapshot import merge
 from fleettrace.wire.codec import (
     about_from_wire,
     asked_host_to_wire,
+    audit_page_to_wire,
     host_answer_to_wire,
     host_to_wire,
     job_result_to_wire,
@@ -41,13 +44,21 @@ class ControlService(ControlServicer):
     """Each method decodes, asks the house, encodes; errors of the tree become statuses."""
 
     def __init__(
-        self, fleet: Fleet, coordinator: Coordinator, queries: Queries, inspector: Inspector, importer: Importer
+        self,
+        fleet: Fleet,
+        coordinator: Coordinator,
+        queries: Queries,
+        inspector: Inspector,
+        importer: Importer,
+        *,
+        audit: AuditReader,
     ) -> None:
         self._fleet = fleet
         self._inspector = inspector
         self._coordinator = coordinator
         self._queries = queries
         self._importer = importer
+        self._audit = audit
 
     async def ListHosts(self, request: pb.ListHostsRequest, context: Context) -> pb.ListHostsResponse:
         """Hosts that the selector matches; none given: all."""
@@ -147,6 +158,23 @@ class ControlService(ControlServicer):
         async def answer() -> pb.ListJobsResponse:
             jobs = await self._coordinator.cancel_all(request.operator)
             return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
+
+        return await _guarded(context, answer)
+
+    async def ListAudit(self, request: pb.ListAuditRequest, context: Context) -> pb.ListAuditResponse:
+        """A page of the audit log."""
+
+        async def answer() -> pb.ListAuditResponse:
+            wanted = AuditFilter(
+                teams=(request.team,) if request.team else (),
+                host=request.host,
+                kind=request.kind,
+                since_ms=request.since_ms,
+            )
+            page = await self._audit.page(
+                wanted, cursor=request.cursor, limit=request.limit, oldest_first=request.oldest_first
+            )
+            return audit_page_to_wire(page)
 
         return await _guarded(context, answer)
 

@@ -61,9 +61,9 @@ class Draft:
         )
         return Execution(job, self.terms, self.classes, self.ending, self.domains)
 
-    def decide(self, kind: str, verdict: str, reason: str, rule: str = "") -> None:
+    def decide(self, kind: str, verdict: str, reason: str, rule: str = "", operator: str = "") -> None:
         """Record a decision."""
-        self.decisions.append(Decision(self.at_ms, kind, verdict, reason, rule))
+        self.decisions.append(Decision(self.at_ms, kind, verdict, reason, rule, operator))
 
     def live_runs(self) -> list[Run]:
         """Runs that have not ended."""

@@ -87,7 +87,7 @@ def apply(execution: Execution, event: Event) -> Transition:
             _returned(draft, event)
         case CancelAsked():
             if draft.state is not JobState.STOPPING:
-                draft.decide("cancel", "cancelled", f"cancelled by {event.operator}")
+                draft.decide("cancel", "cancelled", f"cancelled by {event.operator}", operator=event.operator)
                 draft.stop(JobState.CANCELLED, f"cancelled by {event.operator}")
         case TimePassed():
             pass

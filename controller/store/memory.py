@@ -1,12 +1,17 @@
 """The store in memory: what SQLite's does, for tests; nothing is kept when the process ends."""
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from controller.audit.chain import entry_of, genesis, seal_all
+from controller.audit.jobs import job_entries
+from controller.store.audit_log import cut_page
 from controller.store.blobs import Packed, check_frames, pack_merged, pack_part, unpack_merged, unpack_parts
 from controller.store.rows import UNSEEN_REASON, check_job
 from fleettrace.errors import NotFound, StoreFailed
+from fleettrace.model.audit import AuditEntry, AuditFilter, AuditHead, AuditRecord
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.model.run import RunKey, RunKind
@@ -24,6 +29,11 @@ class _Kept:
     parts: dict[RunKey, tuple[RunKind, bool, bytes]] = field(default_factory=dict)
     merged: dict[str, bytes] = field(default_factory=dict)
     frames: dict[bytes, bytes] = field(default_factory=dict)
+    audit: list[AuditRecord] = field(default_factory=lambda: [genesis(secrets.token_hex(16), 0)])
+
+    def append(self, entries: Sequence[AuditEntry]) -> None:
+        head = AuditHead(self.audit[-1].number, self.audit[-1].hash)
+        self.audit.extend(seal_all(head, entries))
 
 
 class MemoryStore:
@@ -41,17 +51,18 @@ class MemoryStore:
         self.close()
         return type(self)(self._kept)
 
-    def save_host(self, host: Host) -> None:
+    def save_host(self, host: Host, audit: Sequence[AuditEntry] = ()) -> None:
         """Insert or replace a host."""
         self._check_open()
         self._kept.hosts[host.name] = host_from_wire(host_to_wire(host))
+        self._kept.append(audit)
 
     def hosts(self) -> list[Host]:
         """All hosts, by name."""
         self._check_open()
         return [self._kept.hosts[name] for name in sorted(self._kept.hosts)]
 
-    def save_job(self, job: Job, request_id: str = "") -> None:
+    def save_job(self, job: Job, request_id: str = "", audit: Sequence[AuditEntry] = ()) -> None:
         """Insert or replace a job with its decisions and runs."""
         self._check_open()
         checked = check_job(job)
@@ -61,7 +72,9 @@ class MemoryStore:
                 made = self._kept.job_of_request[request_id]
                 raise StoreFailed(f"request {request_id!r} has made job {made} already, and can make no second one")
             self._kept.job_of_request[request_id] = job_id
+        entries = job_entries(self._kept.jobs.get(job_id), job)
         self._kept.jobs[job_id] = checked
+        self._kept.append([*entries, *audit])
 
     def job(self, job_id: str) -> Job | None:
         """One job, or None."""
@@ -128,6 +141,24 @@ class MemoryStore:
         self._check_open()
         return unpack_merged(self._kept.merged[job_id], self._load_frames) if job_id in self._kept.merged else None
 
+    def audit(self, entries: Sequence[AuditEntry]) -> None:
+        """Add entries to the audit log."""
+        self._check_open()
+        self._kept.append(entries)
+
+    def audit_head(self) -> AuditHead:
+        """The newest entry of the audit log."""
+        self._check_open()
+        return AuditHead(self._kept.audit[-1].number, self._kept.audit[-1].hash)
+
+    def audit_records(
+        self, wanted: AuditFilter, after: int, up_to: int, limit: int, *, oldest_first: bool = True
+    ) -> list[AuditRecord]:
+        """A page of the audit log."""
+        self._check_open()
+        found = [record for record in self._kept.audit[max(after, 0) : max(up_to, 0)] if _is_wanted(record, wanted)]
+        return cut_page((found if oldest_first else found[::-1])[: max(limit, 0)])
+
     def close(self) -> None:
         """Refuse everything from now on; idempotent."""
         self._closed = True
@@ -147,3 +178,13 @@ class MemoryStore:
     def _keep_frames(self, packed: Packed) -> None:
         check_frames(self._kept.frames, packed.frames)
         self._kept.frames.update(packed.frames)
+
+
+def _is_wanted(record: AuditRecord, wanted: AuditFilter) -> bool:
+    entry = entry_of(record)
+    return (
+        (not wanted.teams or entry.team in wanted.teams)
+        and (not wanted.host or wanted.host in entry.hosts)
+        and (not wanted.kind or entry.kind == wanted.kind or entry.kind.startswith(f"{wanted.kind}."))
+        and entry.at_ms >= wanted.since_ms
+    )

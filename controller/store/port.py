@@ -1,7 +1,9 @@
 """The store's port: what the controller keeps. SQLite implements it, and a memory twin for tests."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
+from fleettrace.model.audit import AuditEntry, AuditFilter, AuditHead, AuditRecord
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job
 from fleettrace.snapshot import Snapshot
@@ -18,15 +20,17 @@ class Store(Protocol):
     :func:`~fleettrace.wire.codec.wire_text` has it.
     """
 
-    def save_host(self, host: Host) -> None:
-        """Insert or replace a host by its name."""
+    def save_host(self, host: Host, audit: Sequence[AuditEntry] = ()) -> None:
+        """Insert or replace a host by its name; ``audit`` is what that records."""
 
     def hosts(self) -> list[Host]:
         """All hosts ever seen, by name; all of them not connected when the store was just opened."""
 
-    def save_job(self, job: Job, request_id: str = "") -> None:
+    def save_job(self, job: Job, request_id: str = "", audit: Sequence[AuditEntry] = ()) -> None:
         """Insert or replace a job with its decisions and runs. ``request_id`` is kept from the first save.
 
+        What the change of the job decides goes into the audit log by itself, before ``audit``
+        (:func:`~controller.audit.jobs.job_entries`).
         A new job with a request that has made another job is refused with ``StoreFailed``.
         """
 
@@ -69,6 +73,20 @@ class Store(Protocol):
 
     def merged(self, job_id: str) -> Snapshot | None:
         """The kept merge, or None when the job has none yet."""
+
+    def audit(self, entries: Sequence[AuditEntry]) -> None:
+        """Add entries to the audit log that go with nothing else."""
+
+    def audit_head(self) -> AuditHead:
+        """The newest entry of the audit log. There is always one: the first names the database."""
+
+    def audit_records(
+        self, wanted: AuditFilter, after: int, up_to: int, limit: int, *, oldest_first: bool = True
+    ) -> list[AuditRecord]:
+        """Entries with ``after < number <= up_to`` that are wanted, in order; at most ``limit``.
+
+        Fewer when they are large: a page ends before it holds more than 8 MiB, but not before its first entry.
+        """
 
     def close(self) -> None:
         """Close the database; idempotent."""

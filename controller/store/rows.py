@@ -27,6 +27,8 @@ __all__ = [
 
 Row = Mapping[str, Any]
 
+_DECISION = ("at_ms", "kind", "verdict", "reason", "rule", "operator")
+
 UNSEEN_REASON = "not connected since the controller started"
 """Why a host is missing that was connected when the last controller ended."""
 
@@ -109,6 +111,7 @@ def decision_rows(job_id: str, decisions: Mapping[int, Decision]) -> list[Row]:
             "verdict": decision.verdict,
             "reason": wire_text(decision.reason),
             "rule": wire_text(decision.rule),
+            "operator": wire_text(decision.operator),
         }
         for number, decision in decisions.items()
     ]
@@ -120,7 +123,7 @@ def job_of_rows(job: Row, runs: Iterable[Row], decisions: Iterable[Row]) -> Job:
     for run in runs:
         message.runs.add().MergeFromString(run["run"])
     for row in decisions:
-        message.decisions.add(**{name: row[name] for name in ("at_ms", "kind", "verdict", "reason", "rule")})
+        message.decisions.add(**{name: row[name] for name in _DECISION})
     return job_from_wire(message)
 
 

@@ -3,10 +3,13 @@
 :meth:`SqliteStore.open` and all methods belong in one thread, as SQLite's connection does.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from controller.audit.jobs import job_entries
+from controller.store.audit_log import AuditLog
 from controller.store.blobs import pack_merged, pack_part, unpack_merged, unpack_parts
 from controller.store.lock import DatabaseLock
 from controller.store.opening import check_place, connect, holds_database
@@ -21,6 +24,7 @@ from controller.store.rows import (
 )
 from controller.store.tables import Arguments, Tables
 from fleettrace.errors import NotFound, StoreFailed
+from fleettrace.model.audit import AuditEntry, AuditFilter, AuditHead, AuditRecord
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.model.run import RunKind
@@ -38,6 +42,7 @@ class SqliteStore:
 
     def __init__(self, tables: Tables, lock: DatabaseLock) -> None:
         self._tables = tables
+        self._audit = AuditLog(tables)
         self._lock = lock
         # Running jobs as last saved: the next save writes what changed, and not a thousand runs each time.
         self._saved: dict[str, Job] = {}
@@ -68,17 +73,18 @@ class SqliteStore:
             lock.release()
             raise
 
-    def save_host(self, host: Host) -> None:
+    def save_host(self, host: Host, audit: Sequence[AuditEntry] = ()) -> None:
         """Insert or replace a host."""
         with self._tables.writing():
             self._tables.upsert("hosts", [host_row(host)], "name")
+            self._audit.append(audit)
 
     def hosts(self) -> list[Host]:
         """All hosts, by name."""
         with self._tables.reading():
             return [host_of_row(row) for row in self._tables.rows("hosts", order_by="name")]
 
-    def save_job(self, job: Job, request_id: str = "") -> None:
+    def save_job(self, job: Job, request_id: str = "", audit: Sequence[AuditEntry] = ()) -> None:
         """Insert or replace a job with its decisions and runs; writes what changed since its last save."""
         job_id = job.spec.job_id
         before = self._saved.get(job_id) or self.job(job_id)
@@ -101,6 +107,7 @@ class SqliteStore:
             for key in old_runs.keys() - job.runs.keys():
                 self._tables.delete("runs", _OF_RUN, key_columns(key))
             self._tables.delete("decisions", "job_id = ? AND number >= ?", [job_id, len(job.decisions)])
+            self._audit.append([*job_entries(before, job), *audit])
         if job.state.ended:
             self._saved.pop(job_id, None)
         else:
@@ -171,6 +178,23 @@ class SqliteStore:
         with self._tables.reading():
             rows = self._tables.rows("merged", "job_id = ?", [job_id])
             return unpack_merged(rows[0]["snapshot"], self._tables.frames) if rows else None
+
+    def audit(self, entries: Sequence[AuditEntry]) -> None:
+        """Add entries to the audit log."""
+        with self._tables.writing():
+            self._audit.append(entries)
+
+    def audit_head(self) -> AuditHead:
+        """The newest entry of the audit log."""
+        with self._tables.reading():
+            return self._audit.head()
+
+    def audit_records(
+        self, wanted: AuditFilter, after: int, up_to: int, limit: int, *, oldest_first: bool = True
+    ) -> list[AuditRecord]:
+        """A page of the audit log."""
+        with self._tables.reading():
+            return self._audit.records(wanted, after, up_to, limit, oldest_first=oldest_first)
 
     def close(self) -> None:
         """Close the database and let another controller have it; idempotent."""

@@ -61,6 +61,14 @@ class Tables:
         """The rows that fulfil ``where``; limit -1: all."""
         return list(self._db.table(table).rows_where(where, arguments, order_by=order_by or None, limit=limit))
 
+    def query(self, sql: str, arguments: Arguments = ()) -> list[Row]:
+        """The rows of a query of one's own."""
+        return list(self._db.query(sql, arguments))
+
+    def insert(self, table: str, rows: Sequence[Row]) -> None:
+        """Insert rows that are new."""
+        self._db.table(table).insert_all(dict(row) for row in rows)
+
     def upsert(self, table: str, rows: Sequence[Row], *primary_key: str) -> None:
         """Insert rows, or update the given columns of those that are there."""
         self._db.table(table).upsert_all((dict(row) for row in rows), pk=primary_key)

@@ -193,6 +193,8 @@ class Decision:
     verdict: str
     reason: str
     rule: str = ""
+    operator: str = ""
+    """Who decided; empty: the controller itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from hypothesis import given
 
 from controller.store.port import Store
 from fleettrace.errors import Malformed, StoreFailed
+from fleettrace.model.audit import AuditFilter
 from fleettrace.model.host import Host
 from fleettrace.model.job import CanaryCheck, Decision, Job, JobState, Run, RunState
 from fleettrace.model.run import RunKey, RunKind
@@ -234,6 +235,9 @@ USES: dict[str, Callable[[Store], object]] = {
     "parts": lambda store: store.parts("j1"),
     "save_merged": lambda store: store.save_merged("j1", Snapshot()),
     "merged": lambda store: store.merged("j1"),
+    "audit": lambda store: store.audit([]),
+    "audit_head": lambda store: store.audit_head(),
+    "audit_records": lambda store: store.audit_records(AuditFilter(), 0, 1, 1),
 }
 
 

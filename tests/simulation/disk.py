@@ -3,13 +3,14 @@
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from controller.store.memory import MemoryStore
 from controller.store.port import Store
 from controller.store.worker import StoreWorker
 from fleettrace.errors import StoreFailed
+from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job
 from fleettrace.snapshot import Snapshot
@@ -58,14 +59,18 @@ class WatchedStore(MemoryStore):
         if self.disk.rng.random() < self.disk.failing:
             raise StoreFailed("the database could not be written: disk I/O error")
 
-    def save_host(self, host: Host) -> None:
+    def save_host(self, host: Host, audit: Sequence[AuditEntry] = ()) -> None:
         self._write()
-        super().save_host(host)
+        super().save_host(host, audit)
 
-    def save_job(self, job: Job, request_id: str = "") -> None:
+    def save_job(self, job: Job, request_id: str = "", audit: Sequence[AuditEntry] = ()) -> None:
         self._write()
-        super().save_job(job, request_id)
+        super().save_job(job, request_id, audit)
         self.disk.on_commit("job", job)
+
+    def audit(self, entries: Sequence[AuditEntry]) -> None:
+        self._write()
+        super().audit(entries)
 
     def save_part(self, part: HostPart) -> bool:
         self._write()

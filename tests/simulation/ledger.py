@@ -6,6 +6,7 @@ from fleettrace.catalog import find_tool
 from fleettrace.model.job import Job, JobState, Run, RunState, Verdict
 from fleettrace.model.run import RunKey, RunKind, StartRun
 from fleettrace.snapshot import EMPTY, merge
+from tests.simulation.auditing import AuditWatch
 from tests.simulation.story import Story
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class JobLedger:
     def __init__(self, story: Story, disk: "Disk") -> None:
         self._story = story
         self._disk = disk
+        self.audit = AuditWatch(story, disk)
         self.durable: dict[str, Job] = {}
 
     def check_saved(self, job: Job) -> None:
@@ -42,6 +44,7 @@ class JobLedger:
         self.durable[job.spec.job_id] = job
         if before is not None:
             self._check_change(before, job)
+        self.audit.check_saved(before, job)
         self._check_decisions(job)
         self._check_waves(before, job)
         if job.state.ended:

@@ -32,6 +32,7 @@ def job_document(result: JobResult) -> Document:
                 "verdict": decision.verdict,
                 "reason": decision.reason,
                 "rule": decision.rule,
+                "operator": decision.operator or None,
             }
             for decision in job.decisions
         ],

@@ -6,6 +6,7 @@ known" and reads as the model's default. ``x_from_wire(x_to_wire(model)) == mode
 can carry; what it cannot carry is text that is no valid UTF-8, see :func:`wire_text`.
 """
 
+from fleettrace.wire.codec.audit import audit_page_from_wire, audit_page_to_wire
 from fleettrace.wire.codec.fields import MAX_ID_CHARS, MAX_NUMBER, wire_text
 from fleettrace.wire.codec.findings import (
     histogram_reading_from_wire,
@@ -63,6 +64,8 @@ __all__ = [
     "answer_to_wire",
     "asked_host_from_wire",
     "asked_host_to_wire",
+    "audit_page_from_wire",
+    "audit_page_to_wire",
     "coverage_from_wire",
     "coverage_to_wire",
     "histogram_reading_from_wire",

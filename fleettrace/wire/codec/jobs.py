@@ -204,6 +204,7 @@ def _decision_to_wire(decision: Decision) -> control.Decision:
         verdict=decision.verdict,
         reason=wire_text(decision.reason),
         rule=wire_text(decision.rule),
+        operator=wire_text(decision.operator),
     )
 
 
@@ -214,4 +215,5 @@ def _decision_from_wire(message: control.Decision) -> Decision:
         verdict=message.verdict,
         reason=message.reason,
         rule=message.rule,
+        operator=message.operator,
     )

@@ -84,6 +84,11 @@ class ControlStub:
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.SerializeToString,
                 response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.FromString,
                 _registered_method=True)
+        self.ListAudit = channel.unary_unary(
+                '/fleettrace.wire.v1.Control/ListAudit',
+                request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListAuditRequest.SerializeToString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListAuditResponse.FromString,
+                _registered_method=True)
 
 
 class ControlServicer:
@@ -155,6 +160,13 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAudit(self, request, context):
+        """A page of the audit log, as it is kept, so that whoever asks can check the chain.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ControlServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -207,6 +219,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.ImportPart,
                     request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.FromString,
                     response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.SerializeToString,
+            ),
+            'ListAudit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAudit,
+                    request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListAuditRequest.FromString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListAuditResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -479,6 +496,33 @@ class Control:
             '/fleettrace.wire.v1.Control/ImportPart',
             fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.SerializeToString,
             fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAudit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleettrace.wire.v1.Control/ListAudit',
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ListAuditRequest.SerializeToString,
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ListAuditResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,8 @@ class ControlStub:
     """First who is asked, then an answer for each of them as it comes; ends with the last one."""
     ImportPart: _grpc.UnaryUnaryMultiCallable[_control_pb2.ImportPartRequest, _control_pb2.ImportPartResponse]
     """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
+    ListAudit: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListAuditRequest, _control_pb2.ListAuditResponse]
+    """A page of the audit log, as it is kept, so that whoever asks can check the chain."""
 
 @_typing.type_check_only
 class ControlAsyncStub(ControlStub):
@@ -67,6 +69,8 @@ class ControlAsyncStub(ControlStub):
     """First who is asked, then an answer for each of them as it comes; ends with the last one."""
     ImportPart: _aio.UnaryUnaryMultiCallable[_control_pb2.ImportPartRequest, _control_pb2.ImportPartResponse]  # type: ignore[assignment]
     """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
+    ListAudit: _aio.UnaryUnaryMultiCallable[_control_pb2.ListAuditRequest, _control_pb2.ListAuditResponse]  # type: ignore[assignment]
+    """A page of the audit log, as it is kept, so that whoever asks can check the chain."""
 
 class ControlServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -144,5 +148,13 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ImportPartResponse, _abc.Awaitable[_control_pb2.ImportPartResponse]]:
         """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
+
+    @_abc_1.abstractmethod
+    def ListAudit(
+        self,
+        request: _control_pb2.ListAuditRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ListAuditResponse, _abc.Awaitable[_control_pb2.ListAuditResponse]]:
+        """A page of the audit log, as it is kept, so that whoever asks can check the chain."""
 
 def add_ControlServicer_to_server(servicer: ControlServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -67,8 +67,8 @@ def all_waves_start_at_once(patch: Patch) -> None:
 def decisions_are_dropped(patch: Patch) -> None:
     decide = Draft.decide
 
-    def quiet(self: Draft, kind: str, verdict: str, reason: str, rule: str = "") -> None:
+    def quiet(self: Draft, kind: str, *rest: Any, **options: Any) -> None:
         if kind != "wave":
-            decide(self, kind, verdict, reason, rule)
+            decide(self, kind, *rest, **options)
 
     patch.setattr(Draft, "decide", quiet)

@@ -10,22 +10,30 @@ import controller.results
 import controller.rpc.agent_link
 import controller.scheduler.machine
 import controller.scheduler.phases
+import controller.store.memory
 import node_agent.child.main
 import node_agent.guard
 import node_agent.link
 import node_agent.outbox
 import node_agent.runner
 import node_agent.session
+from controller.audit.chain import entry_of
+from controller.audit.jobs import job_entries
 from controller.coordinator import Coordinator
 from controller.live import LiveJobs
 from controller.requests import RequestLedger
 from controller.results import ResultKeeper
+from controller.store.memory import MemoryStore
 from fleettrace.errors import StoreFailed
+from fleettrace.model.job import JobState
 from fleettrace.snapshot import Snapshot, merge
 from node_agent.session import Session
 
 __all__ = [
     "acknowledged_before_durable",
+    "audit_is_written_later",
+    "audit_leaves_out_the_restart",
+    "audit_leaves_out_waves",
     "failed_submit_stays",
     "hang_up_cancels_the_submit",
     "interim_gets_newer_counters",
@@ -136,6 +144,38 @@ def late_parts_are_not_merged(patch: Patch) -> None:
         return
 
     patch.setattr(ResultKeeper, "merge", never)
+
+
+def audit_leaves_out_waves(patch: Patch) -> None:
+    patch.setattr(
+        controller.store.memory,
+        "job_entries",
+        lambda before, job: [entry for entry in job_entries(before, job) if entry.kind != "job.wave"],
+    )
+
+
+def audit_leaves_out_the_restart(patch: Patch) -> None:
+    patch.setattr(
+        controller.store.memory,
+        "job_entries",
+        lambda before, job: [] if job.state is JobState.INTERRUPTED else job_entries(before, job),
+    )
+
+
+def audit_is_written_later(patch: Patch) -> None:
+    kept: list[Any] = []
+    save = MemoryStore.save_job
+
+    def late(self: MemoryStore, job: Any, request_id: str = "", audit: Any = ()) -> None:
+        log = self._kept.audit
+        known = len(log)
+        save(self, job, request_id, audit)
+        new = [entry_of(record) for record in log[known:]]
+        del log[known:]
+        self._kept.append(kept)
+        kept[:] = new
+
+    patch.setattr(MemoryStore, "save_job", late)
 
 
 def interim_gets_newer_counters(patch: Patch) -> None:

@@ -1,7 +1,7 @@
 """The coordinator with a store that fails: doubt closes starting and opens stopping, and nothing is stuck."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from controller.store.worker import StoreWorker
 from controller.submission import Asked
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import NotFound, StoreFailed, Unreachable
+from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome, StartRun
@@ -40,9 +41,9 @@ class FailingStore(MemoryStore):
             raise StoreFailed("the database could not be written: the disk is full")
         self.writes.append(what)
 
-    def save_job(self, job: Job, request_id: str = "") -> None:
+    def save_job(self, job: Job, request_id: str = "", audit: Sequence[AuditEntry] = ()) -> None:
         self._write(f"job {job.state}")
-        super().save_job(job, request_id)
+        super().save_job(job, request_id, audit)
 
     def save_merged(self, job_id: str, merged: Snapshot) -> None:
         self._write("merged")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from fleettrace.model.audit import AuditHead, AuditPage, AuditRecord
 from fleettrace.model.findings import (
     CdfChange,
     FrameBlame,
@@ -172,7 +173,14 @@ waves = st.builds(Wave, st.lists(host_names, max_size=3).map(tuple), numbers, ve
 runs = st.builds(
     Run, run_keys, st.sampled_from(RunKind), st.sampled_from(RunState), numbers, numbers, texts, numbers, costs
 )
-decisions = st.builds(Decision, numbers, names, names, texts, texts)
+_hashes = st.binary(min_size=32, max_size=32).map(bytes.hex)
+audit_pages = st.builds(
+    AuditPage,
+    st.lists(st.builds(AuditRecord, numbers, st.binary(max_size=20), _hashes), max_size=3).map(tuple),
+    st.builds(AuditHead, numbers, _hashes),
+    numbers,
+)
+decisions = st.builds(Decision, numbers, names, names, texts, texts, texts)
 
 
 def _job_with_runs(job: Job, some: list[Run]) -> Job:

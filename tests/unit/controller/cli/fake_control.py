@@ -11,12 +11,14 @@ from typing import Any, NoReturn
 import grpc
 
 from fleettrace.errors import FleettraceError
+from fleettrace.model.audit import AuditHead, AuditPage, AuditRecord
 from fleettrace.model.host import Host
 from fleettrace.model.inspection import AskedHost, HostAnswer
 from fleettrace.model.job import Job, JobResult
 from fleettrace.model.tool import ToolListing
 from fleettrace.wire.codec import (
     asked_host_to_wire,
+    audit_page_to_wire,
     host_answer_to_wire,
     host_to_wire,
     job_result_to_wire,
@@ -51,6 +53,7 @@ class FakeControl(ControlServicer):
     cancelled: Job | None = None
     asked_hosts: Sequence[AskedHost] = ()
     answers: Sequence[HostAnswer] = ()
+    audit_log: Sequence[AuditRecord] = ()
     watches: list[Sequence[Step]] = field(default_factory=list)
     errors: dict[str, FleettraceError | grpc.StatusCode] = field(default_factory=dict)
     asked: list[Any] = field(default_factory=list)
@@ -92,6 +95,13 @@ class FakeControl(ControlServicer):
     def ImportPart(self, request: pb.ImportPartRequest, context: Context) -> pb.ImportPartResponse:
         self._note("ImportPart", request, context)
         return pb.ImportPartResponse(host=request.host, host_class="c1", events=7)
+
+    def ListAudit(self, request: pb.ListAuditRequest, context: Context) -> pb.ListAuditResponse:
+        self._note("ListAudit", request, context)
+        log = [record for record in self.audit_log if record.number > request.cursor]
+        page, rest = log[: request.limit or 50], log[request.limit or 50 :]
+        head = AuditHead(self.audit_log[-1].number, self.audit_log[-1].hash)
+        return audit_page_to_wire(AuditPage(tuple(page), head, page[-1].number if rest else 0))
 
     def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
         self._note("CancelJob", request, context)

@@ -11,6 +11,7 @@ import pytest
 
 from controller.store.sqlite import SqliteStore
 from fleettrace.errors import StoreFailed
+from fleettrace.model.audit import AuditFilter
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import Decision, Job, JobState, Run, RunState
 from fleettrace.model.run import RunCost, RunKey, RunKind, RunOutcome
@@ -74,6 +75,7 @@ def test_people_find_jobs_decisions_and_runs_by_their_columns(store: SqliteStore
         "verdict": "abort",
         "reason": "12 % > 5 %",
         "rule": "max_cpu_pct",
+        "operator": "",
     }
     row = one(people, "SELECT kind, state, reason, events, lost_events FROM runs WHERE host = 'api-1' AND attempt = 2")
     assert tuple(row.values()) == ("frequency_check", "failed", "no BTF", 7, 3)
@@ -182,3 +184,40 @@ def test_a_job_that_does_not_hold_what_was_written_is_called_damaged(store: Sqli
 def test_a_part_of_no_job_cannot_be_in_the_database(store: SqliteStore) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         store._tables._db.execute("INSERT INTO merged (job_id, snapshot) VALUES ('nobody', x'')")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE audit SET body = x'7b7d' WHERE number = 1",
+        "UPDATE audit SET hash = 'x'",
+        "DELETE FROM audit",
+        "REPLACE INTO audit (number, body, hash) SELECT 1, body, 'x' FROM audit",
+        "INSERT INTO audit (number, body, hash) SELECT 3, body, hash FROM audit",
+    ],
+)
+def test_the_audit_log_is_only_ever_added_to(store: SqliteStore, change: str) -> None:
+    store.save_job(JOB)
+    before = store.audit_records(AuditFilter(), 0, 99, 99)
+    with pytest.raises(sqlite3.IntegrityError, match="the audit log is only ever added to"):
+        store._tables._db.execute(change)
+    assert store.audit_records(AuditFilter(), 0, 99, 99) == before
+
+
+def test_a_job_that_fails_to_be_written_leaves_no_entry(store: SqliteStore) -> None:
+    db = store._tables._db
+    before = store.audit_head()
+    db.execute("CREATE TRIGGER full BEFORE INSERT ON decisions BEGIN SELECT raise(FAIL, 'disk is full'); END")
+    with pytest.raises(StoreFailed, match="disk is full"):
+        store.save_job(replace(JOB, decisions=(Decision(1, "policy", "granted", ""),)))
+    assert store.audit_head() == before
+
+
+def test_a_decision_whose_entry_cannot_be_written_has_not_happened(store: SqliteStore) -> None:
+    store.save_job(JOB)
+    store._tables._db.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT raise(FAIL, 'disk is full'); END"
+    )
+    with pytest.raises(StoreFailed, match="disk is full"):
+        store.save_job(replace(JOB, decisions=(Decision(1, "policy", "granted", ""),)))
+    assert store.job("j1") == JOB

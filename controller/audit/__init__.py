@@ -1,0 +1,1 @@
+"""What goes into the audit log and how its entries are chained. Pure."""

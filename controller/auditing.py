@@ -1,0 +1,50 @@
+"""The audit log for a reader: a page at a time, looked for in short steps so that no job waits for it."""
+
+from controller.store.worker import StoreWorker
+from fleettrace.model.audit import AuditFilter, AuditPage
+
+__all__ = ["AuditReader"]
+
+MAX_PAGE_ENTRIES = 1_000
+DEFAULT_PAGE_ENTRIES = 50
+STEP_ENTRIES = 10_000
+"""Entries that one call of the store looks through; others have their turn between two."""
+MAX_STEPS = 50
+"""For one page: a page may be empty and say where the next one begins."""
+
+
+class AuditReader:
+    """Reads what the store holds."""
+
+    def __init__(self, store: StoreWorker) -> None:
+        self._store = store
+
+    async def page(self, wanted: AuditFilter, *, cursor: int, limit: int, oldest_first: bool) -> AuditPage:
+        """The wanted entries behind ``cursor`` (0: from the beginning, or the end), at most ``limit`` (0: 50).
+
+        Entries that were added since the first page are on none of those that follow it when the newest come first.
+        """
+        head = await self._store.call(lambda store: store.audit_head())
+        limit = min(limit or DEFAULT_PAGE_ENTRIES, MAX_PAGE_ENTRIES)
+        low, high = 0, head.number
+        if oldest_first:
+            low = min(cursor, high)
+        elif cursor:
+            high = min(cursor - 1, high)
+        for _ in range(MAX_STEPS):
+            first, last = (
+                (low, min(low + STEP_ENTRIES, high)) if oldest_first else (max(high - STEP_ENTRIES, low), high)
+            )
+            records = await self._store.call(
+                lambda store, first=first, last=last: store.audit_records(  # type: ignore[misc]
+                    wanted, first, last, limit, oldest_first=oldest_first
+                )
+            )
+            if records:
+                behind = records[-1].number
+                more = behind < high if oldest_first else behind > low + 1
+                return AuditPage(tuple(records), head, behind if more else 0)
+            low, high = (last, high) if oldest_first else (low, first)
+            if low >= high:
+                return AuditPage((), head, 0)
+        return AuditPage((), head, low if oldest_first else high + 1)
