@@ -130,8 +130,11 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int, aborted: Sequ
         aborts=[f"as {job.spec.job_id} ({job.reason})" for job in aborted],
         despite_aborts=asked.despite_aborts,
         program=plan.one_liner.facts if plan.one_liner is not None else None,
+        params=plan.params,
     )
     verdict = decide(policy, request)
+    if isinstance(verdict, Granted) and (verdict.approval_wait_ms is not None or verdict.redact):
+        verdict = Denied(verdict.rule, f"{verdict.reason}, on conditions that this controller cannot hold it to")
     startable = [host for host in plan.hosts if host.name not in plan.missing]
     spec = JobSpec(
         job_id=job_id,

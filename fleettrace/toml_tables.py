@@ -68,6 +68,10 @@ class Table:
         self._known.append(key)
         return key in self._data
 
+    def names(self) -> tuple[str, ...]:
+        """The text's own keys, where these are names that people choose."""
+        return tuple(self._data)
+
     def place(self, key: str) -> str:
         """How errors name a key of this table: ``policy.toml: limits.max_hosts``."""
         return f"{self._origin}: {self._path}.{key}" if self._path else f"{self._origin}: {key}"

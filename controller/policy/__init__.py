@@ -3,6 +3,7 @@
 from controller.policy.decide import Denied, Granted, Request, decide
 from controller.policy.model import AbortPolicy, CanaryPolicy, Grant, Policy, SiteLimits, WaitPolicy, WavePolicy
 from controller.policy.parse import default_policy, load_policy, parse_policy
+from controller.policy.rights import approving, may_see_host, reading
 
 __all__ = [
     "AbortPolicy",
@@ -15,8 +16,11 @@ __all__ = [
     "SiteLimits",
     "WaitPolicy",
     "WavePolicy",
+    "approving",
     "decide",
     "default_policy",
     "load_policy",
+    "may_see_host",
     "parse_policy",
+    "reading",
 ]

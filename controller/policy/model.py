@@ -1,9 +1,13 @@
 """A site's policy: its hard ceilings, how careful canaries and waves are, and who was granted what."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from controller.policy.cases import Case
+from controller.policy.classes import ToolClass
 from fleettrace.model.host import Host
+from fleettrace.model.redaction import NOTHING, Rule
 from fleettrace.model.run import OneLinerBounds
 from fleettrace.model.selector import Selector
 from fleettrace.model.tool import ONE_LINER
@@ -66,10 +70,13 @@ class AbortPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """These teams may run these tools (globs both) on these hosts, within limits; None: the site's limit.
+    """What these teams (globs) may do on these hosts, within limits; None: the site's limit.
 
-    ``one_liners``: programs of their own, too, whatever the tools; ``one_liner_strings`` and ``one_liner_memory`` let
-    those read text, and follow pointers.
+    They may run ``tools`` (globs of names), and every tool whose classes are all among ``classes``. ``one_liners``:
+    programs of their own, too, whatever the tools; ``one_liner_strings`` and ``one_liner_memory`` let those read text,
+    and follow pointers. ``binaries``: globs of what may be probed in user space; empty: anything.
+    ``tool_capabilities``: globs of tools with capabilities that these may have beyond ``capabilities``.
+    ``max_jobs_per_day`` counts each team's jobs under this grant within any 24 hours.
     """
 
     name: str
@@ -85,16 +92,43 @@ class Grant:
     one_liners: bool = False
     one_liner_strings: bool = False
     one_liner_memory: bool = False
+    classes: frozenset[ToolClass] = frozenset()
+    binaries: tuple[str, ...] = ()
+    tool_capabilities: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    max_hosts: int | None = None
+    max_jobs_per_day: int | None = None
+    redact: tuple[Rule, ...] = NOTHING
+    """What is hidden of the results on their hosts, beside what the site hides."""
+    approval_wait_ms: int | None = None
+    """How long a job waits for the approval of a second person; None: it needs none."""
+    break_glass: bool = False
+    """For emergencies alone: it covers a request that says why."""
+    reads: tuple[str, ...] = ()
+    """Teams (globs) whose jobs and results these teams may see."""
+    approves: tuple[str, ...] = ()
+    """Teams (globs) whose jobs on these hosts these teams may approve."""
+    contact: str = ""
+    """Who can change it."""
+
+    @property
+    def runs_something(self) -> bool:
+        """Whether it lets anything be run; one for readers or approvers alone does not."""
+        return bool(self.tools or self.classes or self.one_liners)
 
     def names_team(self, team: str) -> bool:
         """Whether the grant is for this team."""
-        return any(fnmatchcase(team, pattern) for pattern in self.teams)
+        return _any_matches(team, self.teams)
 
-    def names_tool(self, tool: str) -> bool:
-        """Whether the grant is for this tool; one-liners have a key of their own."""
+    def names_tool(self, tool: str, classes: frozenset[ToolClass] = frozenset()) -> bool:
+        """Whether the grant is for a tool of this name and these classes; one-liners have a key of their own."""
         if tool == ONE_LINER:
             return self.one_liners
-        return any(fnmatchcase(tool, pattern) for pattern in self.tools)
+        return _any_matches(tool, self.tools) or bool(classes and classes <= self.classes)
+
+    def capabilities_for(self, tool: str) -> tuple[str, ...]:
+        """What a tool may have, sorted."""
+        further = (name for pattern, names in self.tool_capabilities if fnmatchcase(tool, pattern) for name in names)
+        return tuple(sorted({*self.capabilities, *further}))
 
     def covers_host(self, host: Host) -> bool:
         """Whether the grant is for this host."""
@@ -114,3 +148,17 @@ class Policy:
     waits: WaitPolicy
     aborts: AbortPolicy
     grants: tuple[Grant, ...]
+    redact: tuple[Rule, ...] = NOTHING
+    """What is hidden of every result on its host, whatever the grant."""
+    contact: str = ""
+    """Who keeps the policy."""
+    cases: tuple[Case, ...] = ()
+    """What the file says of itself."""
+
+    def who_can_give(self, grant: Grant | None = None) -> str:
+        """Whom to ask for more than a grant allows, or for one."""
+        return (grant.contact if grant is not None else "") or self.contact or f"whoever keeps {self.origin}"
+
+
+def _any_matches(text: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns)

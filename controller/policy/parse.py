@@ -1,15 +1,36 @@
 """Policies from TOML, parsed once. docs/policy.md describes the form."""
 
 import hashlib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-from controller.policy.model import AbortPolicy, CanaryPolicy, Grant, Policy, SiteLimits, WaitPolicy, WavePolicy
-from fleettrace.errors import BadInput, BadLabel, BadSelector
-from fleettrace.model.capability import TRACING_CAPABILITIES, check_capabilities
+from controller.policy.bounds import (
+    MAX_ABORT_WINDOW_H,
+    MAX_ABORTS,
+    MAX_CHECK_S,
+    MAX_CPU_PCT,
+    MAX_DURATION_S,
+    MAX_EVENTS_PER_S,
+    MAX_GRANTS,
+    MAX_HOSTS,
+    MAX_MAP_MIB,
+    MAX_ONE_LINER_KEYS,
+    MAX_ONE_LINER_PROBES,
+    MAX_SETTLE_S,
+    MAX_TESTS,
+    MAX_WAIT_S,
+    MIN_CPU_PCT,
+    MIN_FRACTION,
+    MIN_ONE_LINER_STRING_BYTES,
+    milliseconds,
+)
+from controller.policy.cases import parse_case
+from controller.policy.judging import judge
+from controller.policy.model import AbortPolicy, CanaryPolicy, Policy, SiteLimits, WaitPolicy, WavePolicy
+from controller.policy.parse_grants import parse_grant, parse_redact
+from fleettrace.errors import BadInput, BadLabel
 from fleettrace.model.names import check_labels
 from fleettrace.model.run import OneLinerBounds
-from fleettrace.model.selector import Selector, parse_selector
 from fleettrace.oneliner.limits import MAX_STRING_BYTES
 from fleettrace.toml_tables import Table, parse_toml, read_text
 
@@ -17,31 +38,22 @@ __all__ = ["DEFAULT_POLICY_FILE", "default_policy", "load_policy", "parse_policy
 
 DEFAULT_POLICY_FILE = Path(__file__).parent / "default.toml"
 
-MAX_DURATION_S = 86_400
-MIN_CPU_PCT = 0.001
-MAX_CPU_PCT = 100_000
-MAX_EVENTS_PER_S = 1_000_000_000
-MAX_MAP_MIB = 65_536
-MAX_HOSTS = 1_000_000
-MAX_GRANTS = 1_000
-MAX_SETTLE_S = 60
-MAX_CHECK_S = 60
-MAX_WAIT_S = 600
-MAX_ABORTS = 1_000
-MAX_ABORT_WINDOW_H = 8_784
-MIN_FRACTION = 0.000_001
-MAX_ONE_LINER_PROBES = 1_000
-MAX_ONE_LINER_KEYS = 1_000_000
-MIN_ONE_LINER_STRING_BYTES = 16
-
 
 def load_policy(path: Path) -> Policy:
     """The policy in a file.
 
     Raises:
-        BadInput: it cannot be read or is not of the documented form.
+        BadInput: it cannot be read, is not of the documented form, or is not what its own tests say.
     """
-    return parse_policy(read_text(path), str(path))
+    policy = parse_policy(read_text(path), str(path))
+    failed = [judged for judged in map(partial(judge, policy), policy.cases) if not judged.passed]
+    if failed:
+        first = failed[0]
+        raise BadInput(
+            f'{path}: {len(failed)} of {len(policy.cases)} of its tests fail; "{first.case.name}" expects '
+            f"{first.expected}, and the policy says {first.actual}: see 'fleettrace policy check {path}'"
+        )
+    return policy
 
 
 @cache
@@ -67,7 +79,10 @@ def parse_policy(text: str, origin: str) -> Policy:
         waves=_waves(top.table("waves")),
         waits=_waits(top.table("waits")),
         aborts=_aborts(top.table("aborts")),
-        grants=tuple(_grant(table) for table in top.tables("grant", name_key="name", maximum=MAX_GRANTS)),
+        grants=tuple(map(parse_grant, top.tables("grant", name_key="name", maximum=MAX_GRANTS))),
+        redact=parse_redact(top.table("redact")),
+        contact=top.text("contact") if top.has("contact") else "",
+        cases=tuple(map(parse_case, top.tables("test", name_key="name", maximum=MAX_TESTS))),
     )
     top.finish()
     names = [grant.name for grant in policy.grants]
@@ -84,7 +99,7 @@ def _builtin_text() -> str:
 
 def _limits(table: Table) -> SiteLimits:
     limits = SiteLimits(
-        max_duration_ms=_ms(table, "max_duration_s", MAX_DURATION_S),
+        max_duration_ms=milliseconds(table, "max_duration_s", MAX_DURATION_S),
         max_cpu_pct=table.number("max_cpu_pct", minimum=MIN_CPU_PCT, maximum=MAX_CPU_PCT),
         max_events_per_s=table.integer("max_events_per_s", minimum=1, maximum=MAX_EVENTS_PER_S),
         max_map_bytes=table.integer("max_map_mib", minimum=1, maximum=MAX_MAP_MIB) << 20,
@@ -120,7 +135,7 @@ def _canary(table: Table, limits: SiteLimits) -> CanaryPolicy:
 
 def _waves(table: Table) -> WavePolicy:
     fractions = table.numbers("fractions", minimum=MIN_FRACTION, maximum=1)
-    settle_ms = _ms(table, "settle_s", MAX_SETTLE_S, minimum_s=0)
+    settle_ms = milliseconds(table, "settle_s", MAX_SETTLE_S, minimum_s=0)
     spread_label = _label_name(table, "spread_label")
     table.finish()
     if list(fractions) != sorted(set(fractions)) or fractions[-1] != 1:
@@ -130,7 +145,9 @@ def _waves(table: Table) -> WavePolicy:
 
 
 def _waits(table: Table) -> WaitPolicy:
-    waits = WaitPolicy(start_ms=_ms(table, "start_s", MAX_WAIT_S), end_ms=_ms(table, "end_s", MAX_WAIT_S))
+    waits = WaitPolicy(
+        start_ms=milliseconds(table, "start_s", MAX_WAIT_S), end_ms=milliseconds(table, "end_s", MAX_WAIT_S)
+    )
     table.finish()
     return waits
 
@@ -144,32 +161,6 @@ def _aborts(table: Table) -> AbortPolicy:
     return aborts
 
 
-def _grant(table: Table) -> Grant:
-    max_duration_ms = _ms(table, "max_duration_s", MAX_DURATION_S) if table.has("max_duration_s") else None
-    max_cpu_pct = max_events_per_s = None
-    if table.has("max_cpu_pct"):
-        max_cpu_pct = table.number("max_cpu_pct", minimum=MIN_CPU_PCT, maximum=MAX_CPU_PCT)
-    if table.has("max_events_per_s"):
-        max_events_per_s = table.integer("max_events_per_s", minimum=1, maximum=MAX_EVENTS_PER_S)
-    capabilities = table.texts("capabilities", TRACING_CAPABILITIES)
-    grant = Grant(
-        name=table.text("name"),
-        teams=table.texts("teams"),
-        tools=table.texts("tools"),
-        hosts=_selector(table, "hosts"),
-        capabilities=check_capabilities(capabilities, table.place("capabilities")),
-        max_duration_ms=max_duration_ms,
-        max_cpu_pct=max_cpu_pct,
-        max_events_per_s=max_events_per_s,
-        lift_aborts=table.has("lift_aborts") and table.boolean("lift_aborts"),
-        one_liners=table.has("one_liners") and table.boolean("one_liners"),
-        one_liner_strings=table.has("one_liner_strings") and table.boolean("one_liner_strings"),
-        one_liner_memory=table.has("one_liner_memory") and table.boolean("one_liner_memory"),
-    )
-    table.finish()
-    return grant
-
-
 def _label_name(table: Table, key: str) -> str:
     name = table.text(key)
     try:
@@ -179,15 +170,8 @@ def _label_name(table: Table, key: str) -> str:
     return name
 
 
-def _selector(table: Table, key: str) -> Selector:
-    try:
-        return parse_selector(table.text(key))
-    except BadSelector as error:
-        raise BadInput(f"{table.place(key)}: {error}") from error
-
-
 def _ms_within_ceiling(table: Table, key: str, maximum_s: float, limits: SiteLimits) -> int:
-    value_ms = _ms(table, key, maximum_s)
+    value_ms = milliseconds(table, key, maximum_s)
     if table.has(key) and value_ms > limits.max_duration_ms:
         raise BadInput(
             f"{table.place(key)} ({value_ms / 1000:g}) is above limits.max_duration_s "
@@ -195,7 +179,3 @@ def _ms_within_ceiling(table: Table, key: str, maximum_s: float, limits: SiteLim
         )
     # A built-in value gives way to a ceiling that the text lowered.
     return min(value_ms, limits.max_duration_ms)
-
-
-def _ms(table: Table, key: str, maximum_s: float, minimum_s: float = 0.001) -> int:
-    return round(table.number(key, minimum=minimum_s, maximum=maximum_s) * 1000)

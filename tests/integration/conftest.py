@@ -23,7 +23,7 @@ name = "everyone"
 teams = ["*"]
 tools = ["*"]
 hosts = "all"
-capabilities = ["CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE"]
+tool_capabilities = { "*" = ["CAP_SYSLOG", "CAP_SYS_PTRACE"] }
 """
 
 

@@ -39,7 +39,7 @@ name = "readers"
 teams = ["default"]
 tools = ["*"]
 hosts = "all"
-capabilities = ["CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN"]
+tool_capabilities = { "*" = ["CAP_SYSLOG", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN"] }
 one_liners = true
 one_liner_strings = true
 [[grant]]

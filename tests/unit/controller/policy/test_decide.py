@@ -35,7 +35,7 @@ teams = ["web-*", "db"]
 tools = ["sys*", "runqlat"]
 hosts = "role=web"
 max_duration_s = 90
-capabilities = ["CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG"]
+tool_capabilities = { "*" = ["CAP_SYSLOG"] }
 """
 
 
@@ -191,8 +191,8 @@ def test_a_capability_beyond_the_grant_is_refused_by_name(
     rule, reason = denied(decide(policy, Request("db", "", tool, [make_host("db-1", role="db")])))
     assert rule == 'grant "db-team".capabilities'
     assert reason == (
-        'runqlat needs CAP_SYS_ADMIN, and grant "db-team" allows only CAP_BPF, CAP_PERFMON: '
-        "have it added to the grant's capabilities"
+        'runqlat needs CAP_SYS_ADMIN, and grant "db-team" allows it only CAP_BPF, CAP_PERFMON: '
+        "have it added to the grant's tool_capabilities"
     )
 
 

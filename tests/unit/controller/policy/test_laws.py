@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,8 +20,10 @@ from controller.policy import (
     WavePolicy,
     decide,
 )
+from controller.policy.classes import ToolClass
 from fleettrace.catalog import ToolDefinition
 from fleettrace.model.host import Host, HostFacts
+from fleettrace.model.redaction import RedactAs, RedactedField
 from fleettrace.model.selector import parse_selector
 
 TEAMS = ("a", "b")
@@ -41,7 +45,7 @@ def some(*values: str) -> st.SearchStrategy[tuple[str, ...]]:
 
 grants = st.builds(
     Grant,
-    name=st.sampled_from(("g", "h")),
+    name=st.sampled_from(("g", "h", "i", "j")),
     teams=some(*TEAMS, "*"),
     tools=some(*TOOLS, "*", "run*"),
     hosts=st.sampled_from(("all", "zone=a", "zone!=a", "h-1", "h-*")).map(parse_selector),
@@ -49,6 +53,14 @@ grants = st.builds(
     max_duration_ms=st.none() | durations_ms,
     max_cpu_pct=st.none() | st.floats(min_value=0.1, max_value=10),
     max_events_per_s=st.none() | st.integers(min_value=1, max_value=100),
+    lift_aborts=st.booleans(),
+    classes=st.frozensets(st.sampled_from(ToolClass), max_size=3),
+    tool_capabilities=st.lists(st.tuples(st.sampled_from(("*", *TOOLS)), names), max_size=2).map(tuple),
+    max_hosts=st.none() | st.integers(1, 4),
+    max_jobs_per_day=st.none() | st.integers(1, 3),
+    redact=st.lists(st.tuples(st.sampled_from(RedactedField), st.sampled_from(RedactAs)), max_size=2).map(tuple),
+    approval_wait_ms=st.none() | st.just(1_000),
+    break_glass=st.booleans(),
 )
 policies = st.builds(
     Policy,
@@ -66,8 +78,16 @@ policies = st.builds(
     canary=st.just(CanaryPolicy(check_ms=1, min_events=1)),
     waves=st.just(WavePolicy(fractions=(1.0,), settle_ms=0, spread_label="zone")),
     aborts=st.builds(AbortPolicy, max_aborts=st.integers(1, 2), window_ms=st.just(1)),
-    grants=st.lists(grants, max_size=4).map(tuple),
+    grants=st.lists(grants, max_size=4, unique_by=lambda grant: grant.name).map(tuple),
+    redact=st.lists(st.tuples(st.sampled_from(RedactedField), st.sampled_from(RedactAs)), max_size=2).map(tuple),
 )
+
+
+def permission(outcome: Granted | Denied) -> int:
+    """0: it may not, 1: once somebody else has approved it, 2: at once."""
+    if isinstance(outcome, Denied):
+        return 0
+    return 2 if outcome.approval_wait_ms is None else 1
 
 
 @st.composite
@@ -80,6 +100,8 @@ def requests(draw: st.DrawFn, make_tool: Callable[..., ToolDefinition]) -> Reque
         duration_ms=draw(st.none() | st.integers(min_value=-1, max_value=120)),
         aborts=draw(st.lists(st.just("as j1"), max_size=2)),
         despite_aborts=draw(st.booleans()),
+        jobs_today={f'grant "{name}"': draw(st.integers(0, 3)) for name in "ghij"},
+        break_glass=draw(st.sampled_from(("", "it burns"))),
     )
 
 
@@ -106,9 +128,15 @@ def test_what_is_granted_is_within_the_sites_limits_and_those_of_a_grant_that_co
     assert any(
         outcome.rule == f'grant "{grant.name}"'
         and grant.names_team(request.team)
-        and grant.names_tool(request.tool.name)
+        and grant.names_tool(request.tool.name, request.classes)
         and all(grant.covers_host(host) for host in request.hosts)
-        and set(limits.capabilities) <= set(grant.capabilities)
+        and set(limits.capabilities) <= set(grant.capabilities_for(request.tool.name))
+        and len(request.hosts) <= (grant.max_hosts or len(request.hosts))
+        and request.jobs_today[outcome.rule] < (grant.max_jobs_per_day or 9)
+        and outcome.approval_wait_ms == grant.approval_wait_ms
+        and outcome.break_glass == grant.break_glass
+        and (request.break_glass or not grant.break_glass)
+        and {field for field, _ in outcome.redact} == {field for field, _ in (*policy.redact, *grant.redact)}
         and limits.duration_ms <= (grant.max_duration_ms or limits.duration_ms)
         and limits.max_cpu_pct <= (grant.max_cpu_pct or limits.max_cpu_pct)
         and limits.max_events_per_s <= (grant.max_events_per_s or limits.max_events_per_s)
@@ -119,15 +147,50 @@ def test_what_is_granted_is_within_the_sites_limits_and_those_of_a_grant_that_co
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data(), policy=policies)
-def test_removing_a_grant_never_allows_what_was_denied(
+def test_removing_a_grant_never_allows_what_was_not(
     make_tool: Callable[..., ToolDefinition], data: st.DataObject, policy: Policy
 ) -> None:
     request = data.draw(requests(make_tool))
-    if isinstance(decide(policy, request), Granted):
-        return
+    before = permission(decide(policy, request))
     for index in range(len(policy.grants)):
         fewer = replace(policy, grants=policy.grants[:index] + policy.grants[index + 1 :])
-        assert isinstance(decide(fewer, request), Denied)
+        assert permission(decide(fewer, request)) <= before
+
+
+LOWER: dict[str, Callable[[Policy], Policy]] = {
+    "the site's duration": lambda p: replace(p, limits=replace(p.limits, max_duration_ms=1)),
+    "the site's hosts": lambda p: replace(p, limits=replace(p.limits, max_hosts=1)),
+    "the site's CPU": lambda p: replace(p, limits=replace(p.limits, max_cpu_pct=0.05)),
+    "the site's events": lambda p: replace(p, limits=replace(p.limits, max_events_per_s=1)),
+    "the aborts": lambda p: replace(p, aborts=replace(p.aborts, max_aborts=1)),
+    "every grant's duration": lambda p: every_grant(p, max_duration_ms=1),
+    "every grant's hosts": lambda p: every_grant(p, max_hosts=1),
+    "every grant's jobs": lambda p: every_grant(p, max_jobs_per_day=1),
+    "every grant's CPU": lambda p: every_grant(p, max_cpu_pct=0.05),
+    "every grant's capabilities": lambda p: every_grant(p, tool_capabilities=()),
+    "every grant's classes": lambda p: every_grant(p, classes=frozenset()),
+    "a second person everywhere": lambda p: every_grant(p, approval_wait_ms=1_000),
+}
+
+
+def every_grant(policy: Policy, **limits: Any) -> Policy:
+    return replace(policy, grants=tuple(replace(grant, **limits) for grant in policy.grants))
+
+
+@pytest.mark.parametrize("what", LOWER)
+@settings(max_examples=100, deadline=None)
+@given(data=st.data(), policy=policies)
+def test_lowering_a_ceiling_never_widens(
+    make_tool: Callable[..., ToolDefinition], what: str, data: st.DataObject, policy: Policy
+) -> None:
+    request = data.draw(requests(make_tool))
+    before, after = decide(policy, request), decide(LOWER[what](policy), request)
+    assert permission(after) <= permission(before)
+    if isinstance(before, Granted) and isinstance(after, Granted) and before.rule == after.rule:
+        assert after.duration_ms <= before.duration_ms
+        assert after.limits.max_cpu_pct <= before.limits.max_cpu_pct
+        assert after.limits.max_events_per_s <= before.limits.max_events_per_s
+        assert set(after.limits.capabilities) <= set(before.limits.capabilities)
 
 
 @settings(max_examples=200, deadline=None)
@@ -138,3 +201,10 @@ def test_a_request_for_fewer_hosts_is_never_denied_where_more_were_granted(
     request = data.draw(requests(make_tool))
     if isinstance(decide(policy, request), Granted):
         assert isinstance(decide(policy, replace(request, hosts=request.hosts[:1])), Granted)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), policy=policies)
+def test_no_reason_no_emergency(make_tool: Callable[..., ToolDefinition], data: st.DataObject, policy: Policy) -> None:
+    outcome = decide(policy, replace(data.draw(requests(make_tool)), break_glass=""))
+    assert isinstance(outcome, Denied) or not outcome.break_glass

@@ -14,14 +14,18 @@ from controller.policy import (
     load_policy,
     parse_policy,
 )
+from controller.policy.classes import ToolClass
 from controller.policy.parse import DEFAULT_POLICY_FILE
 from fleettrace.errors import BadInput
+from fleettrace.model.redaction import RedactAs, RedactedField
 from fleettrace.model.run import OneLinerBounds
 from fleettrace.model.selector import parse_selector
 
 EXAMPLES = Path(__file__).parents[4] / "deploy" / "policies"
 
 FULL = """
+contact = "the platform team"
+redact = { commands = "hash" }
 [limits]
 max_duration_s = 120
 max_cpu_pct = 2.5
@@ -59,8 +63,27 @@ max_events_per_s = 500
 one_liners = true
 one_liner_strings = true
 one_liner_memory = true
-capabilities = ["CAP_PERFMON", "CAP_BPF", "CAP_SYSLOG"]
+capabilities = ["CAP_PERFMON", "CAP_BPF"]
+tool_capabilities = { "runq*" = ["CAP_SYSLOG"] }
 lift_aborts = true
+classes = ["events", "aggregate", "uprobes"]
+binaries = ["/opt/app/*"]
+max_hosts = 7
+max_jobs_per_day = 3
+redact = { paths = "hash", arguments = "cut" }
+needs_approval = true
+approval_wait_s = 90
+reads = ["web-*"]
+approves = ["api"]
+contact = "the db leads"
+[[grant]]
+name = "emergency"
+teams = ["on-call"]
+tools = ["*"]
+hosts = "all"
+break_glass = true
+max_duration_s = 20
+max_jobs_per_day = 5
 """
 
 GRANT = '[[grant]]\nname = "g"\nteams = ["*"]\ntools = ["*"]\nhosts = "all"\n'
@@ -89,7 +112,7 @@ def test_every_key_is_read_in_its_unit() -> None:
             teams=("db",),
             tools=("runq*",),
             hosts=parse_selector("role=db,zone!=b"),
-            capabilities=("CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG"),
+            capabilities=("CAP_BPF", "CAP_PERFMON"),
             max_duration_ms=30_000,
             max_cpu_pct=2.0,
             max_events_per_s=500,
@@ -97,9 +120,31 @@ def test_every_key_is_read_in_its_unit() -> None:
             one_liners=True,
             one_liner_strings=True,
             one_liner_memory=True,
+            classes=frozenset({ToolClass.AGGREGATE, ToolClass.EVENTS, ToolClass.UPROBES}),
+            binaries=("/opt/app/*",),
+            tool_capabilities=(("runq*", ("CAP_SYSLOG",)),),
+            max_hosts=7,
+            max_jobs_per_day=3,
+            redact=((RedactedField.ARGUMENTS, RedactAs.CUT), (RedactedField.PATHS, RedactAs.HASH)),
+            approval_wait_ms=90_000,
+            reads=("web-*",),
+            approves=("api",),
+            contact="the db leads",
+        ),
+        Grant(
+            name="emergency",
+            teams=("on-call",),
+            tools=("*",),
+            hosts=parse_selector("all"),
+            capabilities=("CAP_BPF", "CAP_PERFMON"),
+            max_duration_ms=20_000,
+            max_jobs_per_day=5,
+            break_glass=True,
         ),
     )
     assert policy.origin == "p.toml"
+    assert policy.contact == "the platform team"
+    assert policy.redact == ((RedactedField.COMMANDS, RedactAs.HASH),)
 
 
 def test_the_version_is_that_of_the_text_alone() -> None:
@@ -127,7 +172,7 @@ def test_the_builtin_policy_is_modest_and_open_to_all() -> None:
     assert policy.aborts == AbortPolicy(max_aborts=2, window_ms=86_400_000)
     (grant,) = policy.grants
     assert (grant.teams, grant.tools, grant.hosts.text) == (("*",), ("*",), "all")
-    assert grant.capabilities == ("CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE")
+    assert grant.capabilities_for("profile") == ("CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE")
 
 
 def test_the_builtin_file_gives_every_limit_itself() -> None:
