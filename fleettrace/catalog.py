@@ -23,6 +23,7 @@ from fleettrace.model.tool import (
     ParamValue,
     ResultKind,
     ToolDefinition,
+    Way,
 )
 from fleettrace.toml_tables import read_text
 
@@ -38,6 +39,7 @@ __all__ = [
     "ParamValue",
     "ResultKind",
     "ToolDefinition",
+    "Way",
     "builtin_tools",
     "find_tool",
     "header_paths",

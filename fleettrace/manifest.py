@@ -222,10 +222,17 @@ def _alternatives(top: Table, params: tuple[Param, ...]) -> tuple[Alternative, .
     for table in tables:
         name = parse_name(table, "name")
         measure = table.text("measure") if table.has("measure") else ""
-        alternatives.append(Alternative(name, measure, _attach(table, params)))
+        more = table.texts("capabilities") if table.has("capabilities") else ()
+        capabilities = check_capabilities(more, table.place("capabilities"))
+        alternatives.append(Alternative(name, measure, _attach(table, params), capabilities))
         table.finish()
     if len({alternative.name for alternative in alternatives}) < len(alternatives):
         raise BadInput(f"{top.place('alternative')} has one name twice: give each its own")
+    if all(alternative.capabilities for alternative in alternatives):
+        raise BadInput(
+            f"{top.place('capabilities')} must be the least that the tool needs, and no alternative makes do with "
+            "them: move there what all of them need"
+        )
     return tuple(alternatives)
 
 

@@ -20,6 +20,7 @@ from fleettrace.wire.address import parse_address
 from node_agent import guard
 from node_agent.fitness import gather_facts, prepare_bcc
 from node_agent.inspection.setting import InspectionSetting
+from node_agent.kernel.capabilities import permitted_capabilities, put_down
 from node_agent.kernel.cgroups import resolve_scope
 from node_agent.link import Identity, Link
 from node_agent.outbox import Outbox
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``fleettrace-agent``."""
     options = _parser().parse_args(arguments)
     try:
+        put_down(permitted_capabilities())
         if options.command == "doctor":
             sys.exit(
                 asyncio.run(visit_doctor(_inspection(options, check_host_name(options.name)), as_json=options.json))
@@ -94,6 +96,9 @@ async def _serve(options: argparse.Namespace) -> None:
     name = check_host_name(options.name)
     labels = parse_labels(options.label)
     policy = guard.load_host_policy(options.config)
+    if os.geteuid() != 0:
+        # What the host's owner allows nobody is given up for good. Root keeps it: what it starts would have it anyway.
+        put_down(policy.capabilities)
     scope = resolve_scope(options.scope).path if options.scope else ""
     btf_sha256 = unfit_reason = ""
     if options.backend == "bcc":

@@ -3,10 +3,11 @@
 import asyncio
 import os
 import signal
-import sys
+from collections.abc import Collection
 from typing import Protocol
 
 from node_agent.child.protocol import MAX_LINE_BYTES
+from node_agent.launcher import launch
 
 __all__ = ["ChildProcess", "start_child"]
 
@@ -29,19 +30,19 @@ class ChildProcess(Protocol):
         """Signal its process group; one that is gone hears nothing."""
 
 
-async def start_child() -> ChildProcess:
-    """Start a tracing child. Raises OSError when the system gives no process."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
+async def start_child(capabilities: Collection[str]) -> ChildProcess:
+    """Start a tracing child that begins with these capabilities.
+
+    Raises:
+        OSError: the system gives no process.
+        Unfit: the agent does not have one of the capabilities.
+    """
+    process = await launch(
         "-m",
         "node_agent.child.main",
+        capabilities=capabilities,
         stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
         limit=MAX_LINE_BYTES,
-        # A group of its own: Ctrl-C on the agent's terminal is the agent's to handle.
-        start_new_session=True,
     )
     return _Started(process)
 

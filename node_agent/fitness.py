@@ -3,16 +3,17 @@
 import asyncio
 import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from fleettrace import __version__
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import Unfit
+from fleettrace.model.capability import TRACING_CAPABILITIES
 from fleettrace.model.host import HostFacts
-from node_agent.kernel.capabilities import effective_capabilities
+from node_agent.kernel.capabilities import permitted_capabilities
 from node_agent.kernel.cpus import possible_cpu_count
+from node_agent.launcher import launch
 from node_agent.questions import KINDS
 
 __all__ = ["Fitness", "gather_facts", "prepare_bcc"]
@@ -36,16 +37,14 @@ async def prepare_bcc(state_directory: Path) -> Fitness:
     Raises:
         Unfit: one sentence that says what is missing and how to get it.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
+    process = await launch(
         "-m",
         "node_agent.backends.bcc.prepare",
         "--state-directory",
         str(state_directory),
+        # Where one is missing it is the preparing child that says so.
+        capabilities=permitted_capabilities().intersection(TRACING_CAPABILITIES),
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
     )
     limit_s = SELFTEST_LIMIT_S + COMPILE_LIMIT_S * len(builtin_tools())
     try:
@@ -77,7 +76,7 @@ def gather_facts(backend: str, scope: str, btf_sha256: str, unfit_reason: str = 
         btf_sha256=btf_sha256,
         backend=backend,
         agent_version=__version__,
-        capabilities=tuple(sorted(effective_capabilities())),
+        capabilities=tuple(sorted(permitted_capabilities())),
         scope=scope,
         tools={name: tool.digest for name, tool in builtin_tools().items()},
         boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),

@@ -109,7 +109,7 @@ def _check_policy(policy: HostPolicy, order: StartRun, running: int, own_name: s
 def capabilities_for(
     policy: HostPolicy, tool: ToolDefinition, granted: Collection[str], own_name: str, available: Collection[str]
 ) -> tuple[str, ...]:
-    """What the tool needs, and of what it can use what everybody allows and the agent has; nothing else.
+    """What the tool needs, and of what its ways can use what everybody allows and the agent has; nothing else.
 
     Raises:
         Refused: the controller (``granted``) or the host's policy does not allow what it needs.
@@ -127,11 +127,11 @@ def capabilities_for(
     lacking = [name for name in tool.capabilities if name not in available]
     if lacking:
         raise Unfit(
-            f"{tool.name} needs {', '.join(lacking)}, which the agent on {own_name} does not have: start it as root, "
-            f"or give its service AmbientCapabilities={' '.join(tool.capabilities)}"
+            f"{tool.name} needs {', '.join(lacking)}, which the agent on {own_name} cannot hand on: give its service "
+            f"AmbientCapabilities={' '.join(tool.capabilities)}"
         )
-    useful = {*tool.capabilities, *tool.optional_capabilities}
-    return tuple(sorted(useful.intersection(granted, policy.capabilities, available)))
+    allowed = frozenset(granted).intersection(policy.capabilities, available)
+    return tuple(sorted({name for way in tool.ways(allowed) for name in way.capabilities}))
 
 
 def _seconds(duration_ms: int) -> str:

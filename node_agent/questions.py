@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable
 
@@ -14,6 +13,8 @@ from fleettrace.wire.codec import answer_to_wire, question_to_wire
 from fleettrace.wire.limits import MAX_ANSWER_BYTES, MAX_ANSWER_MS
 from fleettrace.wire.v1 import inspection_pb2 as pb
 from node_agent.inspection.setting import InspectionSetting
+from node_agent.kernel.capabilities import permitted_capabilities
+from node_agent.launcher import launch
 
 __all__ = ["KINDS", "Answerer", "ask_child"]
 
@@ -74,13 +75,11 @@ async def ask_child(setting: InspectionSetting, question: Question) -> pb.Answer
     """Have a child answer a question, within its time; an answer always comes out."""
     limit_s = min(question.answer_within_ms, MAX_ANSWER_MS) / 1000
     try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-m", "node_agent.inspection.child"),
-            *(*setting.arguments(), "--parent", str(os.getpid())),
+        process = await launch(
+            *("-m", "node_agent.inspection.child", *setting.arguments(), "--parent", str(os.getpid())),
+            # All that runs could be given: each trial confines itself to its own.
+            capabilities=permitted_capabilities(),
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
         )
     except OSError as error:
         return unanswered(question, f"no process could be started to answer: {error.strerror}")

@@ -4,14 +4,14 @@ import asyncio
 import os
 import signal
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleettrace.catalog import ToolDefinition, find_tool
-from fleettrace.errors import FleettraceError, Malformed
+from fleettrace.catalog import ToolDefinition, Way, find_tool
+from fleettrace.errors import AttachFailed, FleettraceError, Malformed
 from fleettrace.model.run import Part, RunCost, RunKey, RunLimits, RunOutcome, StartRun
-from node_agent.child.protocol import ChildPlan, decode_message, encode
+from node_agent.child.protocol import ChildPlan, Failed, decode_message, encode
 from node_agent.child_process import ChildProcess, start_child
 from node_agent.session import (
     ChildExited,
@@ -63,7 +63,7 @@ class Runner:
         check: Callable[[StartRun, ToolDefinition, int], RunLimits],
         on_part: Callable[[Part], None],
         on_progress: Callable[[RunKey, int, RunCost], None],
-        spawn: Callable[[], Awaitable[ChildProcess]] = start_child,
+        spawn: Callable[[Collection[str]], Awaitable[ChildProcess]] = start_child,
     ) -> None:
         self._settings = settings
         self._check = check
@@ -93,7 +93,9 @@ class Runner:
         except FleettraceError as error:
             self._on_part(_refused(order, self._settings.backend, str(error)))
             return
-        live = _LiveRun(order, self._plan(order, limits), self._perform_outcome, self._spawn)
+        plans = self._plans(order, tool, limits)
+        out_of_reach = tool.out_of_reach(limits.capabilities)
+        live = _LiveRun(order, plans, out_of_reach, self._perform_outcome, self._spawn)
         self._live[order.run] = live
         self.busy.set()
         live.task = asyncio.get_running_loop().create_task(live.follow(), name=f"run {order.run}")
@@ -118,7 +120,13 @@ class Runner:
         """Wait until no run is alive; each is bounded."""
         await asyncio.gather(*(live.task for live in self._live.values() if live.task), return_exceptions=True)
 
-    def _plan(self, order: StartRun, limits: RunLimits) -> ChildPlan:
+    def _plans(self, order: StartRun, tool: ToolDefinition, limits: RunLimits) -> list[ChildPlan]:
+        """What the run's children are told: one for each way in which the tool can run, tried in this order."""
+        if self._settings.backend == "replay":
+            return [self._plan(order, limits, Way(tuple(one.name for one in tool.alternatives), ()))]
+        return [self._plan(order, limits, way) for way in tool.ways(limits.capabilities)]
+
+    def _plan(self, order: StartRun, limits: RunLimits, way: Way) -> ChildPlan:
         return ChildPlan(
             backend=self._settings.backend,
             tool=order.tool,
@@ -130,7 +138,8 @@ class Runner:
             max_events_per_s=limits.max_events_per_s,
             max_cpu_pct=limits.max_cpu_pct,
             max_map_bytes=limits.max_map_bytes,
-            capabilities=limits.capabilities if self._settings.backend != "replay" else (),
+            capabilities=way.capabilities,
+            alternatives=way.alternatives,
             state_directory=str(self._settings.state_directory),
             parent_pid=os.getpid(),
             program=order.program,
@@ -146,19 +155,21 @@ class Runner:
 
 
 class _LiveRun:
-    """One child and the session that follows it."""
+    """One run and the session that follows it: a child, and another for each further way in which the tool may run."""
 
     def __init__(
         self,
         order: StartRun,
-        plan: ChildPlan,
+        plans: Sequence[ChildPlan],
+        out_of_reach: str,
         outcome: Callable[[Report | Emit, RunKey], None],
-        spawn: Callable[[], Awaitable[ChildProcess]],
+        spawn: Callable[[Collection[str]], Awaitable[ChildProcess]],
     ) -> None:
         self.task: asyncio.Task[None] | None = None
-        self._plan = plan
+        self._plans = plans
+        self._out_of_reach = out_of_reach
         self._outcome = outcome
-        self._session = Session(order=order, backend=plan.backend)
+        self._session = Session(order=order, backend=plans[0].backend)
         self._events: asyncio.Queue[SessionEvent] = asyncio.Queue()
         self._spawn = spawn
         self._process: ChildProcess | None = None
@@ -172,7 +183,7 @@ class _LiveRun:
         loop = asyncio.get_running_loop()
         reader: asyncio.Task[None] | None = None
         try:
-            self._process = await self._spawn()
+            self._process = await self._spawn(self._plans[0].capabilities)
             reader = loop.create_task(self._read(self._process))
             deadline_s = loop.time() + START_LIMIT_S
             while self._session.phase is not Phase.ENDED:
@@ -187,16 +198,18 @@ class _LiveRun:
                     deadline_s = loop.time() + self._phase_limit_s()
                 for instruction in instructions:
                     self._perform(instruction)
-        except OSError as error:
+        except (OSError, FleettraceError) as error:
             reason = f"no tracing child could be started: {error}"
-            self._outcome(Emit(_refused(self._session.order, self._plan.backend, reason)), self._session.order.run)
+            self._outcome(Emit(_refused(self._session.order, self._session.backend, reason)), self._session.order.run)
         finally:
             self._signal(signal.SIGKILL)
             if reader is not None:
                 await reader
 
     def _phase_limit_s(self) -> float:
-        return self._plan.duration_ms / 1000 + FINISH_LIMIT_S if self._session.phase is Phase.TRACING else END_LIMIT_S
+        return (
+            self._plans[0].duration_ms / 1000 + FINISH_LIMIT_S if self._session.phase is Phase.TRACING else END_LIMIT_S
+        )
 
     def _perform(self, instruction: Instruction) -> None:
         match instruction:
@@ -212,17 +225,42 @@ class _LiveRun:
             self._process.signal(number)
 
     async def _read(self, process: ChildProcess) -> None:
-        """Feed the plan, turn lines into events, and end with the exit."""
-        process.tell(encode(self._plan))
+        """Feed the plan, turn lines into events, and end with the exit; a way that is refused is followed by the next.
+
+        Each way has a child of its own: what one was not given, it cannot take up later.
+        """
+        refused = ""
+        for plan in self._plans:
+            if refused:
+                try:
+                    self._process = process = await self._spawn(plan.capabilities)
+                except (OSError, FleettraceError) as error:
+                    self.push(Failed(AttachFailed.code, f"{refused}; and then no child could be started: {error}"))
+                    return
+            process.tell(encode(plan))
+            refusal = await self._hear(process)
+            status, stderr = await process.exited()
+            if refusal is None:
+                break
+            refused = "; ".join(filter(None, (refused, refusal.reason)))
+            if plan is self._plans[-1] or self._session.phase is not Phase.STARTING:
+                self.push(Failed(refusal.code, "; ".join(filter(None, (refused, self._out_of_reach)))))
+                break
+        self.push(ChildExited(status, " ".join(stderr[-STDERR_TAIL_CHARS:].split())))
+
+    async def _hear(self, process: ChildProcess) -> Failed | None:
+        """Turn a child's lines into events until it ends, all but one: that the kernel has refused its probes."""
         try:
             while line := await process.readline():
-                self.push(decode_message(line))
+                message = decode_message(line)
+                if isinstance(message, Failed) and message.code == AttachFailed.code:
+                    return message
+                self.push(message)
         except (Malformed, ValueError) as error:
             # ValueError: a line beyond the limit. Either way the child is not to be believed further.
             self.push(StopAsked(f"the tracing child broke its contract: {error}"))
             self._signal(signal.SIGKILL)
-        status, stderr = await process.exited()
-        self.push(ChildExited(status, " ".join(stderr[-STDERR_TAIL_CHARS:].split())))
+        return None
 
 
 def _refused(order: StartRun, backend: str, reason: str) -> Part:

@@ -64,8 +64,7 @@ def _granted(policy: Policy, grant: Grant, request: Request) -> Granted:
     ceiling_ms = _lower(site.max_duration_ms, grant.max_duration_ms)
     # A default is nobody's request: it gives way to a lower ceiling where an explicit duration is refused.
     duration_ms = min(policy.default_duration_ms, ceiling_ms) if request.duration_ms is None else request.duration_ms
-    allowed = grant.capabilities_for(request.tool.name)
-    optional = [name for name in request.tool.optional_capabilities if name in allowed]
+    ways = request.tool.ways(grant.capabilities_for(request.tool.name))
     rule = f'grant "{grant.name}"'
     reason = f"{rule} lets team {team_text(request.team)} run {request.tool.name}"
     if grant.break_glass:
@@ -79,7 +78,8 @@ def _granted(policy: Policy, grant: Grant, request: Request) -> Granted:
             max_events_per_s=_lower(site.max_events_per_s, grant.max_events_per_s),
             max_map_bytes=site.max_map_bytes,
             max_cpu_pct=_lower(site.max_cpu_pct, grant.max_cpu_pct),
-            capabilities=tuple(sorted({*request.tool.capabilities, *optional})),
+            # What its ways may use, all together; a host gives each of them its own.
+            capabilities=tuple(sorted({name for way in ways for name in way.capabilities})),
             one_liner=site.one_liner if request.program is not None else None,
         ),
         policy_version=policy.version,

@@ -1,8 +1,8 @@
 """Tools: what is known of a trace program before it runs, and what an operator is shown of it."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -23,6 +23,7 @@ __all__ = [
     "ResultKind",
     "ToolDefinition",
     "ToolListing",
+    "Way",
     "Words",
     "is_wanted",
 ]
@@ -73,12 +74,22 @@ class Attach:
 class Alternative:
     """One way to run a tool: the probes that it takes. The first that a kernel accepts is used.
 
-    Results of alternatives with the same ``measure`` say the same thing and can be added up.
+    Results of alternatives with the same ``measure`` say the same thing and can be added up. ``capabilities`` are what
+    it needs beyond those that the tool always needs.
     """
 
     name: str
     measure: str
     attach: tuple[Attach, ...]
+    capabilities: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Alternatives, in their order, that need the same: what a process that tries them is given, and no more."""
+
+    alternatives: tuple[str, ...]
+    capabilities: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +181,11 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class ToolDefinition:
-    """Everything that is known of a tool before it runs."""
+    """Everything that is known of a tool before it runs.
+
+    ``capabilities`` are the least that it needs: at least one of its alternatives needs no more. Without one of the
+    ``optional_capabilities`` a result lacks something.
+    """
 
     name: str
     digest: str
@@ -209,6 +224,45 @@ class ToolDefinition:
     def probes(self) -> tuple[str, ...]:
         """The probes that it attaches to, in order; of all alternatives."""
         return tuple(dict.fromkeys(attach.probe for attach in self.attach))
+
+    @property
+    def useful_capabilities(self) -> frozenset[str]:
+        """All that it can make use of, in any of its alternatives."""
+        more = (name for one in self.alternatives for name in one.capabilities)
+        return frozenset({*self.capabilities, *self.optional_capabilities, *more})
+
+    def needs(self, alternative: Alternative) -> tuple[str, ...]:
+        """The least that an alternative needs, sorted."""
+        return tuple(sorted({*self.capabilities, *alternative.capabilities}))
+
+    def only(self, alternatives: Collection[str]) -> "ToolDefinition":
+        """This tool with these of its alternatives, in its own order."""
+        return replace(self, alternatives=tuple(one for one in self.alternatives if one.name in alternatives))
+
+    def ways(self, allowed: Collection[str]) -> tuple[Way, ...]:
+        """How it can run with these capabilities, in order of preference: those that need the same are tried together.
+
+        Optional capabilities that are allowed go with each.
+        """
+        optional = self.optional_capabilities.keys() & set(allowed)
+        ways: list[Way] = []
+        for alternative in self.alternatives:
+            needed = self.needs(alternative)
+            if not set(needed) <= set(allowed):
+                continue
+            capabilities = tuple(sorted({*needed, *optional}))
+            if ways and ways[-1].capabilities == capabilities:
+                ways[-1] = Way((*ways[-1].alternatives, alternative.name), capabilities)
+            else:
+                ways.append(Way((alternative.name,), capabilities))
+        return tuple(ways)
+
+    def out_of_reach(self, allowed: Collection[str]) -> str:
+        """Its alternatives that cannot run with these capabilities, in words; empty when all can."""
+        lacking = ((one.name, sorted(set(self.needs(one)) - set(allowed))) for one in self.alternatives)
+        return "; ".join(
+            f"{name} needs {' and '.join(names)}, which it was not given" for name, names in lacking if names
+        )
 
     def places(self, params: Mapping[str, ParamValue]) -> tuple[str, ...]:
         """Where it attaches, for people: its probes without their kinds, with the parameters in place."""

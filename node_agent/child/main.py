@@ -55,7 +55,7 @@ def main() -> int:
         timer.arm(START_LIMIT_S)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES, MAX_DATA_BYTES))
-        confine(frozenset(plan.capabilities))
+        confine(plan.capabilities)
         _perform(plan, timer)
     except FleettraceError as error:
         _say(Failed(error.code, str(error)))
@@ -71,7 +71,7 @@ def _perform(plan: ChildPlan, timer: KillTimer) -> None:
             f"this host's {tool.name} is {tool.digest[:12]}, the controller asked for {plan.digest[:12]}: "
             "install the same fleettrace version on both"
         )
-    tracer = _open(plan, tool)
+    tracer = _open(plan, tool.only(plan.alternatives))
     try:
         # From here to the end of the duration the kernel itself holds the deadline.
         timer.arm(START_LIMIT_S)

@@ -37,8 +37,8 @@ class ChildPlan:
     """One run as its child must perform it.
 
     ``scope``: cgroup v2 path, empty for the whole machine. ``hit_ns`` and ``event_ns`` turn measured rates into
-    CPU cost for the child's own breaker. ``capabilities``: all that the child keeps. ``program`` and ``one_liner``: of
-    a one-liner, its canonical text and its bounds.
+    CPU cost for the child's own breaker. ``capabilities``: all that the child keeps, and ``alternatives`` those of the
+    tool that make do with them. ``program`` and ``one_liner``: of a one-liner, its canonical text and its bounds.
     """
 
     backend: str
@@ -54,6 +54,7 @@ class ChildPlan:
     capabilities: tuple[str, ...]
     state_directory: str
     parent_pid: int
+    alternatives: tuple[str, ...] = ("",)
     program: str = ""
     one_liner: OneLinerBounds | None = None
 
@@ -131,6 +132,7 @@ def decode_plan(line: bytes) -> ChildPlan:
         **{
             **data,
             "capabilities": tuple(data["capabilities"]),
+            "alternatives": tuple(data["alternatives"]),
             "one_liner": None if bounds is None else OneLinerBounds(**bounds),
         }
     )

@@ -8,7 +8,8 @@ import json
 import os
 import signal
 from collections.abc import Callable, Collection
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from fleettrace.catalog import ToolDefinition, builtin_tools
@@ -46,18 +47,25 @@ def _try(
     if not policy.allows_tool(tool.name):
         return ToolTrial(tool.name, TrialOutcome.UNTRIED, reason=f"it may not run on this host ({policy.origin})")
     try:
-        capabilities = guard.capabilities_for(policy, tool, CAPABILITY_NAMES, "this host", available)
+        allowed = guard.capabilities_for(policy, tool, CAPABILITY_NAMES, "this host", available)
     except Refused as error:
         return ToolTrial(tool.name, TrialOutcome.UNTRIED, reason=str(error))
     except FleettraceError as error:
         return ToolTrial(tool.name, TrialOutcome.FAILS, reason=str(error))
-    plan = TracePlan(tool, RunKind.TRACE, params, None, policy.max_map_bytes, str(setting.state_directory))
-    return in_child(tool.name, lambda: _attach(plan, setting.backend, capabilities))
+    trial = ToolTrial(tool.name, TrialOutcome.FAILS)
+    for way in tool.ways(allowed):
+        plan = TracePlan(
+            tool.only(way.alternatives), RunKind.TRACE, params, None, policy.max_map_bytes, str(setting.state_directory)
+        )
+        trial = in_child(tool.name, partial(_attach, plan, setting.backend, way.capabilities))
+        if trial.outcome is TrialOutcome.WORKS:
+            return trial
+    return replace(trial, reason="; ".join(filter(None, (trial.reason, tool.out_of_reach(allowed)))))
 
 
 def _attach(plan: TracePlan, backend: str, capabilities: tuple[str, ...]) -> ToolTrial:
     """In the trial's own process."""
-    confine(frozenset(capabilities))
+    confine(capabilities)
     tracer = open_tracer(backend, plan)
     try:
         tracer.attach()

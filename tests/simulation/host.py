@@ -2,7 +2,7 @@
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from fleettrace.catalog import ToolDefinition, builtin_tools
@@ -186,7 +186,7 @@ class SimulatedHost:
         self._watcher.accepted(self, order)
         return limits
 
-    async def _spawn(self) -> SimulatedChild:
+    async def _spawn(self, _capabilities: Collection[str]) -> SimulatedChild:
         # Children are started in the order in which their orders were accepted.
         key = self._accepted.popleft()
         child = SimulatedChild(self.loop, self, key, self.next_fate(), self._rng)

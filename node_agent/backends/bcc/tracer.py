@@ -72,7 +72,7 @@ class BccTracer:
             else:
                 self._alternative = alternative.name
                 return
-        if len(refusals) == 1:
+        if plan.tool.alternatives[0].name == "":
             raise refusals[0]
         named = zip(plan.tool.alternatives, refusals, strict=True)
         raise AttachFailed("; ".join(f"{alternative.name}: {refusal}" for alternative, refusal in named))

@@ -107,8 +107,8 @@ def breaker_never_opens(patch: Patch) -> None:
 def agent_stretches_the_duration(patch: Patch) -> None:
     plan = Runner._plan
 
-    def long(self: Runner, order: Any, limits: Any) -> Any:
-        planned = plan(self, order, limits)
+    def long(self: Runner, order: Any, limits: Any, way: Any) -> Any:
+        planned = plan(self, order, limits, way)
         return replace(planned, duration_ms=planned.duration_ms + 1_500)
 
     patch.setattr(Runner, "_plan", long)

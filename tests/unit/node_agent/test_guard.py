@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleettrace.catalog import Cost, Decode, Param, ResultKind, ToolDefinition
+from fleettrace.catalog import Alternative, Cost, Decode, Param, ResultKind, ToolDefinition
 from fleettrace.errors import BadParameter, DigestMismatch, Refused, Unfit
 from fleettrace.model.run import OneLinerBounds, RunKey, RunKind, RunLimits, StartRun
 from node_agent.guard import check
@@ -55,7 +55,7 @@ TOOL = ToolDefinition(
     optional_capabilities={"CAP_SYSLOG": "names of kernel frames", "CAP_SYS_PTRACE": "names of user frames"},
     cost=Cost(hit_ns=100, event_ns=100),
     params=(Param("depth", default=0, minimum=0, maximum=100, help=""),),
-    alternatives=(),
+    alternatives=(Alternative("", "", ()),),
     decode=Decode(map="m"),
     directory=Path("/nowhere"),
     program_text="",
@@ -199,8 +199,8 @@ def test_a_needed_capability_that_the_agent_lacks_makes_the_host_unfit() -> None
     with pytest.raises(Unfit) as caught:
         checked(available=("CAP_BPF",))
     assert str(caught.value) == (
-        "runqlat needs CAP_PERFMON, which the agent on db-1 does not have: start it as root, "
-        "or give its service AmbientCapabilities=CAP_BPF CAP_PERFMON"
+        "runqlat needs CAP_PERFMON, which the agent on db-1 cannot hand on: give its service "
+        "AmbientCapabilities=CAP_BPF CAP_PERFMON"
     )
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import Cost, Decode, ResultKind, ToolDefinition
+from fleettrace.catalog import Alternative, Cost, Decode, ResultKind, ToolDefinition
 from fleettrace.model.host import Host, HostFacts
 
 MakeTool = Callable[..., ToolDefinition]
@@ -27,7 +27,7 @@ def make_tool() -> MakeTool:
             optional_capabilities=dict.fromkeys(uses, "names"),
             cost=Cost(hit_ns=100, event_ns=100),
             params=(),
-            alternatives=(),
+            alternatives=(Alternative("", "", ()),),
             decode=Decode(map="m"),
             directory=Path("/nowhere"),
             program_text="",
