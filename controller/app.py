@@ -9,7 +9,7 @@ from pathlib import Path
 
 import grpc
 
-from controller.auditing import AuditReader
+from controller.auditing import AuditReader, tell_head, tell_heads
 from controller.clock import SteadyClock
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
@@ -94,9 +94,12 @@ async def _serve_store(db: Path, server: grpc.aio.Server, policy: Policy, on_rea
         await server.start()
         on_ready()
         _log.info("policy %s from %s", policy.version, policy.origin)
+        heads = asyncio.create_task(tell_heads(store))
         await _until_signalled()
+        heads.cancel()
         await coordinator.close()
         await server.stop(STOP_GRACE_S)
+        await tell_head(store)
     finally:
         await store.close()
 

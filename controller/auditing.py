@@ -1,9 +1,13 @@
 """The audit log for a reader: a page at a time, looked for in short steps so that no job waits for it."""
 
-from controller.store.worker import StoreWorker
-from fleettrace.model.audit import AuditFilter, AuditPage
+import asyncio
+import logging
 
-__all__ = ["AuditReader"]
+from controller.store.worker import StoreWorker
+from fleettrace.errors import StoreFailed
+from fleettrace.model.audit import AuditFilter, AuditHead, AuditPage
+
+__all__ = ["AuditReader", "tell_head", "tell_heads"]
 
 MAX_PAGE_ENTRIES = 1_000
 DEFAULT_PAGE_ENTRIES = 50
@@ -11,6 +15,10 @@ STEP_ENTRIES = 10_000
 """Entries that one call of the store looks through; others have their turn between two."""
 MAX_STEPS = 50
 """For one page: a page may be empty and say where the next one begins."""
+
+TELL_EVERY_S = 3_600.0
+
+_log = logging.getLogger(__name__)
 
 
 class AuditReader:
@@ -48,3 +56,23 @@ class AuditReader:
             if low >= high:
                 return AuditPage((), head, 0)
         return AuditPage((), head, low if oldest_first else high + 1)
+
+
+async def tell_heads(store: StoreWorker) -> None:
+    """Log the newest entry now, and once an hour when it has changed: where logs are kept elsewhere, so are heads."""
+    told = None
+    while True:
+        told = await tell_head(store, told)
+        await asyncio.sleep(TELL_EVERY_S)
+
+
+async def tell_head(store: StoreWorker, told: AuditHead | None = None) -> AuditHead | None:
+    """Log the newest entry, unless it was told before; what was told last."""
+    try:
+        head = await store.call(lambda opened: opened.audit_head())
+    except StoreFailed as error:
+        _log.error("the head of the audit log could not be read: %s", error)
+        return told
+    if head != told:
+        _log.info("audit head %s", head)
+    return head

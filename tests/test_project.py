@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,13 @@ def test_commands_that_pages_show_exist(page: Path) -> None:
         if name.startswith("-"):
             continue
         assert name in commands, line
-        options = {option for parameter in commands[name].params for option in parameter.opts}
+        command = commands[name]
+        while hasattr(command, "commands"):
+            assert words, line
+            assert words[0] in command.commands, line
+            command, words = command.commands[words[0]], words[1:]
+        words = list(takewhile(lambda word: word != "#", words))
+        options = {option for parameter in command.params for option in parameter.opts}
         assert {word.partition("=")[0] for word in words if word.startswith("-")} <= options | {"--help"}, line
     for script in re.findall(r"^\s*(?:\$ )?((?:deploy|tests|proto|docs)/[a-z_]+)(?= |$)", shown(page), re.MULTILINE):
         assert os.access(ROOT / script, os.X_OK), script

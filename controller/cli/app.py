@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.audit import audit
 from controller.cli.cancel import cancel
 from controller.cli.compare import compare
 from controller.cli.doctor import doctor
@@ -69,3 +70,4 @@ app.command()(flame)
 app.command()(export)
 app.command("import")(import_result)
 app.command()(cancel)
+app.add_typer(audit, name="audit")

@@ -1,6 +1,7 @@
 """Where a file that a command makes goes: ``-o FILE``, or stdout."""
 
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from controller.cli.terminal import Terminal, end_on_closed_pipe
 from fleettrace.errors import BadInput
 from fleettrace.model.job import JobResult
 
-__all__ = ["Output", "note_unfinished", "write_output"]
+__all__ = ["Output", "note_unfinished", "write_lines", "write_output"]
 
 Output = Annotated[
     Path | None,
@@ -27,29 +28,35 @@ def write_output(data: bytes, output: Path | None, terminal: Terminal, *, binary
     Raises:
         BadInput: the file cannot be written, or ``binary`` data were about to go to a terminal.
     """
+    if output is None and binary and sys.stdout.isatty():
+        raise BadInput("this format is not text and would garble the terminal: give -o FILE, or pipe it")
+    write_lines([data], output, terminal)
+
+
+def write_lines(pieces: Iterable[bytes], output: Path | None, terminal: Terminal) -> None:
+    """The same piece by piece, for what is too large to be held as one."""
     if output is None:
-        if binary and sys.stdout.isatty():
-            raise BadInput("this format is not text and would garble the terminal: give -o FILE, or pipe it")
         try:
-            sys.stdout.buffer.write(data)
+            for piece in pieces:
+                sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             end_on_closed_pipe()
         return
     if output.exists() and not output.is_file():  # /dev/stdout, a named pipe: nothing to replace there
-        _write(output, data)
+        _write(output, pieces)
         return
     # Written beside it and moved, so that a full disk leaves no half of a file and the one of before.
     part = output.with_name(f".{output.name}.part")
     try:
-        _write(part, data)
+        written = _write(part, pieces)
         part.replace(output)
     except OSError as error:
         raise _cannot(output, error) from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-    terminal.note("written", f"{output}, {len(data):,} bytes")
+    terminal.note("written", f"{output}, {written:,} bytes")
 
 
 def note_unfinished(result: JobResult, terminal: Terminal) -> None:
@@ -58,9 +65,11 @@ def note_unfinished(result: JobResult, terminal: Terminal) -> None:
         terminal.note("job", f"{result.job.spec.job_id} is still {result.job.state.value}: this is what had arrived")
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, pieces: Iterable[bytes]) -> int:
+    """How many bytes were written."""
     try:
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            return sum(file.write(piece) for piece in pieces)
     except OSError as error:
         raise _cannot(path, error) from error
 

@@ -43,6 +43,13 @@ class Terminal:
         except BrokenPipeError:
             end_on_closed_pipe()
 
+    def say(self, line: str, document: dict[str, Any]) -> None:
+        """The same of one line that others may read: in one piece, whatever the width."""
+        if self.as_json:
+            self.show("", document)
+        else:
+            self.out.print(Safe(Text(line)), soft_wrap=True)
+
     def note(self, label: str, text: str | Text) -> None:
         """Write a line about what goes on: wrapped for a person, in one piece for a log."""
         if self.err.is_terminal:

@@ -4,6 +4,7 @@ A ``schema`` changes when a field goes away or changes its meaning; new fields m
 UTC, durations seconds; what is not known is null.
 """
 
+from controller.report.json.audit import audit_document, audit_head_document, audit_verified_document
 from controller.report.json.comparison import changes_document, comparison_document
 from controller.report.json.inspection import doctors_document, probes_document
 from controller.report.json.job import job_document
@@ -17,6 +18,9 @@ from controller.report.json.lists import (
 from controller.report.json.outlier import outlier_document
 
 __all__ = [
+    "audit_document",
+    "audit_head_document",
+    "audit_verified_document",
     "changes_document",
     "comparison_document",
     "doctors_document",

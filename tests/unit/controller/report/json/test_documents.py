@@ -13,6 +13,9 @@ from controller.analysis.confirm import Claim, Measure, Repeat
 from controller.analysis.samples import SampleKind, Trait
 from controller.report.before_after import before_and_after
 from controller.report.json import (
+    audit_document,
+    audit_head_document,
+    audit_verified_document,
     changes_document,
     comparison_document,
     doctors_document,
@@ -26,13 +29,14 @@ from controller.report.json import (
     tools_document,
 )
 from controller.report.outlier import Hunt, LaterRun
+from fleettrace.model.audit import AuditHead
 from fleettrace.model.inspection import HostAnswer, ProbeList
 from fleettrace.model.job import Verdict
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
-from tests.unit.controller.report import inspections, planned, samples
+from tests.unit.controller.report import audits, inspections, planned, samples
 
 PAGE = Path(__file__).parents[5] / "docs" / "json.md"
-DATA_KEYED = re.compile(r"(params|labels|tools|key|fields|sums)$")
+DATA_KEYED = re.compile(r"(detail|params|labels|tools|key|fields|sums)$")
 
 SNAPSHOT_LISTS = ("histograms", "stacks", "counts", "events")
 
@@ -83,6 +87,11 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fleettrace.hosts/1": lambda: hosts_document(samples.hosts()),
     "fleettrace.tools/1": lambda: tools_document(samples.tools()),
     "fleettrace.doctor/1": lambda: doctors_document(inspections.doctors()),
+    "fleettrace.audit/1": lambda: audit_document(audits.audit_entries(), 1),
+    "fleettrace.audit-head/1": lambda: audit_head_document(AuditHead(3, "0f" * 32)),
+    "fleettrace.audit-verified/1": lambda: audit_verified_document(
+        AuditHead(3, "0f" * 32), "d1", AuditHead(2, "1f" * 32)
+    ),
     "fleettrace.probes/1": lambda: probes_document(inspections.ASKED, _probe_answers()),
 }
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from rich.console import RenderableType
 
-from controller.report.text import render_host_list, render_jobs, render_tool, render_tools
-from tests.unit.controller.report import samples
+from controller.report.text import render_audit, render_host_list, render_jobs, render_tool, render_tools
+from tests.unit.controller.report import audits, samples
 from tests.unit.controller.report.rendering import rendered, squeezed
 
 LISTS: dict[str, Callable[[], RenderableType]] = {
@@ -14,6 +14,7 @@ LISTS: dict[str, Callable[[], RenderableType]] = {
     "tools": lambda: render_tools(samples.tools()),
     "tool": lambda: render_tool(samples.tools()[0]),
     "jobs": lambda: render_jobs(samples.jobs()),
+    "audit": lambda: render_audit(audits.audit_entries(), 3),
 }
 
 
