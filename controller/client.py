@@ -36,7 +36,7 @@ from fleettrace.wire.metadata import CODE_KEY, RULE_KEY
 from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1.control_pb2_grpc import ControlStub
 
-__all__ = ["Client", "InspectionStream", "JobRequest", "JobStream"]
+__all__ = ["Client", "InspectionStream", "JobRequest", "JobStream", "SubmittedJob"]
 
 CALL_S = 10.0
 RESULT_S = 60.0
@@ -59,7 +59,8 @@ class JobRequest:
     """What is asked for, as typed; the controller parses the parameters, which only it knows the types of.
 
     ``duration_ms`` 0: the policy's default. ``canary`` empty: the controller chooses. The same ``request_id``
-    twice is one job. ``program`` is a one-liner, instead of a tool.
+    twice is one job. ``program`` is a one-liner, instead of a tool. ``priority`` empty: routine. ``no_share``: not one
+    that is under way.
     """
 
     tool: str
@@ -74,6 +75,16 @@ class JobRequest:
     despite_aborts: bool = False
     dry_run: bool = False
     program: str = ""
+    priority: str = ""
+    no_share: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedJob:
+    """The job of a request; ``shared``: an identical one of the same team that was under way."""
+
+    job_id: str
+    shared: bool
 
 
 class Client:
@@ -106,8 +117,8 @@ class Client:
             answer = self._stub.ListTools(control.ListToolsRequest(), timeout=CALL_S)
             return [tool_from_wire(tool) for tool in answer.tools]
 
-    def submit(self, request: JobRequest) -> str:
-        """Ask for a job; gives its id.
+    def submit(self, request: JobRequest) -> SubmittedJob:
+        """Ask for a job.
 
         Raises:
             Refused: policy said no.
@@ -127,8 +138,11 @@ class Client:
                 despite_aborts=request.despite_aborts,
                 dry_run=request.dry_run,
                 program=wire_text(request.program),
+                priority=wire_text(request.priority),
+                no_share=request.no_share,
             )
-            return self._stub.SubmitJob(message, timeout=CALL_S).job_id
+            answer = self._stub.SubmitJob(message, timeout=CALL_S)
+            return SubmittedJob(answer.job_id, answer.shared)
 
     def watch(self, job_id: str) -> "JobStream":
         """The job now and after each change, for at most :data:`WATCH_WINDOW_S` seconds or until it has ended."""

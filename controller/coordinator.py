@@ -12,16 +12,17 @@ from controller.aborts import MAX_KEPT, AbortLedger
 from controller.fleet import Fleet
 from controller.live import LiveJobs
 from controller.policy.model import Policy
-from controller.requests import RequestLedger
+from controller.requests import RequestLedger, Submitted
 from controller.results import ResultKeeper
 from controller.scheduler.events import CancelAsked, HostGone, HostReturned, RunEnded, RunProgressed, SendStop
+from controller.scheduler.ledger import Room
 from controller.scheduler.machine import interrupt
 from controller.store.worker import StoreWorker
-from controller.submission import Asked, open_job, plan_job
+from controller.submission import Asked, find_identical, open_job, plan_job
 from fleettrace.errors import NotFound, Refused, Unreachable
 from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host
-from fleettrace.model.job import HostPart, Job, RunState, program_id
+from fleettrace.model.job import HostPart, Job, JobState, RunState, program_id
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
 
 __all__ = ["Coordinator"]
@@ -29,7 +30,11 @@ __all__ = ["Coordinator"]
 WATCH_INTERVAL_S = 0.1
 """A watcher gets at most one update in this time; what comes in between is one update."""
 MAX_LIVE_JOBS = 64
-"""Jobs that may be running at once; more are refused until one has ended."""
+"""Jobs that have not ended; more are refused until one has."""
+MAX_QUEUED_JOBS = 32
+"""Those among them that may wait for their hosts."""
+MAX_RUNS_UNSAID = 2
+"""Runs at a time on a host whose agent does not say how many its policy allows."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +58,7 @@ class Coordinator:
         self._requests = RequestLedger(store)
         self._results = ResultKeeper(store)
         self._aborts = AbortLedger()
-        self._live = LiveJobs(fleet, store, self._results, clock_ms, self._aborts.note)
+        self._live = LiveJobs(fleet, store, self._results, clock_ms, self._aborts.note, room_of=self._room_of)
 
     async def recover(self) -> int:
         """Take over from an earlier controller: what it did not finish is left in a state that says so; how many."""
@@ -64,18 +69,18 @@ class Coordinator:
         self._aborts.load(await self._store.call(lambda store: store.aborted_jobs(since_ms, MAX_KEPT)))
         return len(unfinished)
 
-    async def submit(self, asked: Asked) -> str:
-        """Open a job, or find the one that the same request has opened; its id.
+    async def submit(self, asked: Asked) -> Submitted:
+        """Open a job, or find the one that the same request has opened, or an identical one that is under way.
 
         Raises:
             BadInput, NoHostMatches: see :func:`controller.submission.plan_job`.
-            Refused: policy said no, or too many jobs are running.
+            Refused: policy said no, or too many jobs are running or waiting.
             StoreFailed: the job could not be written down, and was not begun.
             Unreachable: the controller is stopping.
         """
         return await self._requests.job_of(asked.request_id, lambda: self._submit(asked))
 
-    async def _submit(self, asked: Asked) -> str:
+    async def _submit(self, asked: Asked) -> Submitted:
         if len(self._live) >= MAX_LIVE_JOBS:
             raise await self._refused(
                 asked, f"{MAX_LIVE_JOBS} jobs are running; wait for one to end or cancel one", "jobs.max_live"
@@ -89,10 +94,23 @@ class Coordinator:
         if isinstance(opened, Job):
             await self._store.call(lambda store: store.save_job(opened, asked.request_id))
             raise Refused(opened.reason, opened.decisions[0].rule)
-        await self._live.open(opened, asked.request_id)
         spec = opened.execution.job.spec
+        if not asked.no_share and (same := find_identical(spec, self._live.jobs())) is not None:
+            detail = {"reason": "an identical job is under way", "selector": asked.selector}
+            entry = AuditEntry(now_ms, asked.operator, asked.team, "job.share", same, "shared", "", detail)
+            await self._store.call(lambda store: store.share_job(asked.request_id, same, [entry]))
+            return Submitted(same, shared=True)
+        if sum(job.state is JobState.QUEUED for job in self._live.jobs()) >= MAX_QUEUED_JOBS:
+            waiting = f"{MAX_QUEUED_JOBS} jobs wait for their hosts; ask again when one has begun"
+            raise await self._refused(asked, waiting, "jobs.max_queued")
+        await self._live.open(opened, asked.request_id)
         _log.info("job %s: %s on %s", spec.job_id, asked.tool, asked.selector)
-        return spec.job_id
+        return Submitted(spec.job_id)
+
+    def _room_of(self, name: str) -> Room:
+        host = self._fleet.host(name)
+        allowed = host.facts.max_runs if host is not None else None
+        return Room(MAX_RUNS_UNSAID if allowed is None else allowed, self._policy.limits.max_host_cpu_pct)
 
     async def _refused(self, asked: Asked, reason: str, rule: str) -> Refused:
         """A refusal that makes no job, once it is in the audit log."""

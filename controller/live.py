@@ -5,21 +5,27 @@ A transition is durable before anything that it asks for is sent.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from controller.fleet import Fleet
 from controller.results import ResultKeeper
 from controller.scheduler.events import (
+    Admitted,
     Event,
     HostGone,
     HostReturned,
     Instruction,
+    Preempted,
     SendStart,
     SendStop,
     TimePassed,
+    Waits,
 )
+from controller.scheduler.ledger import Room, plan_admission
 from controller.scheduler.machine import Execution, Transition, apply, interrupt, next_wake_ms
+from controller.scheduler.queueing import claim_of
 from controller.store.worker import StoreWorker
 from fleettrace.errors import StoreFailed
 from fleettrace.model.job import HostPart, Job, JobState
@@ -59,7 +65,10 @@ class LiveJob:
 
 
 class LiveJobs:
-    """The one place where jobs change. ``clock_ms`` gives Unix milliseconds, ``ended`` is told of each that ends."""
+    """The one place where jobs change.
+
+    ``clock_ms`` gives Unix milliseconds, ``ended`` is told of each that ends, ``room_of`` says what a host bears.
+    """
 
     def __init__(
         self,
@@ -68,12 +77,17 @@ class LiveJobs:
         results: ResultKeeper,
         clock_ms: Callable[[], int],
         ended: Callable[[Job], None],
+        *,
+        room_of: Callable[[str], Room],
     ) -> None:
         self._fleet = fleet
         self._store = store
         self._results = results
         self._clock_ms = clock_ms
         self._ended = ended
+        self._room_of = room_of
+        self._admitting = asyncio.Lock()
+        self._admission_due = False
         self._live: dict[str, LiveJob] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -95,8 +109,12 @@ class LiveJobs:
         """Those that have not ended, oldest first."""
         return list(self._live)
 
+    def jobs(self) -> list[Job]:
+        """Those that have not ended, oldest first."""
+        return [live.job for live in self._live.values()]
+
     async def open(self, opened: Transition, request_id: str) -> None:
-        """Take in a job that was granted, and begin it once it is durable.
+        """Take in a job that was granted; it begins once that is durable and its hosts have room.
 
         Raises:
             StoreFailed: it could not be written down, and was not begun.
@@ -113,6 +131,40 @@ class LiveJobs:
                 raise
             self._perform_all(opened.instructions)
         self._schedule(job_id, live)
+        await self._admit()
+
+    def _admit_soon(self) -> None:
+        """Look at the queue, when there is one, once whoever looks at it now is done."""
+        queued = any(live.job.state is JobState.QUEUED for live in self._live.values())
+        if queued and not self._closing and not self._admission_due:
+            self._admission_due = True
+            self._later(self._admit())
+
+    async def _admit(self) -> None:
+        """Begin what has room on its hosts now, stop what must give way, and tell the rest their places."""
+        async with self._admitting:
+            self._admission_due = False
+            claims = [(live.job.state, claim_of(live.execution)) for live in self._live.values()]
+            held = [claim for state, claim in claims if state is not JobState.QUEUED]
+            waiting = [claim for state, claim in claims if state is JobState.QUEUED]
+            admission = plan_admission(held, waiting, self._room_of)
+            now_ms = self._clock_ms()
+            for victim, by in admission.preempt.items():
+                await self._handle_if_kept(victim, Preempted(now_ms, by))
+            for job_id in admission.admit:
+                await self._handle_if_kept(job_id, Admitted(now_ms, self._absent(job_id)))
+            for job_id, place in admission.places.items():
+                await self._handle_if_kept(job_id, Waits(now_ms, place.position, place.reason))
+
+    def _absent(self, job_id: str) -> dict[str, str]:
+        """Hosts of a job that went away while it waited, with the reasons."""
+        live = self._live.get(job_id)
+        absent = {}
+        for name in live.execution.classes if live is not None else ():
+            host = self._fleet.host(name)
+            if host is None or not host.connected:
+                absent[name] = (host.missing_reason if host is not None else "") or "its agent is not connected"
+        return absent
 
     async def tell_all(self, event: HostGone | HostReturned) -> None:
         """Tell the jobs that have runs on the event's host."""
@@ -126,9 +178,11 @@ class LiveJobs:
         Raises:
             StoreFailed: what became of it could not be written down. Nothing was begun; what must stop is stopped.
         """
-        live = self._live.get(job_id)
-        if live is None:
-            return
+        if (live := self._live.get(job_id)) is not None:
+            # Whose event it is may go away in the middle, as a stream does: what is durable must also be known here.
+            await asyncio.shield(self._later(self._change(job_id, live, event)))
+
+    async def _change(self, job_id: str, live: LiveJob, event: Event) -> None:
         async with live.lock:
             if self._live.get(job_id) is not live:
                 return  # it has ended meanwhile, or could not be begun
@@ -142,6 +196,8 @@ class LiveJobs:
             self._perform_all(transition.instructions)
             live.announce()
         self._schedule(job_id, live)
+        if transition.durable or isinstance(event, TimePassed):
+            self._admit_soon()
 
     def perform(self, instruction: Instruction) -> None:
         """Send an order. One to a host that is gone is not sent: the run's deadline, or the host's lease, ends it."""
@@ -218,12 +274,26 @@ class LiveJobs:
             live.wake = asyncio.get_running_loop().call_later(delay_s, self._wake, job_id)
 
     def _wake(self, job_id: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._pass_time(job_id))
+        self._later(self._pass_time(job_id))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), StoreFailed):
+            # Whoever waits for it raises it; it is seen here, should nobody be left.
+            _log.debug("the store failed: %s", error)
 
     async def _pass_time(self, job_id: str) -> None:
+        await self._handle_if_kept(job_id, TimePassed(self._clock_ms()))
+
+    async def _handle_if_kept(self, job_id: str, event: Event) -> None:
+        """Like :meth:`handle`; what the store could not keep is tried again when the job is next looked at."""
         try:
-            await self.handle(job_id, TimePassed(self._clock_ms()))
+            await self.handle(job_id, event)
         except StoreFailed as error:
             _log.error("job %s waits for the store: %s", job_id, error)

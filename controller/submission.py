@@ -11,14 +11,14 @@ from controller.scheduler.waves import choose_canaries
 from fleettrace.catalog import ToolDefinition, find_tool
 from fleettrace.errors import BadInput, BadParameter, NoHostMatches
 from fleettrace.model.host import Host
-from fleettrace.model.job import Decision, Job, JobSpec, JobState
+from fleettrace.model.job import Decision, Job, JobSpec, JobState, Priority
 from fleettrace.model.names import counted, duration_text
 from fleettrace.model.params import ParamValue
 from fleettrace.model.selector import parse_selector
 from fleettrace.model.tool import ONE_LINER
 from fleettrace.oneliner import OneLiner, read_one_liner
 
-__all__ = ["Asked", "Plan", "open_job", "plan_job"]
+__all__ = ["Asked", "Plan", "find_identical", "open_job", "plan_job"]
 
 MAX_NAMED_PROBES = 3
 
@@ -40,6 +40,9 @@ class Asked:
     dry_run: bool = False
     program: str = ""
     """Of a one-liner, as it was written, instead of a tool."""
+    priority: Priority = Priority.ROUTINE
+    no_share: bool = False
+    """A job of its own, also where an identical one is under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ def _why_not(host: Host, tool: ToolDefinition) -> str:
         return host.missing_reason or "its agent is not connected"
     if host.facts.unfit_reason:
         return f"it cannot trace: {host.facts.unfit_reason}"
+    if host.facts.max_runs == 0:
+        return "its own policy lets nothing run on it (limits.max_runs = 0)"
     if tool.name == ONE_LINER:
         if host.facts.backend == "replay":
             return "it plays recordings, and nobody has recorded this program"
@@ -129,6 +134,7 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int, aborted: Sequ
         duration_ms=asked.duration_ms or None,
         aborts=[f"as {job.spec.job_id} ({job.reason})" for job in aborted],
         despite_aborts=asked.despite_aborts,
+        incident=asked.priority is Priority.INCIDENT,
         program=plan.one_liner.facts if plan.one_liner is not None else None,
         params=plan.params,
     )
@@ -152,6 +158,7 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int, aborted: Sequ
         despite_aborts=asked.despite_aborts,
         dry_run=asked.dry_run,
         program=plan.one_liner.text if plan.one_liner is not None else "",
+        priority=asked.priority,
     )
     if isinstance(verdict, Denied):
         decision = Decision(now_ms, "policy", "denied", verdict.reason, verdict.rule)
@@ -167,6 +174,24 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int, aborted: Sequ
     return begin(spec, _terms(plan, policy, verdict), classes, canaries, reason, domains=domains)
 
 
+def find_identical(spec: JobSpec, live: Sequence[Job]) -> str | None:
+    """The job under way that asks the same of the same hosts for the same team; None: there is none.
+
+    One that is being stopped answers nobody, and one of a lower priority would come later than what was asked for.
+    """
+    for job in live:
+        in_time = job.state is not JobState.STOPPING and job.spec.priority.rank >= spec.priority.rank
+        if in_time and _question(job.spec) == _question(spec):
+            return job.spec.job_id
+    return None
+
+
+def _question(spec: JobSpec) -> tuple[object, ...]:
+    hosts = set(spec.targets) - set(spec.missing)
+    how = (spec.duration_ms, spec.promote, spec.dry_run)
+    return (spec.team, spec.tool, spec.digest, spec.params, spec.program, spec.selector, hosts, *how)
+
+
 def _terms(plan: Plan, policy: Policy, granted: Granted) -> JobTerms:
     return JobTerms(
         rule=granted.rule,
@@ -179,7 +204,11 @@ def _terms(plan: Plan, policy: Policy, granted: Granted) -> JobTerms:
         probes=_probe_names(plan),
         cost=plan.tool.cost,
         max_hits_per_s_per_cpu=plan.tool.max_hits_per_s_per_cpu(plan.params),
-        timing=Timing(start_grace_ms=policy.waits.start_ms, end_grace_ms=policy.waits.end_ms),
+        timing=Timing(
+            start_grace_ms=policy.waits.start_ms,
+            end_grace_ms=policy.waits.end_ms,
+            queue_ms=policy.waits.queue_ms,
+        ),
     )
 
 

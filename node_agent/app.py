@@ -107,7 +107,7 @@ async def _serve(options: argparse.Namespace) -> None:
         except Unfit as error:
             unfit_reason = str(error)
             _say(f"this machine cannot trace, and the controller is told so: {unfit_reason}")
-    facts = gather_facts(options.backend, str(scope), btf_sha256, unfit_reason)
+    facts = gather_facts(options.backend, str(scope), btf_sha256, unfit_reason, policy.max_runs)
 
     def check(order: StartRun, tool: ToolDefinition, running: int) -> RunLimits:
         if unfit_reason:

@@ -65,7 +65,7 @@ async def prepare_bcc(state_directory: Path) -> Fitness:
     return Fitness(btf_sha256)
 
 
-def gather_facts(backend: str, scope: str, btf_sha256: str, unfit_reason: str = "") -> HostFacts:
+def gather_facts(backend: str, scope: str, btf_sha256: str, unfit_reason: str, max_runs: int) -> HostFacts:
     """What this agent tells the controller of its machine; ``unfit_reason``: why it cannot trace, empty: it can."""
     system = os.uname()
     return HostFacts(
@@ -82,4 +82,5 @@ def gather_facts(backend: str, scope: str, btf_sha256: str, unfit_reason: str = 
         boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
         unfit_reason=unfit_reason,
         questions=KINDS,
+        max_runs=max_runs,
     )

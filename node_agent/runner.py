@@ -89,7 +89,7 @@ class Runner:
             self._known.popitem(last=False)
         try:
             tool = find_tool(order.tool, order.program)
-            limits = self._check(order, tool, len(self._live))
+            limits = self._check(order, tool, sum(not live.handed_in for live in self._live.values()))
         except FleettraceError as error:
             self._on_part(_refused(order, self._settings.backend, str(error)))
             return
@@ -173,6 +173,11 @@ class _LiveRun:
         self._events: asyncio.Queue[SessionEvent] = asyncio.Queue()
         self._spawn = spawn
         self._process: ChildProcess | None = None
+
+    @property
+    def handed_in(self) -> bool:
+        """Whether its final part is out; the child then holds no probes any more, and is about to end."""
+        return self._session.phase is Phase.ENDED
 
     def push(self, event: SessionEvent) -> None:
         """Hand an event to the session."""

@@ -39,6 +39,7 @@ class ExitCode(IntEnum):
     UNAUTHENTICATED = 17, "no credential, or one that is unknown, expired, used or revoked"
     INTERNAL = 70, "a defect of fleettrace, or two versions that do not fit"
     LEFT_RUNNING = 130, "Ctrl-C; of `run`: the job was left running"
+    PREEMPTED = 17, "`run`: an incident job needed the hosts; finished parts are kept"
     PIPE_CLOSED = 141, "whoever read the output closed it"
 
 
@@ -47,6 +48,7 @@ _BY_STATE = {
     JobState.HELD: ExitCode.HELD,
     JobState.ABORTED: ExitCode.ABORTED,
     JobState.CANCELLED: ExitCode.CANCELLED,
+    JobState.PREEMPTED: ExitCode.PREEMPTED,
     JobState.FAILED: ExitCode.FAILED,
     JobState.INTERRUPTED: ExitCode.INTERRUPTED,
     JobState.REFUSED: ExitCode.REFUSED,

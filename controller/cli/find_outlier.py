@@ -95,7 +95,8 @@ def _confirm(client: Client, scan: JobResult, request: JobRequest, terminal: Ter
         return Hunt(scan, claim, controls, obstacle=f"to run it again needs {needs}, and there are {len(controls)}")
     hosts = (claim.host, *controls)
     terminal.note("suspect", f"{claim.host} stands out: running again beside {', '.join(controls)}")
-    again = replace(request, selector=",".join(hosts), params=_finer(client, request))
+    # Another run is other evidence; one that somebody else has under way may have begun before the first one ended.
+    again = replace(request, selector=",".join(hosts), params=_finer(client, request), no_share=True)
     hunt = Hunt(scan, claim, controls)
     while not hunt.decided:
         terminal.note("again", f"run {2 + len(hunt.later)} of at most {RUNS}")

@@ -24,6 +24,7 @@ class Narration:
         for label, text in (
             *_opening(job),
             *evidence_lines(job),
+            *_queued(job),
             *_checking(job),
             *_bad_runs(job, self._told),
             *_ending(job),
@@ -43,6 +44,11 @@ def _opening(job: Job) -> Iterable[tuple[str, Text]]:
         yield "program", Text(one_line(spec.program))
     for text in reason_lines(spec.missing.items()):
         yield "missing", text
+
+
+def _queued(job: Job) -> Iterable[tuple[str, Text]]:
+    if job.queue_position:
+        yield "queued", Text(f"place {job.queue_position} in the queue: it {job.waits_for}")
 
 
 def _checking(job: Job) -> Iterable[tuple[str, Text]]:

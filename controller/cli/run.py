@@ -15,6 +15,7 @@ from controller.client import JobRequest
 from controller.report.json import job_document, submitted_document
 from controller.report.text import render_job
 from fleettrace.errors import BadInput
+from fleettrace.model.job import Priority
 from fleettrace.model.selector import parse_selector
 
 __all__ = ["run"]
@@ -72,6 +73,16 @@ def run(
             help="Run it although it was aborted too often; a grant must allow it, and it is recorded.",
         ),
     ] = False,
+    priority: Annotated[
+        Priority,
+        typer.Option(
+            "--priority",
+            help="An incident comes first in the queue and ends routine jobs in its way; a grant must allow it.",
+        ),
+    ] = Priority.ROUTINE,
+    no_share: Annotated[
+        bool, typer.Option("--no-share", help="Run a job of its own, also where an identical one is under way.")
+    ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Print the id of the job and do not wait for it.")] = False,
     as_json: Json = False,
     team: Team = "default",
@@ -109,6 +120,8 @@ def run(
             despite_aborts=despite_aborts,
             dry_run=dry_run,
             program=read_program(program) if program is not None else "",
+            priority=priority.value,
+            no_share=no_share,
         )
         job_id = submit(client, request, terminal)
         if detach:

@@ -43,7 +43,7 @@ def duration_to_ms(text: str) -> int:
 
 
 def submit(client: Client, request: JobRequest, terminal: Terminal) -> str:
-    """Ask for a job; its id.
+    """Ask for a job; its id. That it is one that was under way already is told.
 
     Raises:
         UnknownTool: names those that are alike.
@@ -52,10 +52,16 @@ def submit(client: Client, request: JobRequest, terminal: Terminal) -> str:
     with _interrupted_means("'fleettrace jobs' tells whether the job was started", terminal):
         try:
             # The same request twice is one job, so that a lost answer costs nothing.
-            return retrying(lambda: client.submit(request), FIRST_WAITS_S)
+            submitted = retrying(lambda: client.submit(request), FIRST_WAITS_S)
         except UnknownTool:
             known = [offered.name for offered in client.tools()]
             raise unknown_tool(request.tool, known) from None
+    if submitted.shared:
+        terminal.note(
+            "job",
+            f"{submitted.job_id} asks the same and is under way: its result is yours too (--no-share runs another)",
+        )
+    return submitted.job_id
 
 
 def await_result(client: Client, job_id: str, terminal: Terminal) -> JobResult:

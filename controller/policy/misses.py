@@ -27,7 +27,8 @@ class Step(IntEnum):
     CAPABILITIES = 6
     DURATION = 7
     JOBS_PER_DAY = 8
-    ABORTS = 9
+    INCIDENT = 9
+    ABORTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +173,16 @@ def _jobs_per_day(policy: Policy, grant: Grant, request: Request) -> Found:
     return done - grant.max_jobs_per_day + 1, f"{_rule(grant)}.max_jobs_per_day", reason
 
 
+def _incident(policy: Policy, grant: Grant, request: Request) -> Found:
+    if grant.incident or not request.incident:
+        return None
+    reason = (
+        f"{_rule(grant)} lets team {team_text(request.team)} run routine jobs alone: leave out --priority incident, or "
+        "have incident = true added to it"
+    )
+    return 0, f"{_rule(grant)}.incident", reason
+
+
 def _aborts(policy: Policy, grant: Grant, request: Request) -> Found:
     if len(request.aborts) < policy.aborts.max_aborts or (request.despite_aborts and grant.lift_aborts):
         return None
@@ -196,5 +207,6 @@ _CHECKS: tuple[tuple[Step, Callable[[Policy, Grant, Request], Found]], ...] = (
     (Step.CAPABILITIES, _capabilities),
     (Step.DURATION, _duration),
     (Step.JOBS_PER_DAY, _jobs_per_day),
+    (Step.INCIDENT, _incident),
     (Step.ABORTS, _aborts),
 )

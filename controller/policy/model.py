@@ -19,11 +19,14 @@ __all__ = ["AbortPolicy", "CanaryPolicy", "Grant", "Policy", "SiteLimits", "Wait
 class SiteLimits:
     """Ceilings that no grant exceeds. ``max_cpu_pct`` is in percent of one CPU, summed over a host's CPUs.
 
+    ``max_host_cpu_pct`` is the same for all jobs on a host together.
+
     One-liners have further ones: ``one_liner`` is what a run is given, timers and texts are judged by the program.
     """
 
     max_duration_ms: int
     max_cpu_pct: float
+    max_host_cpu_pct: float
     max_events_per_s: int
     max_map_bytes: int
     max_hosts: int
@@ -54,10 +57,14 @@ class WavePolicy:
 
 @dataclass(frozen=True, slots=True)
 class WaitPolicy:
-    """How long a host may take from the order to its first attached probe, and from the end of a run to its part."""
+    """How long a host may take from the order to its first attached probe, and from the end of a run to its part.
+
+    ``queue_ms``: how long a job waits for room on its hosts.
+    """
 
     start_ms: int
     end_ms: int
+    queue_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,8 @@ class Grant:
     max_events_per_s: int | None = None
     lift_aborts: bool = False
     """Whether these teams may run what was aborted too often."""
+    incident: bool = False
+    """Whether these teams may call a job an incident, which ends routine jobs on its hosts."""
     one_liners: bool = False
     one_liner_strings: bool = False
     one_liner_memory: bool = False

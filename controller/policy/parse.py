@@ -1,6 +1,7 @@
 """Policies from TOML, parsed once. docs/policy.md describes the form."""
 
 import hashlib
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from controller.policy.bounds import (
     MAX_MAP_MIB,
     MAX_ONE_LINER_KEYS,
     MAX_ONE_LINER_PROBES,
+    MAX_QUEUE_S,
     MAX_SETTLE_S,
     MAX_TESTS,
     MAX_WAIT_S,
@@ -101,6 +103,7 @@ def _limits(table: Table) -> SiteLimits:
     limits = SiteLimits(
         max_duration_ms=milliseconds(table, "max_duration_s", MAX_DURATION_S),
         max_cpu_pct=table.number("max_cpu_pct", minimum=MIN_CPU_PCT, maximum=MAX_CPU_PCT),
+        max_host_cpu_pct=table.number("max_host_cpu_pct", minimum=MIN_CPU_PCT, maximum=MAX_CPU_PCT),
         max_events_per_s=table.integer("max_events_per_s", minimum=1, maximum=MAX_EVENTS_PER_S),
         max_map_bytes=table.integer("max_map_mib", minimum=1, maximum=MAX_MAP_MIB) << 20,
         max_hosts=table.integer("max_hosts", minimum=1, maximum=MAX_HOSTS),
@@ -115,6 +118,14 @@ def _limits(table: Table) -> SiteLimits:
         ),
     )
     table.finish()
+    if limits.max_host_cpu_pct < limits.max_cpu_pct:
+        if table.has("max_host_cpu_pct"):
+            raise BadInput(
+                f"{table.place('max_host_cpu_pct')} ({limits.max_host_cpu_pct:g}) is below max_cpu_pct "
+                f"({limits.max_cpu_pct:g}), so that no job would ever fit: raise the one or lower the other"
+            )
+        # A built-in value gives way to a ceiling that the text raised.
+        limits = replace(limits, max_host_cpu_pct=limits.max_cpu_pct)
     return limits
 
 
@@ -146,7 +157,9 @@ def _waves(table: Table) -> WavePolicy:
 
 def _waits(table: Table) -> WaitPolicy:
     waits = WaitPolicy(
-        start_ms=milliseconds(table, "start_s", MAX_WAIT_S), end_ms=milliseconds(table, "end_s", MAX_WAIT_S)
+        start_ms=milliseconds(table, "start_s", MAX_WAIT_S),
+        end_ms=milliseconds(table, "end_s", MAX_WAIT_S),
+        queue_ms=milliseconds(table, "queue_s", MAX_QUEUE_S),
     )
     table.finish()
     return waits

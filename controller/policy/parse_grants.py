@@ -42,6 +42,7 @@ def parse_grant(table: Table) -> Grant:
         ),
         max_events_per_s=_whole(table, "max_events_per_s", MAX_EVENTS_PER_S),
         lift_aborts=_switch(table, "lift_aborts"),
+        incident=_switch(table, "incident"),
         one_liners=_switch(table, "one_liners"),
         one_liner_strings=_switch(table, "one_liner_strings"),
         one_liner_memory=_switch(table, "one_liner_memory"),

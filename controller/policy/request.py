@@ -26,6 +26,8 @@ class Request:
     aborts: Sequence[str] = ()
     """How the same program was aborted within the policy's window, newest first; a sentence each."""
     despite_aborts: bool = False
+    incident: bool = False
+    """Whether the job is to come before routine ones, and to end them where they are in its way."""
     program: ProgramFacts | None = None
     """What the program of a one-liner touches; None: a tool of the catalogue."""
     params: Mapping[str, ParamValue] = field(default_factory=dict)

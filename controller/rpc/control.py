@@ -15,9 +15,10 @@ from controller.queries import Queries
 from controller.rpc.status import abort_with
 from controller.submission import Asked
 from fleettrace.catalog import builtin_tools
-from fleettrace.errors import FleettraceError
+from fleettrace.errors import BadInput, FleettraceError
 from fleettrace.model.audit import AuditFilter
 from fleettrace.model.inspection import HostAnswer
+from fleettrace.model.job import Priority
 from fleettrace.model.selector import parse_selector
 from fleettrace.snapshot import merge
 from fleettrace.wire.codec import (
@@ -94,8 +95,11 @@ class ControlService(ControlServicer):
                 despite_aborts=request.despite_aborts,
                 dry_run=request.dry_run,
                 program=request.program,
+                priority=_priority(request.priority),
+                no_share=request.no_share,
             )
-            return pb.SubmitJobResponse(job_id=await self._coordinator.submit(asked))
+            submitted = await self._coordinator.submit(asked)
+            return pb.SubmitJobResponse(job_id=submitted.job_id, shared=submitted.shared)
 
         return await _guarded(context, answer)
 
@@ -192,6 +196,14 @@ class ControlService(ControlServicer):
                         yield pb.AskHostsReply(asked=pb.AskedHosts(hosts=[asked_host_to_wire(one) for one in reply]))
         except FleettraceError as error:
             await abort_with(context, error)
+
+
+def _priority(text: str) -> Priority:
+    try:
+        return Priority(text or Priority.ROUTINE)
+    except ValueError:
+        known = " or ".join(Priority)
+        raise BadInput(f"{text[:40]!r} is no priority: ask for {known}") from None
 
 
 async def _guarded(context: Context, answer: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -45,6 +45,7 @@ class Draft:
         self.runs: dict[RunKey, Run] = dict(job.runs)
         self.decisions: list[Decision] = list(job.decisions)
         self.plan: list[PlannedHost] = list(job.plan)
+        self.queue_position, self.waits_for = job.queue_position, job.waits_for
 
     def freeze(self) -> Execution:
         """The execution as it now stands."""
@@ -58,6 +59,8 @@ class Draft:
             runs=self.runs,
             decisions=tuple(self.decisions),
             plan=tuple(self.plan),
+            queue_position=self.queue_position,
+            waits_for=self.waits_for,
         )
         return Execution(job, self.terms, self.classes, self.ending, self.domains)
 
@@ -106,6 +109,7 @@ class Draft:
     def stop(self, ending: JobState, reason: str) -> None:
         """Stop every live run and end in ``ending`` once their parts are in, or the wait for them is over."""
         self.move(JobState.STOPPING)
+        self.queue_position, self.waits_for = 0, ""
         self.ending, self.reason = ending, reason
         for run in self.live_runs():
             self.instructions.append(SendStop(run.key, reason))
@@ -115,6 +119,7 @@ class Draft:
     def end(self, state: JobState, reason: str) -> None:
         """End the job."""
         self.move(state)
+        self.queue_position, self.waits_for = 0, ""
         self.ending, self.reason = None, reason
 
     def move(self, state: JobState) -> None:

@@ -1,21 +1,50 @@
 """What can happen to a job, and what it can ask for. Times are Unix milliseconds of the controller's clock."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fleettrace.model.run import RunCost, RunKey, RunOutcome, StartRun
 
 __all__ = [
+    "Admitted",
     "CancelAsked",
     "Event",
     "HostGone",
     "HostReturned",
     "Instruction",
+    "Preempted",
     "RunEnded",
     "RunProgressed",
     "SendStart",
     "SendStop",
     "TimePassed",
+    "Waits",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """There is room for the job on its hosts; ``absent`` of them went away while it waited, with the reasons."""
+
+    at_ms: int
+    absent: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The job's place in the queue, from 1, and what it waits for."""
+
+    at_ms: int
+    position: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preempted:
+    """An incident job needs this job's hosts."""
+
+    at_ms: int
+    by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +103,7 @@ class TimePassed:
     at_ms: int
 
 
-Event = RunProgressed | RunEnded | HostGone | HostReturned | CancelAsked | TimePassed
+Event = Admitted | Waits | Preempted | RunProgressed | RunEnded | HostGone | HostReturned | CancelAsked | TimePassed
 
 
 @dataclass(frozen=True, slots=True)

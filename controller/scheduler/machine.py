@@ -9,17 +9,21 @@ from dataclasses import dataclass, replace
 
 from controller.scheduler.draft import Draft, Execution
 from controller.scheduler.events import (
+    Admitted,
     CancelAsked,
     Event,
     HostGone,
     HostReturned,
     Instruction,
+    Preempted,
     RunEnded,
     RunProgressed,
     SendStop,
     TimePassed,
+    Waits,
 )
 from controller.scheduler.phases import advance
+from controller.scheduler.queueing import give_up_waiting, take_turn
 from controller.scheduler.terms import JobTerms
 from fleettrace.model.job import CanaryCheck, Decision, Job, JobSpec, JobState, Run, RunState
 from fleettrace.model.run import RunKind, RunOutcome
@@ -54,19 +58,17 @@ def begin(
     *,
     domains: Mapping[str, str] | None = None,
 ) -> Transition:
-    """Open a job that policy has granted: start the frequency check on the canary of each class.
+    """Open a job that policy has granted; it begins once it is :class:`~controller.scheduler.events.Admitted`.
 
     ``classes``: startable host -> class; ``canaries``: class -> host; ``domains``: host -> failure domain.
     """
     job = Job(
         spec=spec,
-        state=JobState.CHECKING,
+        state=JobState.QUEUED,
         canaries=tuple(CanaryCheck(host=host, host_class=of) for of, host in canaries.items()),
     )
     draft = Draft(Execution(job, terms, classes, domains=domains or {}), spec.created_at_ms)
     draft.decide("policy", "granted", policy_reason, terms.rule)
-    for host in canaries.values():
-        draft.start(host, RunKind.FREQUENCY_CHECK, terms.check_ms)
     return Transition(draft.freeze(), tuple(draft.instructions))
 
 
@@ -75,7 +77,19 @@ def apply(execution: Execution, event: Event) -> Transition:
     if execution.job.state.ended:
         return Transition(execution, durable=False)
     draft = Draft(execution, event.at_ms)
+    _take(draft, event)
+    _expire(draft)
+    give_up_waiting(draft)
+    if not draft.state.ended:
+        advance(draft)
+    changed = draft.freeze()
+    return Transition(changed, tuple(draft.instructions), durable=_skeleton(changed) != _skeleton(execution))
+
+
+def _take(draft: Draft, event: Event) -> None:
     match event:
+        case Admitted() | Waits() | Preempted():
+            take_turn(draft, event)
         case RunProgressed():
             _progressed(draft, event)
         case RunEnded():
@@ -91,16 +105,13 @@ def apply(execution: Execution, event: Event) -> Transition:
                 draft.stop(JobState.CANCELLED, f"cancelled by {event.operator}")
         case TimePassed():
             pass
-    _expire(draft)
-    if not draft.state.ended:
-        advance(draft)
-    changed = draft.freeze()
-    return Transition(changed, tuple(draft.instructions), durable=_skeleton(changed) != _skeleton(execution))
 
 
 def interrupt(job: Job, at_ms: int) -> Job:
     """An unfinished job as a controller that did not start it must leave it."""
     reason = "the controller was restarted while the job ran; the parts that had arrived are kept"
+    if job.state is JobState.QUEUED:
+        reason = "the controller was restarted while the job waited for its hosts; nothing was started"
     lost = {
         key: run if run.state.ended else replace(run, state=RunState.LOST, reason="the controller was restarted")
         for key, run in job.runs.items()
@@ -111,6 +122,8 @@ def interrupt(job: Job, at_ms: int) -> Job:
         state=JobState.INTERRUPTED,
         reason=reason,
         finished_at_ms=at_ms,
+        queue_position=0,
+        waits_for="",
         runs=lost,
         decisions=(*job.decisions, decision),
     )
@@ -118,8 +131,12 @@ def interrupt(job: Job, at_ms: int) -> Job:
 
 def next_wake_ms(execution: Execution) -> int | None:
     """When time alone will change the job (Unix ms); None: never."""
-    deadlines = [run.deadline_ms for run in execution.job.runs.values() if not run.state.ended]
-    return None if execution.job.state.ended else min(deadlines, default=None)
+    job = execution.job
+    if job.state.ended:
+        return None
+    if job.state is JobState.QUEUED:
+        return job.spec.created_at_ms + execution.terms.timing.queue_ms
+    return min((run.deadline_ms for run in job.runs.values() if not run.state.ended), default=None)
 
 
 def _progressed(draft: Draft, event: RunProgressed) -> None:

@@ -8,6 +8,7 @@ __all__ = ["JOB_CHANGES", "JOB_STATES", "RUN_CHANGES", "RUN_STATES", "Change", "
 
 JOB_STATES: dict[JobState, str] = {
     JobState.REFUSED: "Policy said no; nothing was started.",
+    JobState.QUEUED: "Its hosts have no room for it yet; nothing was started. The wait is bounded.",
     JobState.CHECKING: "The frequency check runs on the canary of each class.",
     JobState.TRACING: "Waves run.",
     JobState.STOPPING: "Runs were told to stop; their parts are awaited, for a bounded time.",
@@ -16,6 +17,7 @@ JOB_STATES: dict[JobState, str] = {
     JobState.HELD: "The canary was too quiet to judge, and the operator had not asked to promote.",
     JobState.ABORTED: "A gate said no: the budget would be or was exceeded, or too many hosts of a wave failed.",
     JobState.CANCELLED: "An operator ended it; parts are kept.",
+    JobState.PREEMPTED: "An incident job needed its hosts; parts are kept.",
     JobState.FAILED: "No host could be measured.",
     JobState.INTERRUPTED: "The controller ended while the job ran; the parts that had arrived are kept.",
 }
@@ -42,20 +44,25 @@ class Change:
 
 JOB_CHANGES: tuple[Change, ...] = (
     Change(None, JobState.REFUSED, "policy denied the request"),
-    Change(None, JobState.CHECKING, "policy granted the request"),
+    Change(None, JobState.QUEUED, "policy granted the request"),
+    Change(JobState.QUEUED, JobState.CHECKING, "its hosts have room for it"),
+    Change(JobState.QUEUED, JobState.FAILED, "it waited too long, or its hosts went away meanwhile"),
+    Change(JobState.QUEUED, JobState.STOPPING, "cancelled"),
+    Change(JobState.QUEUED, JobState.INTERRUPTED, "the controller ended"),
     Change(JobState.CHECKING, JobState.TRACING, "every judged canary was promoted"),
     Change(JobState.CHECKING, JobState.CHECKED, "every judged canary was promoted, in a dry run"),
     Change(JobState.CHECKING, JobState.HELD, "a canary was quiet and --promote was not given"),
     Change(JobState.CHECKING, JobState.ABORTED, "a canary is over the budget"),
     Change(JobState.CHECKING, JobState.FAILED, "no canary could be measured"),
-    Change(JobState.CHECKING, JobState.STOPPING, "cancelled"),
+    Change(JobState.CHECKING, JobState.STOPPING, "cancelled, or an incident job needed its hosts"),
     Change(JobState.CHECKING, JobState.INTERRUPTED, "the controller ended"),
     Change(JobState.TRACING, JobState.DONE, "the last wave is over"),
     Change(JobState.TRACING, JobState.FAILED, "no host could be measured"),
-    Change(JobState.TRACING, JobState.STOPPING, "a wave was aborted, or an operator cancelled"),
+    Change(JobState.TRACING, JobState.STOPPING, "a wave was aborted, an operator cancelled, or an incident came"),
     Change(JobState.TRACING, JobState.INTERRUPTED, "the controller ended"),
     Change(JobState.STOPPING, JobState.ABORTED, "all parts are in, or the wait is over, after an abort"),
     Change(JobState.STOPPING, JobState.CANCELLED, "all parts are in, or the wait is over, after a cancel"),
+    Change(JobState.STOPPING, JobState.PREEMPTED, "all parts are in, or the wait is over, for an incident job"),
     Change(JobState.STOPPING, JobState.FAILED, "the wait is over after an abort with nothing measured"),
     Change(JobState.STOPPING, JobState.INTERRUPTED, "the controller ended"),
 )

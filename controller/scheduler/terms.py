@@ -15,11 +15,13 @@ class Timing:
     ``start_grace_ms``: from the order to the first attached probe (a cold host compiles first).
     ``end_grace_ms``: from the end of a run's duration to its part.
     ``stop_grace_ms``: from telling a run to stop to its part.
+    ``queue_ms``: for room on its hosts, before a job is given up.
     """
 
     start_grace_ms: int = 15_000
     end_grace_ms: int = 5_000
     stop_grace_ms: int = 3_000
+    queue_ms: int = 600_000
 
 
 @dataclass(frozen=True, slots=True)

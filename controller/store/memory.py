@@ -68,9 +68,7 @@ class MemoryStore:
         checked = check_job(job)
         job_id = job.spec.job_id
         if job_id not in self._kept.jobs and request_id:
-            if request_id in self._kept.job_of_request:
-                made = self._kept.job_of_request[request_id]
-                raise StoreFailed(f"request {request_id!r} has made job {made} already, and can make no second one")
+            self._check_request(request_id)
             self._kept.job_of_request[request_id] = job_id
         entries = job_entries(self._kept.jobs.get(job_id), job)
         self._kept.jobs[job_id] = checked
@@ -85,6 +83,14 @@ class MemoryStore:
         """The job that this request made, or None."""
         self._check_open()
         return self._kept.job_of_request.get(request_id)
+
+    def share_job(self, request_id: str, job_id: str, audit: Sequence[AuditEntry] = ()) -> None:
+        """Note that a request was given another's job."""
+        self._check_job(job_id)
+        self._check_request(request_id)
+        if request_id:
+            self._kept.job_of_request[request_id] = job_id
+        self._kept.append(audit)
 
     def jobs(self, limit: int) -> list[Job]:
         """The newest jobs first."""
@@ -171,6 +177,10 @@ class MemoryStore:
         self._check_open()
         if job_id not in self._kept.jobs:
             raise NotFound(f"there is no job {job_id!r} in the store")
+
+    def _check_request(self, request_id: str) -> None:
+        if (made := self._kept.job_of_request.get(request_id)) is not None:
+            raise StoreFailed(f"request {request_id!r} has made job {made} already, and can make no second one")
 
     def _load_frames(self, hashes: set[bytes]) -> Mapping[bytes, bytes]:
         return {digest: self._kept.frames[digest] for digest in hashes}

@@ -185,3 +185,16 @@ def _audit(db: Database, /) -> None:
     )
     first = genesis(secrets.token_hex(16), time.time_ns() // 1_000_000)
     db.table("audit").insert({"number": first.number, "body": first.body, "hash": first.hash})
+
+
+@MIGRATIONS(name="0003_shared_requests")
+def _shared_requests(db: Database, /) -> None:
+    """Requests that were given the job that another one had made."""
+    db.create_table(
+        "shared_requests",
+        {"request_id": str, "job_id": str},
+        pk="request_id",
+        foreign_keys=[("job_id", "jobs", "job_id")],
+        not_null={"job_id"},
+        strict=True,
+    )

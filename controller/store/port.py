@@ -38,7 +38,17 @@ class Store(Protocol):
         """One job, or None."""
 
     def job_id_of_request(self, request_id: str) -> str | None:
-        """The job that this request made, so that a repeated request makes no second one."""
+        """The job that this request made or was given, so that a repeated request makes no second one."""
+
+    def share_job(self, request_id: str, job_id: str, audit: Sequence[AuditEntry] = ()) -> None:
+        """Note that a request was given the job that another one had made; its repeats get the same.
+
+        A request without an id is in the audit log alone.
+
+        Raises:
+            NotFound: there is no such job.
+            StoreFailed: the request has a job already.
+        """
 
     def jobs(self, limit: int) -> list[Job]:
         """The newest jobs first."""

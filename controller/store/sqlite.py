@@ -122,7 +122,17 @@ class SqliteStore:
         """The job that this request made, or None."""
         with self._tables.reading():
             rows = self._tables.rows("jobs", "request_id = ?", [request_id])
+            rows = rows or self._tables.rows("shared_requests", "request_id = ?", [request_id])
         return rows[0]["job_id"] if rows else None
+
+    def share_job(self, request_id: str, job_id: str, audit: Sequence[AuditEntry] = ()) -> None:
+        """Note that a request was given another's job."""
+        with self._tables.writing():
+            self._check_job(job_id)
+            self._check_request(request_id)
+            if request_id:
+                self._tables.upsert("shared_requests", [{"request_id": request_id, "job_id": job_id}], "request_id")
+            self._audit.append(audit)
 
     def jobs(self, limit: int) -> list[Job]:
         """The newest jobs first."""

@@ -12,7 +12,8 @@ class HostFacts:
 
     ``scope`` is the cgroup v2 path that is "the host" (empty: the whole machine); ``unfit_reason`` says why no
     trace can run here (empty: fit); ``tools`` maps a tool's name to the digest that this host has; ``questions`` are
-    the kinds of :mod:`fleettrace.model.inspection` that its agent answers.
+    the kinds of :mod:`fleettrace.model.inspection` that its agent answers; ``max_runs`` is how many runs its own policy
+    lets be on at a time (None: an agent that does not say).
     """
 
     kernel_release: str
@@ -28,6 +29,7 @@ class HostFacts:
     boot_id: str = ""
     unfit_reason: str = ""
     questions: tuple[str, ...] = ()
+    max_runs: int | None = None
 
     @property
     def kernel(self) -> str:

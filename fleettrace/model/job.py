@@ -21,6 +21,7 @@ __all__ = [
     "JobSpec",
     "JobState",
     "PlannedHost",
+    "Priority",
     "Run",
     "RunState",
     "Suspect",
@@ -35,6 +36,8 @@ class JobState(StrEnum):
 
     REFUSED = "refused"
     """Policy said no; nothing was started."""
+    QUEUED = "queued"
+    """Its hosts have no room for it yet."""
     CHECKING = "checking"
     """The frequency check runs on the canary of each class."""
     TRACING = "tracing"
@@ -49,6 +52,8 @@ class JobState(StrEnum):
     ABORTED = "aborted"
     """The gate said no: too costly, or a wave went wrong."""
     CANCELLED = "cancelled"
+    PREEMPTED = "preempted"
+    """An incident job needed its hosts; finished parts are kept."""
     FAILED = "failed"
     """No host could be measured."""
     INTERRUPTED = "interrupted"
@@ -57,7 +62,20 @@ class JobState(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether the job will change no more."""
-        return self not in {JobState.CHECKING, JobState.TRACING, JobState.STOPPING}
+        return self not in {JobState.QUEUED, JobState.CHECKING, JobState.TRACING, JobState.STOPPING}
+
+
+class Priority(StrEnum):
+    """How urgent a job is; a policy says who may call his an incident."""
+
+    ROUTINE = "routine"
+    INCIDENT = "incident"
+    """Comes first in the queue, and may end routine jobs on its hosts."""
+
+    @property
+    def rank(self) -> int:
+        """The higher, the sooner."""
+        return int(self is Priority.INCIDENT)
 
 
 class RunState(StrEnum):
@@ -124,6 +142,7 @@ class JobSpec:
     """Ends at the gate."""
     program: str = ""
     """Of a one-liner, in its canonical text; empty for a tool of the catalogue."""
+    priority: Priority = Priority.ROUTINE
 
     @property
     def program_id(self) -> str:
@@ -211,6 +230,10 @@ class Job:
     decisions: tuple[Decision, ...] = ()
     plan: tuple[PlannedHost, ...] = ()
     """Of a dry run that the gate let pass: every host that would trace, by wave."""
+    queue_position: int = 0
+    """In the queue, from 1; 0: it does not wait."""
+    waits_for: str = ""
+    """Why it waits; empty: it does not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ class Link:
                 await asyncio.sleep(0)
 
     async def submit(self) -> str:
-        return await self.coordinator.submit(Asked("runqlat", "all", 1_000, "", False, {}, "t", "o", ""))
+        return (await self.coordinator.submit(Asked("runqlat", "all", 1_000, "", False, {}, "t", "o", ""))).job_id
 
 
 def hello(name: str, *running: RunKey, protocol: int = PROTOCOL_VERSION) -> pb.AgentMessage:

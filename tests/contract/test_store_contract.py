@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from controller.store.port import Store
-from fleettrace.errors import Malformed, StoreFailed
+from fleettrace.errors import Malformed, NotFound, StoreFailed
 from fleettrace.model.audit import AuditFilter
 from fleettrace.model.host import Host
 from fleettrace.model.job import CanaryCheck, Decision, Job, JobState, Run, RunState
@@ -166,7 +166,7 @@ def test_unfinished_jobs_come_oldest_first(database: Reopened) -> None:
     for number, state in enumerate(JobState, 1):
         database.store.save_job(a_job(f"j{number}", 10_000 - number, state))
     expected = [job for job in reversed(list(database.store.jobs(99))) if not job.state.ended]
-    assert [job.state for job in expected] == [JobState.STOPPING, JobState.TRACING, JobState.CHECKING]
+    assert [job.state for job in expected] == [JobState.STOPPING, JobState.TRACING, JobState.CHECKING, JobState.QUEUED]
     assert database.store.unfinished_jobs() == expected
     assert database.reopen().unfinished_jobs() == expected
 
@@ -219,6 +219,19 @@ def test_a_request_makes_no_second_job(store: Store) -> None:
     assert store.job("j2") is None
 
 
+def test_a_request_that_was_given_anothers_job_finds_it_and_makes_none(database: Reopened) -> None:
+    database.store.save_job(a_job("j1"), "request-1")
+    database.store.share_job("request-2", "j1")
+    assert database.store.job_id_of_request("request-2") == "j1"
+    assert database.reopen().job_id_of_request("request-2") == "j1"
+    with pytest.raises(StoreFailed, match="'request-2' has made job j1"):
+        database.store.save_job(a_job("j2"), "request-2")
+    with pytest.raises(StoreFailed, match="'request-1' has made job j1"):
+        database.store.share_job("request-1", "j1")
+    with pytest.raises(NotFound):
+        database.store.share_job("request-3", "j9")
+
+
 # The end
 
 
@@ -228,6 +241,7 @@ USES: dict[str, Callable[[Store], object]] = {
     "save_job": lambda store: store.save_job(a_job()),
     "job": lambda store: store.job("j1"),
     "job_id_of_request": lambda store: store.job_id_of_request("request-1"),
+    "share_job": lambda store: store.share_job("request-1", "j1"),
     "jobs": lambda store: store.jobs(1),
     "unfinished_jobs": lambda store: store.unfinished_jobs(),
     "aborted_jobs": lambda store: store.aborted_jobs(0, 1),

@@ -1,5 +1,6 @@
 """The last look, when everything has been calm for long enough."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleettrace.model.job import JobState, RunState
@@ -28,9 +29,7 @@ def last_look(world: "World") -> None:
     for request_id, job_id in world.operators.acknowledged.items():
         if job_id not in world.disk.kept._kept.jobs:
             story.fail("I5 acknowledged means durable", f"job {job_id} of {request_id} is gone")
-    of_request = world.disk.kept._kept.job_of_request
-    if len(set(of_request.values())) != len(of_request) or len(of_request) > len(world.requests):
-        story.fail("a repeated request is the same job", f"{of_request}")
+    _check_requests(world)
     for host in world.hosts:
         if not host.gone:
             _check_host(world, host)
@@ -40,6 +39,17 @@ def last_look(world: "World") -> None:
         story.fail("nothing fails unseen", f"a task ended with {error!r}")
     if not world.faults_met:
         _check_quiet_world(world)
+
+
+def _check_requests(world: "World") -> None:
+    story, of_request = world.story, world.disk.kept._kept.job_of_request
+    questions = {asked.request_id: replace(asked, request_id="") for asked in world.requests}
+    for job_id in set(of_request.values()):
+        asked = [questions[request_id] for request_id, made in of_request.items() if made == job_id]
+        if any(other != asked[0] for other in asked):
+            story.fail("only the same question shares a job", f"{job_id}: {asked}")
+    if len(of_request) > len(world.requests):
+        story.fail("a repeated request is the same job", f"{of_request}")
 
 
 def _check_host(world: "World", host: SimulatedHost) -> None:

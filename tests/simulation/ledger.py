@@ -20,9 +20,10 @@ MIN_EVENTS = 50
 SETTLE_MS = 500
 """Of the built-in policy."""
 
-_STOPPED = {JobState.ABORTED, JobState.CANCELLED, JobState.FAILED, JobState.INTERRUPTED}
+_STOPPED = {JobState.ABORTED, JobState.CANCELLED, JobState.PREEMPTED, JobState.FAILED, JobState.INTERRUPTED}
 # From one save to the next: a job may pass through a state between them, as when there was nothing left to stop.
 _NEXT = {
+    JobState.QUEUED: {JobState.CHECKING, JobState.STOPPING, *_STOPPED},
     JobState.CHECKING: {JobState.TRACING, JobState.STOPPING, JobState.CHECKED, JobState.HELD, *_STOPPED},
     JobState.TRACING: {JobState.STOPPING, JobState.DONE, *_STOPPED},
     JobState.STOPPING: _STOPPED,
@@ -68,6 +69,7 @@ class JobLedger:
         waves = sum(wave.verdict in {Verdict.PROMOTE, Verdict.ABORT} for wave in job.waves)
         wanted = {"policy": 1, "canary": judged, "wave": waves}
         wanted["cancel"] = int(job.state is JobState.CANCELLED)
+        wanted["preempt"] = int(job.state is JobState.PREEMPTED)
         wanted["restart"] = int(job.state is JobState.INTERRUPTED)
         for kind, count in wanted.items():
             if kinds.count(kind) < count:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from controller.coordinator import Coordinator
+from controller.requests import Submitted
 from controller.submission import Asked
 from fleettrace.errors import FleettraceError, StoreFailed, Unreachable
 from tests.simulation.controller import ControllerSite
@@ -129,7 +130,8 @@ class Operators:
 
         self._loop.call_later(1.0, look, context=WORLD)
 
-    def _submitted(self, job_id: str, request_id: str) -> None:
+    def _submitted(self, submitted: Submitted, request_id: str) -> None:
+        job_id = submitted.job_id
         self._watcher.tell(f"operator: request {request_id} is job {job_id}")
         if job_id not in self._watcher.jobs.durable:
             self._watcher.story.fail("I5 acknowledged means durable", f"job {job_id} is named and not on disk")

@@ -19,6 +19,8 @@ _STYLES = {
     "held": "bold yellow",
     "abort": "red",
     "aborted": "bold red",
+    "queued": "yellow",
+    "preempted": "bold yellow",
     "failed": "bold red",
     "refused": "bold red",
     "denied": "red",

@@ -102,6 +102,11 @@ def render_jobs(jobs: Sequence[Job]) -> RenderableType:
         [state_style(job.state.value) for job in jobs],
     )
     reasons = [(job.spec.job_id, job.reason) for job in jobs if job.reason]
+    reasons += [
+        (job.spec.job_id, f"place {job.queue_position} in the queue: it {job.waits_for}")
+        for job in jobs
+        if job.queue_position
+    ]
     reasons += [(job.spec.job_id, one_line(job.spec.program)) for job in jobs if job.spec.program]
     return Group(table, Text(), labelled(sorted(reasons))) if reasons else table
 

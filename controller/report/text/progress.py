@@ -27,6 +27,9 @@ class Progress:
     job: Job
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if self.job.state is JobState.QUEUED:
+            yield labelled([("queued", f"place {self.job.queue_position}: it {self.job.waits_for}")])
+            return
         if self.job.state is JobState.CHECKING:
             checks = [run for run in self.job.runs.values() if run.kind is RunKind.FREQUENCY_CHECK]
             yield labelled(("checking", f"{run.key.host}: {_counting(run)}") for run in checks)

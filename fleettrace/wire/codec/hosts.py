@@ -25,6 +25,7 @@ def host_facts_to_wire(facts: HostFacts) -> types.HostFacts:
         boot_id=facts.boot_id,
         unfit_reason=wire_text(facts.unfit_reason),
         questions=facts.questions,
+        max_runs=facts.max_runs,
     )
 
 
@@ -46,6 +47,7 @@ def host_facts_from_wire(message: types.HostFacts) -> HostFacts:
         boot_id=message.boot_id,
         unfit_reason=message.unfit_reason,
         questions=tuple(message.questions),
+        max_runs=message.max_runs if message.HasField("max_runs") else None,
     )
 
 

@@ -10,6 +10,7 @@ from fleettrace.model.job import (
     JobSpec,
     JobState,
     PlannedHost,
+    Priority,
     Run,
     RunState,
     Verdict,
@@ -67,6 +68,9 @@ def job_to_wire(job: Job) -> control.Job:
             for planned in job.plan
         ],
         program=wire_text(spec.program),
+        priority=spec.priority.value,
+        queue_position=job.queue_position,
+        waits_for=wire_text(job.waits_for),
     )
 
 
@@ -88,6 +92,7 @@ def job_from_wire(message: control.Job) -> Job:
         despite_aborts=message.despite_aborts,
         dry_run=message.dry_run,
         program=message.program,
+        priority=parse_choice(Priority, message.priority or Priority.ROUTINE, "priority of a job"),
     )
     return Job(
         spec=spec,
@@ -99,6 +104,8 @@ def job_from_wire(message: control.Job) -> Job:
         runs=_runs_from_wire(message),
         decisions=tuple(_decision_from_wire(decision) for decision in message.decisions),
         plan=tuple(_planned_from_wire(planned) for planned in message.plan),
+        queue_position=message.queue_position,
+        waits_for=message.waits_for,
     )
 
 

@@ -281,6 +281,8 @@ class SubmitJobRequest(_message.Message):
     DRY_RUN_FIELD_NUMBER: _builtins.int
     DESPITE_ABORTS_FIELD_NUMBER: _builtins.int
     PROGRAM_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    NO_SHARE_FIELD_NUMBER: _builtins.int
     tool: _builtins.str
     selector: _builtins.str
     duration_ms: _builtins.int
@@ -299,6 +301,10 @@ class SubmitJobRequest(_message.Message):
     """although the same program was aborted before; a grant must allow it"""
     program: _builtins.str
     """of a one-liner, instead of a tool of the catalogue"""
+    priority: _builtins.str
+    """routine | incident; empty: routine"""
+    no_share: _builtins.bool
+    """a job of its own, also where an identical one is under way"""
     @_builtins.property
     def params(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     def __init__(
@@ -316,10 +322,12 @@ class SubmitJobRequest(_message.Message):
         dry_run: _builtins.bool = ...,
         despite_aborts: _builtins.bool = ...,
         program: _builtins.str = ...,
+        priority: _builtins.str = ...,
+        no_share: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "despite_aborts", b"despite_aborts", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "operator", b"operator", "params", b"params", "program", b"program", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "despite_aborts", b"despite_aborts", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "no_share", b"no_share", "operator", b"operator", "params", b"params", "priority", b"priority", "program", b"program", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -330,15 +338,19 @@ class SubmitJobResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     JOB_ID_FIELD_NUMBER: _builtins.int
+    SHARED_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
+    shared: _builtins.bool
+    """an identical job of the same team was under way: this is it"""
     def __init__(
         self,
         *,
         job_id: _builtins.str = ...,
+        shared: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "shared", b"shared"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -753,6 +765,9 @@ class Job(_message.Message):
     DESPITE_ABORTS_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
     PROGRAM_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    QUEUE_POSITION_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     tool: _builtins.str
     digest: _builtins.str
@@ -769,6 +784,12 @@ class Job(_message.Message):
     despite_aborts: _builtins.bool
     program: _builtins.str
     """canonical text of a one-liner; empty: a tool of the catalogue"""
+    priority: _builtins.str
+    """routine | incident; empty, as older controllers have kept it: routine"""
+    queue_position: _builtins.int
+    """from 1; 0: it does not wait for its hosts"""
+    waits_for: _builtins.str
+    """what fills them"""
     @_builtins.property
     def params(self) -> _containers.MessageMap[_builtins.str, _types_pb2.ParamValue]: ...
     @_builtins.property
@@ -815,10 +836,13 @@ class Job(_message.Message):
         despite_aborts: _builtins.bool = ...,
         plan: _abc.Iterable[Global___PlannedHost] | None = ...,
         program: _builtins.str = ...,
+        priority: _builtins.str = ...,
+        queue_position: _builtins.int = ...,
+        waits_for: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canaries", b"canaries", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "despite_aborts", b"despite_aborts", "digest", b"digest", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "plan", b"plan", "program", b"program", "promote", b"promote", "reason", b"reason", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waves", b"waves"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canaries", b"canaries", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "despite_aborts", b"despite_aborts", "digest", b"digest", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "plan", b"plan", "priority", b"priority", "program", b"program", "promote", b"promote", "queue_position", b"queue_position", "reason", b"reason", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waits_for", b"waits_for", "waves", b"waves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

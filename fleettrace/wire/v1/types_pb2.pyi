@@ -149,6 +149,7 @@ class HostFacts(_message.Message):
     BOOT_ID_FIELD_NUMBER: _builtins.int
     UNFIT_REASON_FIELD_NUMBER: _builtins.int
     QUESTIONS_FIELD_NUMBER: _builtins.int
+    MAX_RUNS_FIELD_NUMBER: _builtins.int
     kernel_release: _builtins.str
     """uname -r"""
     kernel_build: _builtins.str
@@ -167,6 +168,8 @@ class HostFacts(_message.Message):
     boot_id: _builtins.str
     unfit_reason: _builtins.str
     """why no trace can run here; empty: fit"""
+    max_runs: _builtins.int
+    """that its own policy lets run at a time; absent: an agent that does not say"""
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """effective ones, by name: CAP_BPF, ..."""
@@ -195,12 +198,15 @@ class HostFacts(_message.Message):
         boot_id: _builtins.str = ...,
         unfit_reason: _builtins.str = ...,
         questions: _abc.Iterable[_builtins.str] | None = ...,
+        max_runs: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "max_runs", b"max_runs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "arch", b"arch", "backend", b"backend", "boot_id", b"boot_id", "btf_sha256", b"btf_sha256", "capabilities", b"capabilities", "cpu_count", b"cpu_count", "kernel_build", b"kernel_build", "kernel_release", b"kernel_release", "questions", b"questions", "scope", b"scope", "tools", b"tools", "unfit_reason", b"unfit_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "agent_version", b"agent_version", "arch", b"arch", "backend", b"backend", "boot_id", b"boot_id", "btf_sha256", b"btf_sha256", "capabilities", b"capabilities", "cpu_count", b"cpu_count", "kernel_build", b"kernel_build", "kernel_release", b"kernel_release", "max_runs", b"max_runs", "questions", b"questions", "scope", b"scope", "tools", b"tools", "unfit_reason", b"unfit_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__max_runs: _TypeAlias = _typing.Literal["max_runs"]  # noqa: Y015
+    _WhichOneofArgType__max_runs: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_runs) -> _WhichOneofReturnType__max_runs | None: ...
 
 Global___HostFacts: _TypeAlias = HostFacts  # noqa: Y015
 

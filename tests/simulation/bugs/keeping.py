@@ -21,7 +21,7 @@ from controller.audit.chain import entry_of
 from controller.audit.jobs import job_entries
 from controller.coordinator import Coordinator
 from controller.live import LiveJobs
-from controller.requests import RequestLedger
+from controller.requests import RequestLedger, Submitted
 from controller.results import ResultKeeper
 from controller.store.memory import MemoryStore
 from fleettrace.errors import StoreFailed
@@ -112,7 +112,7 @@ def store_failure_is_not_retried(patch: Patch) -> None:
 
 
 def repeated_request_is_a_new_job(patch: Patch) -> None:
-    async def forgetful(self: RequestLedger, _: str, open_job: Any) -> str:
+    async def forgetful(self: RequestLedger, _: str, open_job: Any) -> Submitted:
         return await open_job()  # type: ignore[no-any-return]
 
     patch.setattr(RequestLedger, "_find_or_open", forgetful)
@@ -121,7 +121,7 @@ def repeated_request_is_a_new_job(patch: Patch) -> None:
 def hang_up_cancels_the_submit(patch: Patch) -> None:
     job_of = RequestLedger.job_of
 
-    async def exposed(self: RequestLedger, request_id: str, open_job: Any) -> str:
+    async def exposed(self: RequestLedger, request_id: str, open_job: Any) -> Submitted:
         return await (job_of(self, request_id, open_job) if request_id else open_job())
 
     patch.setattr(RequestLedger, "job_of", exposed)

@@ -1,6 +1,7 @@
 """A coordinator over a memory store, with hosts whose orders a test can read and answer."""
 
 from collections.abc import AsyncIterator
+from itertools import count
 
 import pytest
 
@@ -18,7 +19,9 @@ async def house() -> AsyncIterator[House]:
     worker = StoreWorker(lambda: store)
     await worker.open()
     fleet = Fleet([], clock)
-    built = House(store, worker, fleet, Coordinator(fleet, worker, default_policy(), clock), clock)
+    ids = (f"j{number}" for number in count(1))
+    coordinator = Coordinator(fleet, worker, default_policy(), clock, lambda: next(ids))
+    built = House(store, worker, fleet, coordinator, clock)
     yield built
     await built.coordinator.close()
     await worker.close()

@@ -20,7 +20,7 @@ from tests.unit.controller.house import ASKED, BUSY, TEN, House, host
 
 async def test_a_job_goes_from_canary_to_merged_result(house: House) -> None:
     await house.join(host("a"), host("b"), host("c"))
-    job_id = await house.coordinator.submit(ASKED)
+    job_id = (await house.coordinator.submit(ASKED)).job_id
     job = await house.run_to_end(job_id)
     assert job.state is JobState.DONE
     parts = house.store.parts(job_id)
@@ -39,7 +39,7 @@ async def test_nothing_is_ordered_before_the_job_is_durable(house: House, monkey
         return send(name, message)  # type: ignore[arg-type]
 
     monkeypatch.setattr(house.fleet, "send", watching_send)
-    await house.run_to_end(await house.coordinator.submit(ASKED))
+    await house.run_to_end((await house.coordinator.submit(ASKED)).job_id)
     # THEN the check was ordered by a job on record as checking, and the trace by one on record as tracing
     assert saved_before == [JobState.CHECKING, JobState.TRACING]
 
@@ -83,7 +83,7 @@ async def test_hosts_that_cannot_take_part_are_missing_with_the_reason(house: Ho
     weak = host("weak")
     bare = replace(weak, facts=replace(weak.facts, capabilities=("CAP_BPF",)))
     await house.join(host("a"), stale, bare)
-    job = await house.run_to_end(await house.coordinator.submit(ASKED))
+    job = await house.run_to_end((await house.coordinator.submit(ASKED)).job_id)
     assert "another version" in job.spec.missing["old"]
     assert "CAP_PERFMON" in job.spec.missing["weak"]
     assert {key.host for key in job.runs} == {"a"}
@@ -91,7 +91,7 @@ async def test_hosts_that_cannot_take_part_are_missing_with_the_reason(house: Ho
 
 async def test_a_part_sent_twice_counts_once_and_is_acknowledged_twice(house: House) -> None:
     await house.join(host("a"))
-    job_id = await house.coordinator.submit(ASKED)
+    job_id = (await house.coordinator.submit(ASKED)).job_id
     (check,) = house.orders("a")
     await house.answer(check)
     (trace,) = house.orders("a")
@@ -102,7 +102,7 @@ async def test_a_part_sent_twice_counts_once_and_is_acknowledged_twice(house: Ho
 
 async def test_an_interim_result_is_what_remains_of_a_host_that_is_lost(house: House) -> None:
     await house.join(host("a"))
-    job_id = await house.coordinator.submit(ASKED)
+    job_id = (await house.coordinator.submit(ASKED)).job_id
     (check,) = house.orders("a")
     await house.answer(check)
     (trace,) = house.orders("a")
@@ -124,7 +124,7 @@ async def test_an_interim_result_is_what_remains_of_a_host_that_is_lost(house: H
 
 async def test_parts_of_runs_that_were_never_ordered_are_dropped_and_acknowledged(house: House) -> None:
     await house.join(host("a"))
-    job_id = await house.coordinator.submit(ASKED)
+    job_id = (await house.coordinator.submit(ASKED)).job_id
     for key in (RunKey("nojob", "a", 1), RunKey(job_id, "a", 9)):
         part = Part(key, RunKind.TRACE, RunOutcome.COMPLETE, "", "bcc", 0, 1, BUSY, TEN)
         assert await house.coordinator.part_arrived(HostPart(part, {}, "c"))
@@ -133,7 +133,7 @@ async def test_parts_of_runs_that_were_never_ordered_are_dropped_and_acknowledge
 
 async def test_cancel_tells_the_hosts_before_it_returns(house: House) -> None:
     await house.join(host("a"))
-    job_id = await house.coordinator.submit(ASKED)
+    job_id = (await house.coordinator.submit(ASKED)).job_id
     (check,) = house.orders("a")
     job = await house.coordinator.cancel(job_id, "bob")
     assert job.state is JobState.STOPPING
@@ -147,7 +147,7 @@ async def test_cancel_tells_the_hosts_before_it_returns(house: House) -> None:
 
 async def test_a_watcher_sees_the_job_now_and_its_end(house: House) -> None:
     await house.join(host("a"))
-    job_id = await house.coordinator.submit(ASKED)
+    job_id = (await house.coordinator.submit(ASKED)).job_id
     seen: list[JobState] = []
     begun = asyncio.Event()
 
@@ -167,7 +167,7 @@ async def test_a_watcher_sees_the_job_now_and_its_end(house: House) -> None:
 async def test_jobs_of_an_earlier_controller_are_interrupted_and_their_runs_stopped_on_return(house: House) -> None:
     # GIVEN a store with a job that another controller left unfinished
     await house.join(host("a"))
-    job_id = await house.coordinator.submit(ASKED)
+    job_id = (await house.coordinator.submit(ASKED)).job_id
     (check,) = house.orders("a")
     fleet = Fleet(house.store.hosts(), house.clock)
     heir = Coordinator(fleet, house.worker, default_policy(), house.clock)
@@ -193,7 +193,7 @@ async def test_time_alone_ends_a_job_whose_hosts_never_answer(house: House) -> N
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "call_later", call_later)
-        job_id = await house.coordinator.submit(ASKED)
+        job_id = (await house.coordinator.submit(ASKED)).job_id
     house.clock.now_ms += 60_000
     ended[-1]()
     job = await anext(one async for one in house.coordinator.watch(job_id) if one.state.ended)
@@ -208,7 +208,7 @@ def test_the_catalogue_has_the_tool_that_these_tests_ask_for() -> None:
 async def test_one_host_whose_units_differ_does_not_cost_the_job_its_merge(house: House) -> None:
     # GIVEN three hosts, of which one answers in another unit
     await house.join(host("a"), host("b"), host("c"))
-    job_id = await house.coordinator.submit(ASKED)
+    job_id = (await house.coordinator.submit(ASKED)).job_id
     odd = Snapshot(histograms=(Histogram((), "ms", LOG2, ((3, 10),)),))
     for _ in range(10):
         for name in list(house.connections):

@@ -80,7 +80,7 @@ class House:
 
     async def tracing(self) -> tuple[str, RunKey]:
         """A job whose one host traces; its id and the run."""
-        job_id = await self.coordinator.submit(ASKED)
+        job_id = (await self.coordinator.submit(replace(ASKED, no_share=True))).job_id
         (check,) = self.orders("a")
         await self.answer(check.run, check.kind)
         (trace,) = self.orders("a")

@@ -23,7 +23,7 @@ async def test_over_budget_no_other_host_is_ever_ordered() -> None:
     policy = parse_policy(tight_policy(default_policy().limits.max_hosts), "test")
     built = House(store, worker, fleet, Coordinator(fleet, worker, policy, clock), clock)
     await built.join(*map(host, names(5)))
-    job_id = await built.coordinator.submit(ASKED)
+    job_id = (await built.coordinator.submit(ASKED)).job_id
     (check,) = built.orders("h0")
     await built.answer(check)
     job = await built.coordinator.job(job_id)
@@ -43,7 +43,7 @@ async def test_a_program_that_was_aborted_twice_is_denied_until_the_window_has_p
     built = House(store, worker, fleet, Coordinator(fleet, worker, policy, clock), clock)
     await built.join(host("h0"))
     for _ in range(2):
-        job_id = await built.coordinator.submit(ASKED)
+        job_id = (await built.coordinator.submit(ASKED)).job_id
         assert (await built.run_to_end(job_id)).state is JobState.ABORTED
         clock.now_ms += 1_000
     # THEN the third time it is denied, and the refusal is kept
@@ -58,18 +58,18 @@ async def test_a_program_that_was_aborted_twice_is_denied_until_the_window_has_p
     with pytest.raises(Refused, match="aborted 2 times in 24 h"):
         await built.coordinator.submit(ASKED)
     # AND another filter is another program; a lifted denial is recorded; and a day later it is forgotten
-    await built.run_to_end(await built.coordinator.submit(replace(ASKED, params={"pid": "7"})))
-    lifted = await built.run_to_end(await built.coordinator.submit(replace(ASKED, despite_aborts=True)))
+    await built.run_to_end((await built.coordinator.submit(replace(ASKED, params={"pid": "7"}))).job_id)
+    lifted = await built.run_to_end((await built.coordinator.submit(replace(ASKED, despite_aborts=True))).job_id)
     assert lifted.spec.despite_aborts
     clock.now_ms += 24 * 3_600_000
-    await built.run_to_end(await built.coordinator.submit(ASKED))
+    await built.run_to_end((await built.coordinator.submit(ASKED)).job_id)
     await built.coordinator.close()
     await worker.close()
 
 
 async def test_waves_take_an_even_share_of_each_zone(house: House) -> None:
     await house.join(*(host(f"h{i:02}", zone="a" if i < 10 else "b") for i in range(20)))
-    job = await house.run_to_end(await house.coordinator.submit(ASKED))
+    job = await house.run_to_end((await house.coordinator.submit(ASKED)).job_id)
     # 25% of 20 hosts, without the canary of zone a: of the four, two and two
     assert [sorted(int(name[1:]) < 10 for name in wave.hosts).count(True) for wave in job.waves] == [1, 2, 7]
     assert [len(wave.hosts) for wave in job.waves] == [1, 4, 15]
@@ -78,8 +78,8 @@ async def test_waves_take_an_even_share_of_each_zone(house: House) -> None:
 async def test_cancelling_all_stops_every_job_and_names_them(house: House) -> None:
     # GIVEN one job that checks and one that traces
     await house.join(host("a"), host("b"))
-    checking = await house.coordinator.submit(replace(ASKED, selector="a"))
-    tracing = await house.coordinator.submit(replace(ASKED, selector="b"))
+    checking = (await house.coordinator.submit(replace(ASKED, selector="a"))).job_id
+    tracing = (await house.coordinator.submit(replace(ASKED, selector="b"))).job_id
     (check,) = house.orders("b")
     await house.answer(check)
     # WHEN all are cancelled
@@ -99,7 +99,7 @@ async def test_cancelling_all_stops_every_job_and_names_them(house: House) -> No
 async def test_a_dry_run_ends_at_the_gate_and_says_what_each_host_would_bear(house: House) -> None:
     # GIVEN a fleet and a dry run
     await house.join(*map(host, names(5)))
-    job_id = await house.coordinator.submit(replace(ASKED, dry_run=True))
+    job_id = (await house.coordinator.submit(replace(ASKED, dry_run=True))).job_id
     # WHEN the canary has counted
     (check,) = house.orders("h0")
     await house.answer(check)
@@ -126,7 +126,7 @@ async def test_a_dry_run_over_budget_is_an_abort_like_any() -> None:
     fleet = Fleet([], clock)
     built = House(store, worker, fleet, Coordinator(fleet, worker, parse_policy(tight_policy(5), "t"), clock), clock)
     await built.join(host("h0"), host("h1"))
-    job = await built.run_to_end(await built.coordinator.submit(replace(ASKED, dry_run=True)))
+    job = await built.run_to_end((await built.coordinator.submit(replace(ASKED, dry_run=True))).job_id)
     assert (job.state, job.plan) == (JobState.ABORTED, ())
     await built.coordinator.close()
     await worker.close()

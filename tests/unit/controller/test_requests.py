@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from controller.requests import RequestLedger
+from controller.requests import RequestLedger, Submitted
 from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
 from fleettrace.errors import StoreFailed
@@ -17,11 +17,11 @@ async def test_a_job_is_opened_to_its_end_when_the_caller_hangs_up(request_id: s
     await worker.open()
     begun, go_on, opened = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def open_job() -> str:
+    async def open_job() -> Submitted:
         begun.set()
         await go_on.wait()
         opened.set()
-        return "j1"
+        return Submitted("j1")
 
     asking = asyncio.create_task(RequestLedger(worker).job_of(request_id, open_job))
     await begun.wait()
@@ -41,7 +41,7 @@ async def test_an_error_that_nobody_waits_for_is_no_traceback_in_the_log() -> No
     unseen: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unseen.append(context))
 
-    async def open_job() -> str:
+    async def open_job() -> Submitted:
         begun.set()
         await go_on.wait()
         raise StoreFailed("the disk is full")

@@ -119,7 +119,7 @@ def test_exit_code_says_what_became_of_the_job(
 
 
 def test_every_ended_state_has_an_exit_code() -> None:
-    tested = {"done", "checked", "held", "aborted", "cancelled", "failed", "interrupted", "refused"}
+    tested = {"done", "checked", "held", "aborted", "cancelled", "failed", "interrupted", "refused", "preempted"}
     assert {state.value for state in JobState if state.ended} == tested
 
 

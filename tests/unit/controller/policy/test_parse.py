@@ -29,6 +29,7 @@ redact = { commands = "hash" }
 [limits]
 max_duration_s = 120
 max_cpu_pct = 2.5
+max_host_cpu_pct = 7.5
 max_events_per_s = 1000
 max_map_mib = 16
 max_hosts = 30
@@ -49,6 +50,7 @@ spread_label = "rack"
 [waits]
 start_s = 90
 end_s = 20.5
+queue_s = 45
 [aborts]
 max = 3
 window_h = 1.5
@@ -66,6 +68,7 @@ one_liner_memory = true
 capabilities = ["CAP_PERFMON", "CAP_BPF"]
 tool_capabilities = { "runq*" = ["CAP_SYSLOG"] }
 lift_aborts = true
+incident = true
 classes = ["events", "aggregate", "uprobes"]
 binaries = ["/opt/app/*"]
 max_hosts = 7
@@ -94,6 +97,7 @@ def test_every_key_is_read_in_its_unit() -> None:
     assert policy.limits == SiteLimits(
         max_duration_ms=120_000,
         max_cpu_pct=2.5,
+        max_host_cpu_pct=7.5,
         max_events_per_s=1000,
         max_map_bytes=16_777_216,
         max_hosts=30,
@@ -104,7 +108,7 @@ def test_every_key_is_read_in_its_unit() -> None:
     assert policy.default_duration_ms == 1500
     assert policy.canary == CanaryPolicy(check_ms=250, min_events=9)
     assert policy.waves == WavePolicy(fractions=(0.5, 1.0), settle_ms=0, spread_label="rack")
-    assert policy.waits == WaitPolicy(start_ms=90_000, end_ms=20_500)
+    assert policy.waits == WaitPolicy(start_ms=90_000, end_ms=20_500, queue_ms=45_000)
     assert policy.aborts == AbortPolicy(max_aborts=3, window_ms=5_400_000)
     assert policy.grants == (
         Grant(
@@ -117,6 +121,7 @@ def test_every_key_is_read_in_its_unit() -> None:
             max_cpu_pct=2.0,
             max_events_per_s=500,
             lift_aborts=True,
+            incident=True,
             one_liners=True,
             one_liner_strings=True,
             one_liner_memory=True,
@@ -158,6 +163,7 @@ def test_the_builtin_policy_is_modest_and_open_to_all() -> None:
     assert policy.limits == SiteLimits(
         max_duration_ms=60_000,
         max_cpu_pct=5.0,
+        max_host_cpu_pct=10.0,
         max_events_per_s=200_000,
         max_map_bytes=64 << 20,
         max_hosts=10_000,
@@ -168,7 +174,7 @@ def test_the_builtin_policy_is_modest_and_open_to_all() -> None:
     assert policy.default_duration_ms == 10_000
     assert policy.canary == CanaryPolicy(check_ms=1000, min_events=50)
     assert policy.waves == WavePolicy(fractions=(0.05, 0.25, 1.0), settle_ms=500, spread_label="zone")
-    assert policy.waits == WaitPolicy(start_ms=15_000, end_ms=5_000)
+    assert policy.waits == WaitPolicy(start_ms=15_000, end_ms=5_000, queue_ms=600_000)
     assert policy.aborts == AbortPolicy(max_aborts=2, window_ms=86_400_000)
     (grant,) = policy.grants
     assert (grant.teams, grant.tools, grant.hosts.text) == (("*",), ("*",), "all")
@@ -274,3 +280,10 @@ def test_the_example_policies_parse(path: Path) -> None:
 
 def test_there_are_example_policies() -> None:
     assert {path.name for path in EXAMPLES.glob("*.toml")} >= {"teams.toml", "frozen.toml"}
+
+
+def test_the_budget_of_a_host_holds_at_least_one_job() -> None:
+    with pytest.raises(BadInput, match=r"limits.max_host_cpu_pct \(2\) is below max_cpu_pct \(3\)"):
+        parse_policy(f"[limits]\nmax_cpu_pct = 3\nmax_host_cpu_pct = 2\n{GRANT}", "p.toml")
+    # AND one that the text leaves out follows a ceiling that was raised
+    assert parse_policy(f"[limits]\nmax_cpu_pct = 30\n{GRANT}", "p.toml").limits.max_host_cpu_pct == 30

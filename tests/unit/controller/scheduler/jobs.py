@@ -1,6 +1,7 @@
 """Small jobs to drive the machine with."""
 
-from controller.scheduler.machine import Transition, begin
+from controller.scheduler.events import Admitted
+from controller.scheduler.machine import Transition, apply, begin
 from controller.scheduler.terms import JobTerms
 from fleettrace.model.job import JobSpec, Run
 from fleettrace.model.run import RunCost, RunKind, RunLimits
@@ -45,7 +46,8 @@ def opened(classes: dict[str, str], *, promote: bool = False, **changes: object)
     canaries: dict[str, str] = {}
     for host, of in sorted(classes.items()):
         canaries.setdefault(of, host)
-    return begin(spec(tuple(classes), promote=promote), terms(**changes), classes, canaries, "granted")
+    waiting = begin(spec(tuple(classes), promote=promote), terms(**changes), classes, canaries, "granted")
+    return apply(waiting.execution, Admitted(START_MS, {}))
 
 
 def run_of(transition: Transition, host: str, kind: RunKind) -> Run:
