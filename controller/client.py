@@ -26,7 +26,7 @@ from fleettrace.wire.codec import (
     host_answer_from_wire,
     host_from_wire,
     job_from_wire,
-    job_result_from_wire,
+    job_result_from_pieces,
     snapshot_to_wire,
     tool_from_wire,
     wire_text,
@@ -157,7 +157,7 @@ class Client:
         """
         with _speaking(self.address):
             request = control.GetJobRequest(job_id=wire_text(job_id), host=wire_text(host))
-            return job_result_from_wire(self._stub.GetJob(request, timeout=RESULT_S))
+            return job_result_from_pieces(self._stub.GetJob(request, timeout=RESULT_S))
 
     def import_part(
         self, job_id: str, host: str, snapshot: Snapshot, *, like: str, window_ms: int, operator: str, origin: str

@@ -27,7 +27,7 @@ from fleettrace.wire.codec import (
     audit_page_to_wire,
     host_answer_to_wire,
     host_to_wire,
-    job_result_to_wire,
+    job_result_to_pieces,
     job_to_wire,
     snapshot_from_wire,
     tool_to_wire,
@@ -111,13 +111,14 @@ class ControlService(ControlServicer):
         except FleettraceError as error:
             await abort_with(context, error)
 
-    async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.JobResult:
-        """A job with its results."""
-
-        async def answer() -> pb.JobResult:
-            return job_result_to_wire(await self._queries.job_result(request.job_id, request.host))
-
-        return await _guarded(context, answer)
+    async def GetJob(self, request: pb.GetJobRequest, context: Context) -> AsyncIterator[pb.JobResultPiece]:
+        """A job with its results, piece by piece: agents are heard in between."""
+        try:
+            result = await self._queries.job_result(request.job_id, request.host)
+            for piece in job_result_to_pieces(result):
+                yield piece
+        except FleettraceError as error:
+            await abort_with(context, error)
 
     async def ImportPart(self, request: pb.ImportPartRequest, context: Context) -> pb.ImportPartResponse:
         """What was measured by hand, beside a job's parts."""

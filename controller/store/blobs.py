@@ -5,14 +5,15 @@ refers to them. Both implementations of the port keep these bytes.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import chain, groupby
+from struct import Struct
 from sys import intern
 
 from fleettrace.errors import Malformed
 from fleettrace.model.job import HostPart
-from fleettrace.snapshot import MAX_MERGED_ENTRIES, Snapshot, Stack, stack_hash
+from fleettrace.snapshot import MAX_MERGED_ENTRIES, Snapshot, StackChains, StackColumns, stack_hash
 from fleettrace.wire.codec import host_part_from_wire, host_part_to_wire, snapshot_from_wire, snapshot_to_wire
 from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1 import types_pb2 as types
@@ -20,8 +21,7 @@ from fleettrace.wire.v1 import types_pb2 as types
 __all__ = ["LoadFrames", "Packed", "check_frames", "pack_merged", "pack_part", "unpack_merged", "unpack_parts"]
 
 HASH_BYTES = 16
-SMALL_VALUE = 64
-"""Stacks with values below this are shared between parts: most of a fleet's stacks have one, and there are few such."""
+_DIGEST = Struct(f"{HASH_BYTES}s")
 
 LoadFrames = Callable[[set[bytes]], Mapping[bytes, bytes]]
 """Finds the kept frames of these hashes; raises ``KeyError`` or leaves out what is not there."""
@@ -57,7 +57,7 @@ def check_frames(known: Mapping[bytes, bytes], frames: Mapping[bytes, bytes]) ->
 
 
 def unpack_parts(kept: Iterable[bytes], load_frames: LoadFrames) -> list[HostPart]:
-    """The parts in their order. Equal chains are one tuple in all of them, and most equal stacks one object.
+    """The parts in their order, their stacks in columns over one set of chains.
 
     Raises:
         Malformed, KeyError, google.protobuf.message.DecodeError: what was kept is damaged.
@@ -87,9 +87,9 @@ def _take_frames(snapshot: types.Snapshot) -> dict[bytes, bytes]:
     for unit, stacks in groupby(snapshot.stacks, key=lambda stack: stack.unit):
         hashes, values, events = [], [], []
         for stack in stacks:
-            chain = tuple(stack.frames)
-            digest = stack_hash(chain)
-            data = types.Stack(frames=chain).SerializeToString()
+            own = tuple(stack.frames)
+            digest = stack_hash(own)
+            data = types.Stack(frames=own).SerializeToString()
             check_frames(frames, {digest: data})
             frames[digest] = data
             hashes.append(digest)
@@ -104,16 +104,16 @@ def _take_frames(snapshot: types.Snapshot) -> dict[bytes, bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """As they were kept; ``values`` and ``events`` are as they came, in one array each."""
+    """As they were kept."""
 
     unit: str
     hashes: bytes
-    values: Sequence[int]
-    events: Sequence[int]
+    values: "array[int]"
+    events: "array[int]"
 
     def digests(self) -> Iterator[bytes]:
         """The hashes one by one."""
-        return (self.hashes[start : start + HASH_BYTES] for start in range(0, len(self.hashes), HASH_BYTES))
+        return (digest for (digest,) in _DIGEST.iter_unpack(self.hashes))
 
 
 def _take_columns(snapshot: types.Snapshot) -> list[_Columns]:
@@ -124,7 +124,8 @@ def _take_columns(snapshot: types.Snapshot) -> list[_Columns]:
     for unit, refs in groupby(snapshot.stack_refs, key=lambda ref: ref.unit):
         rows = [(ref.hash, ref.value, ref.events) for ref in refs]
         hashes, values, events = zip(*rows, strict=True)
-        columns.append(_Columns(intern(unit), b"".join(hashes), array("Q", values), array("Q", events)))
+        counted = array("Q", events if any(events) else ())
+        columns.append(_Columns(intern(unit), b"".join(hashes), array("Q", values), counted))
     for own in columns:
         count = len(own.values)
         if len(own.hashes) != HASH_BYTES * count or len(own.events) not in {0, count}:
@@ -135,39 +136,27 @@ def _take_columns(snapshot: types.Snapshot) -> list[_Columns]:
 
 
 class _Stacks:
-    """Stacks of their columns. Chains are decoded once, and stacks of small values made once, for all parts."""
+    """Stacks of their columns; the chains of all parts are decoded once, and put in order once."""
 
     def __init__(self, parts: Iterable[list[_Columns]], load_frames: LoadFrames) -> None:
-        hashes = {digest for columns in parts for own in columns for digest in own.digests()}
+        hashes: set[bytes] = set()
+        for columns in parts:
+            for own in columns:
+                hashes.update(own.digests())
         kept = load_frames(hashes) if hashes else {}
-        self._chains: list[tuple[str, ...]] = []
-        self._numbers: dict[bytes, int] = {}
-        for digest, data in kept.items():
-            self._numbers[digest] = len(self._chains)
-            # Equal names are one string: comparing them is then comparing addresses.
-            self._chains.append(tuple(map(intern, types.Stack.FromString(data).frames)))
-        self._small: dict[str, dict[int, Stack]] = {}
+        # Equal names are one string: comparing them is then comparing addresses.
+        frames = {digest: tuple(map(intern, types.Stack.FromString(data).frames)) for digest, data in kept.items()}
+        self._chains = StackChains(frames.values())
+        numbers = dict(zip(self._chains, range(len(self._chains)), strict=True))
+        self._numbers = {digest: numbers[own] for digest, own in frames.items()}
 
     def put_back(self, snapshot: Snapshot, columns: list[_Columns]) -> Snapshot:
-        """The snapshot with its stacks."""
+        """The snapshot with its stacks: in columns when they have one unit."""
         if not columns:
             return snapshot
-        return replace(snapshot, stacks=tuple(stack for own in columns for stack in self._of(own)))
+        stacks = [self._of(own) for own in columns]
+        return replace(snapshot, stacks=stacks[0] if len(stacks) == 1 else tuple(chain.from_iterable(stacks)))
 
-    def _of(self, columns: _Columns) -> Iterator[Stack]:
-        chains, unit = self._chains, columns.unit
-        numbers = map(self._numbers.__getitem__, columns.digests())
-        if columns.events:
-            for number, value, events in zip(numbers, columns.values, columns.events, strict=True):
-                yield Stack(chains[number], value, unit, events)
-            return
-        made = self._small.setdefault(unit, {})
-        for number, value in zip(numbers, columns.values, strict=True):
-            if value < SMALL_VALUE:
-                key = number * SMALL_VALUE + value
-                stack = made.get(key)
-                if stack is None:
-                    stack = made[key] = Stack(chains[number], value, unit)
-                yield stack
-            else:
-                yield Stack(chains[number], value, unit)
+    def _of(self, columns: _Columns) -> StackColumns:
+        numbers = array("I", map(self._numbers.__getitem__, columns.digests()))
+        return StackColumns(self._chains, columns.unit, numbers, columns.values, columns.events)

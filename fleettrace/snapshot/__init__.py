@@ -5,11 +5,12 @@ A snapshot is a tuple of four commutative monoids. Merging is associative, commu
 the same bytes. Being idempotent per part is the store's business: it keeps one part per run.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from fleettrace.errors import Malformed
+from fleettrace.snapshot.columns import StackChains, StackColumns, merge_columns, stacks_in_columns
 from fleettrace.snapshot.counts import Count, Event, merge_counts, merge_events
 from fleettrace.snapshot.histogram import LOG2, Histogram, bucket_bounds, bucket_index, merge_histograms
 from fleettrace.snapshot.key import NO_KEY, Key, key_text
@@ -28,11 +29,14 @@ __all__ = [
     "Key",
     "Snapshot",
     "Stack",
+    "StackChains",
+    "StackColumns",
     "bucket_bounds",
     "bucket_index",
     "key_text",
     "merge",
     "stack_hash",
+    "stacks_in_columns",
 ]
 
 MAX_ENTRIES = 100_000
@@ -44,10 +48,13 @@ MAX_MERGED_ENTRIES = 100 * MAX_ENTRIES
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Histograms, stacks, counts and events; most tools fill one of them."""
+    """Histograms, stacks, counts and events; most tools fill one of them.
+
+    Stacks of large fleets are in columns (:class:`StackColumns`), which read and compare like any others.
+    """
 
     histograms: tuple[Histogram, ...] = ()
-    stacks: tuple[Stack, ...] = ()
+    stacks: Sequence[Stack] = ()
     counts: tuple[Count, ...] = ()
     events: tuple[Event, ...] = ()
 
@@ -59,7 +66,7 @@ class Snapshot:
         """
         return (
             sum(histogram.total for histogram in self.histograms)
-            + sum(stack.events or stack.value for stack in self.stacks)
+            + _events_of(self.stacks)
             + sum(count.count for count in self.counts)
             + len(self.events)
         )
@@ -69,8 +76,17 @@ class Snapshot:
         for entries in (self.histograms, self.stacks, self.counts, self.events):
             if len(entries) > max_entries:
                 raise Malformed(f"a snapshot holds at most {max_entries} entries of a kind, not {len(entries)}")
+            if isinstance(entries, StackColumns):
+                entries.check_valid()
+                continue
             for entry in entries:
                 entry.check_valid()
+
+
+def _events_of(stacks: Sequence[Stack]) -> int:
+    if isinstance(stacks, StackColumns):
+        return stacks.total_events
+    return sum(stack.events or stack.value for stack in stacks)
 
 
 EMPTY = Snapshot()
@@ -85,7 +101,12 @@ def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
     parts = list(snapshots)
     return Snapshot(
         histograms=merge_histograms(chain.from_iterable(part.histograms for part in parts)),
-        stacks=merge_stacks(chain.from_iterable(part.stacks for part in parts)),
+        stacks=_merge_stacks([part.stacks for part in parts]),
         counts=merge_counts(chain.from_iterable(part.counts for part in parts)),
         events=merge_events(chain.from_iterable(part.events for part in parts)),
     )
+
+
+def _merge_stacks(stacks: Sequence[Sequence[Stack]]) -> Sequence[Stack]:
+    columns = stacks_in_columns(stacks)
+    return merge_columns(columns) if columns else merge_stacks(chain.from_iterable(stacks))

@@ -1,7 +1,7 @@
 """Folded stacks: a value per chain of frames. A commutative monoid per (frames, unit)."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fleettrace.errors import Malformed, SnapshotMismatch
@@ -51,43 +51,24 @@ def stack_hash(frames: tuple[str, ...]) -> bytes:
 
 
 def merge_stacks(stacks: Iterable[Stack]) -> tuple[Stack, ...]:
-    """Add values up, chain by chain. Raises :class:`SnapshotMismatch` when units differ.
+    """Add values up, chain by chain; in ascending order of their frames.
 
-    Stacks from a store share their frames. They are added up by identity first, so that the frames themselves, whose
-    hash Python does not keep, are compared once for each chain and not once for each host.
+    Raises:
+        SnapshotMismatch: units differ.
     """
-    frames_of: dict[int, tuple[str, ...]] = {}
-    sums: dict[int, int] = {}
+    values: dict[tuple[str, ...], int] = {}
     # By how much the number of events is not the value; only of what was counted.
-    excess: dict[int, int] = {}
+    excess: dict[tuple[str, ...], int] = {}
     units: set[str] = set()
-    unit = None
     for stack in stacks:
-        if stack.unit is not unit:
-            unit = stack.unit
-            units.add(unit)
-        frames = stack.frames
-        place = id(frames)
-        if place in sums:
-            sums[place] += stack.value
-        else:
-            # Held, so that no other tuple can get its identity.
-            frames_of[place] = frames
-            sums[place] = stack.value
+        units.add(stack.unit)
+        values[stack.frames] = values.get(stack.frames, 0) + stack.value
         if stack.events:
-            excess[place] = excess.get(place, 0) + stack.events - stack.value
+            excess[stack.frames] = excess.get(stack.frames, 0) + stack.events - stack.value
     if len(units) > 1:
         raise SnapshotMismatch(f"cannot merge stacks in {' and '.join(sorted(units))}")
-    by_frames: dict[tuple[str, ...], list[int]] = {}
-    for place, frames in frames_of.items():
-        by_frames.setdefault(frames, []).append(place)
-    return tuple(_sum(frames, unit, by_frames[frames], sums, excess) for unit in units for frames in sorted(by_frames))
-
-
-def _sum(
-    frames: tuple[str, ...], unit: str, places: Sequence[int], sums: Mapping[int, int], excess: Mapping[int, int]
-) -> Stack:
-    value = sum(sums[place] for place in places)
-    if not any(place in excess for place in places):
-        return Stack(frames, value, unit, 0)
-    return Stack(frames, value, unit, value + sum(excess.get(place, 0) for place in places))
+    return tuple(
+        Stack(frames, value, unit, value + excess[frames] if frames in excess else 0)
+        for unit in units
+        for frames, value in sorted(values.items())
+    )

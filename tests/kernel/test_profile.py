@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ HZ = 99
 CPU_MS = 1000
 
 
-def samples_with(stacks: tuple[Stack, ...], frame: str) -> int:
+def samples_with(stacks: Sequence[Stack], frame: str) -> int:
     return sum(stack.value for stack in stacks if frame in stack.frames)
 
 

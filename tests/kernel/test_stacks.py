@@ -3,6 +3,7 @@
 import os
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return compile_spinning(tmp_path_factory.mktemp("spinning"))
 
 
-def profiled(state: Path, *command: object) -> tuple[Stack, ...]:
+def profiled(state: Path, *command: object) -> Sequence[Stack]:
     """The stacks of a program and of all that it starts: looked at once, when all others have ended."""
     with (
         temporary_cgroup(f"fleettrace-test-{os.getpid()}") as scope,
@@ -39,7 +40,7 @@ def profiled(state: Path, *command: object) -> tuple[Stack, ...]:
         return tracer.snapshot().stacks
 
 
-def share(stacks: tuple[Stack, ...], *frames: str) -> float:
+def share(stacks: Sequence[Stack], *frames: str) -> float:
     """Of the samples in user mode, those with these frames one after the other."""
     user = [stack for stack in stacks if not stack.frames[-1].endswith("_[k]")]
     wanted = "\0".join(frames)

@@ -28,13 +28,12 @@ from fleettrace.wire.codec.inspection import (
     question_to_wire,
 )
 from fleettrace.wire.codec.jobs import job_from_wire, job_to_wire
+from fleettrace.wire.codec.pieces import job_result_from_pieces, job_result_to_pieces
 from fleettrace.wire.codec.results import (
     coverage_from_wire,
     coverage_to_wire,
     host_part_from_wire,
     host_part_to_wire,
-    job_result_from_wire,
-    job_result_to_wire,
 )
 from fleettrace.wire.codec.runs import (
     part_from_wire,
@@ -79,8 +78,8 @@ __all__ = [
     "host_part_to_wire",
     "host_to_wire",
     "job_from_wire",
-    "job_result_from_wire",
-    "job_result_to_wire",
+    "job_result_from_pieces",
+    "job_result_to_pieces",
     "job_to_wire",
     "part_from_wire",
     "part_to_wire",

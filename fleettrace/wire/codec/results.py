@@ -1,18 +1,9 @@
 """A job's results on the wire: coverage, hosts' parts, and what was found."""
 
 from fleettrace.errors import Malformed
-from fleettrace.model.job import Coverage, HostPart, JobResult
-from fleettrace.snapshot import MAX_MERGED_ENTRIES
+from fleettrace.model.job import Coverage, HostPart
 from fleettrace.wire.codec.fields import parse_host_name, parse_labels, wire_text
-from fleettrace.wire.codec.findings import (
-    histogram_reading_from_wire,
-    histogram_reading_to_wire,
-    suspect_from_wire,
-    suspect_to_wire,
-)
-from fleettrace.wire.codec.jobs import job_from_wire, job_to_wire
 from fleettrace.wire.codec.runs import part_from_wire, part_to_wire
-from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
 from fleettrace.wire.v1 import control_pb2 as control
 
 __all__ = [
@@ -20,8 +11,6 @@ __all__ = [
     "coverage_to_wire",
     "host_part_from_wire",
     "host_part_to_wire",
-    "job_result_from_wire",
-    "job_result_to_wire",
 ]
 
 
@@ -74,32 +63,4 @@ def host_part_from_wire(message: control.HostPart) -> HostPart:
     """Raises :class:`Malformed` for a bad part or bad labels."""
     return HostPart(
         part=part_from_wire(message.part), labels=parse_labels(message.labels), host_class=message.host_class
-    )
-
-
-def job_result_to_wire(result: JobResult) -> control.JobResult:
-    """A job with everything that was measured."""
-    return control.JobResult(
-        job=job_to_wire(result.job),
-        coverage=coverage_to_wire(result.coverage),
-        merged=snapshot_to_wire(result.merged),
-        hosts=[host_part_to_wire(host_part) for host_part in result.hosts],
-        suspects=[suspect_to_wire(suspect) for suspect in result.suspects],
-        readings=[wire_text(reading) for reading in result.readings],
-        statement=wire_text(result.statement),
-        histogram_readings=[histogram_reading_to_wire(reading) for reading in result.histogram_readings],
-    )
-
-
-def job_result_from_wire(message: control.JobResult) -> JobResult:
-    """Raises :class:`Malformed` when any part of it does."""
-    return JobResult(
-        job=job_from_wire(message.job),
-        coverage=coverage_from_wire(message.coverage),
-        merged=snapshot_from_wire(message.merged, MAX_MERGED_ENTRIES),
-        hosts=tuple(host_part_from_wire(host_part) for host_part in message.hosts),
-        suspects=tuple(suspect_from_wire(suspect) for suspect in message.suspects),
-        readings=tuple(message.readings),
-        statement=message.statement,
-        histogram_readings=tuple(histogram_reading_from_wire(each) for each in message.histogram_readings),
     )

@@ -24,8 +24,8 @@ def snapshot_from_wire(message: types.Snapshot, max_entries: int = MAX_ENTRIES) 
     Raises:
         Malformed: an entry is invalid, there are too many, or stacks come by hash alone.
     """
-    if message.stack_columns or message.stack_refs:
-        raise Malformed("stacks by hash are for the store alone: a snapshot must come with its frames")
+    if message.stack_columns or message.stack_refs or message.numbered_stacks:
+        raise Malformed("stacks by hash or number are not for this message: a snapshot must come with its frames")
     snapshot = Snapshot(
         histograms=tuple(_histogram_from_wire(histogram) for histogram in message.histograms),
         stacks=tuple(Stack(tuple(stack.frames), stack.value, stack.unit, stack.events) for stack in message.stacks),

@@ -1404,6 +1404,46 @@ class JobResult(_message.Message):
 Global___JobResult: _TypeAlias = JobResult  # noqa: Y015
 
 @_typing.final
+class JobResultPiece(_message.Message):
+    """First the result without its hosts and without stacks, then the chains of frames, then stacks and hosts that refer to
+    them. Names of frames are numbered on over the pieces, and so are chains.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEAD_FIELD_NUMBER: _builtins.int
+    CHAINS_FIELD_NUMBER: _builtins.int
+    MERGED_STACKS_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def head(self) -> Global___JobResult: ...
+    @_builtins.property
+    def chains(self) -> _types_pb2.StackChains: ...
+    @_builtins.property
+    def merged_stacks(self) -> _types_pb2.NumberedStacks:
+        """one unit may come again, and continues"""
+
+    @_builtins.property
+    def host(self) -> Global___HostPart: ...
+    def __init__(
+        self,
+        *,
+        head: Global___JobResult | None = ...,
+        chains: _types_pb2.StackChains | None = ...,
+        merged_stacks: _types_pb2.NumberedStacks | None = ...,
+        host: Global___HostPart | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["chains", b"chains", "head", b"head", "host", b"host", "merged_stacks", b"merged_stacks", "piece", b"piece"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chains", b"chains", "head", b"head", "host", b"host", "merged_stacks", b"merged_stacks", "piece", b"piece"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_piece: _TypeAlias = _typing.Literal["head", "chains", "merged_stacks", "host"]  # noqa: Y015
+    _WhichOneofArgType_piece: _TypeAlias = _typing.Literal["piece", b"piece"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_piece) -> _WhichOneofReturnType_piece | None: ...
+
+Global___JobResultPiece: _TypeAlias = JobResultPiece  # noqa: Y015
+
+@_typing.final
 class AskHostsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -54,10 +54,10 @@ class ControlStub:
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.WatchJobRequest.SerializeToString,
                 response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.Job.FromString,
                 _registered_method=True)
-        self.GetJob = channel.unary_unary(
+        self.GetJob = channel.unary_stream(
                 '/fleettrace.wire.v1.Control/GetJob',
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.GetJobRequest.SerializeToString,
-                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.JobResult.FromString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.JobResultPiece.FromString,
                 _registered_method=True)
         self.ListJobs = channel.unary_unary(
                 '/fleettrace.wire.v1.Control/ListJobs',
@@ -121,7 +121,8 @@ class ControlServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetJob(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """A large fleet's result is larger than a message may be.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -190,10 +191,10 @@ def add_ControlServicer_to_server(servicer, server):
                     request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.WatchJobRequest.FromString,
                     response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.Job.SerializeToString,
             ),
-            'GetJob': grpc.unary_unary_rpc_method_handler(
+            'GetJob': grpc.unary_stream_rpc_method_handler(
                     servicer.GetJob,
                     request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.GetJobRequest.FromString,
-                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.JobResult.SerializeToString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.JobResultPiece.SerializeToString,
             ),
             'ListJobs': grpc.unary_unary_rpc_method_handler(
                     servicer.ListJobs,
@@ -355,12 +356,12 @@ class Control:
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(
+        return grpc.experimental.unary_stream(
             request,
             target,
             '/fleettrace.wire.v1.Control/GetJob',
             fleettrace_dot_wire_dot_v1_dot_control__pb2.GetJobRequest.SerializeToString,
-            fleettrace_dot_wire_dot_v1_dot_control__pb2.JobResult.FromString,
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.JobResultPiece.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,7 +37,8 @@ class ControlStub:
     """Decides and records. A policy refusal is PERMISSION_DENIED and names its rule; bad input is INVALID_ARGUMENT."""
     WatchJob: _grpc.UnaryStreamMultiCallable[_control_pb2.WatchJobRequest, _control_pb2.Job]
     """The job now and after each change, until it has ended."""
-    GetJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.GetJobRequest, _control_pb2.JobResult]
+    GetJob: _grpc.UnaryStreamMultiCallable[_control_pb2.GetJobRequest, _control_pb2.JobResultPiece]
+    """A large fleet's result is larger than a message may be."""
     ListJobs: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListJobsRequest, _control_pb2.ListJobsResponse]
     CancelJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.CancelJobRequest, _control_pb2.Job]
     """Answers once every connected host was told to stop; cancelling an ended job changes nothing."""
@@ -59,7 +60,8 @@ class ControlAsyncStub(ControlStub):
     """Decides and records. A policy refusal is PERMISSION_DENIED and names its rule; bad input is INVALID_ARGUMENT."""
     WatchJob: _aio.UnaryStreamMultiCallable[_control_pb2.WatchJobRequest, _control_pb2.Job]  # type: ignore[assignment]
     """The job now and after each change, until it has ended."""
-    GetJob: _aio.UnaryUnaryMultiCallable[_control_pb2.GetJobRequest, _control_pb2.JobResult]  # type: ignore[assignment]
+    GetJob: _aio.UnaryStreamMultiCallable[_control_pb2.GetJobRequest, _control_pb2.JobResultPiece]  # type: ignore[assignment]
+    """A large fleet's result is larger than a message may be."""
     ListJobs: _aio.UnaryUnaryMultiCallable[_control_pb2.ListJobsRequest, _control_pb2.ListJobsResponse]  # type: ignore[assignment]
     CancelJob: _aio.UnaryUnaryMultiCallable[_control_pb2.CancelJobRequest, _control_pb2.Job]  # type: ignore[assignment]
     """Answers once every connected host was told to stop; cancelling an ended job changes nothing."""
@@ -108,7 +110,8 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _control_pb2.GetJobRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_control_pb2.JobResult, _abc.Awaitable[_control_pb2.JobResult]]: ...
+    ) -> _typing.Union[_abc.Iterator[_control_pb2.JobResultPiece], _abc.AsyncIterator[_control_pb2.JobResultPiece]]:
+        """A large fleet's result is larger than a message may be."""
 
     @_abc_1.abstractmethod
     def ListJobs(

@@ -480,6 +480,77 @@ class StackColumns(_message.Message):
 Global___StackColumns: _TypeAlias = StackColumns  # noqa: Y015
 
 @_typing.final
+class StackChains(_message.Message):
+    """The frames of many stacks, each chain once and each name once; stacks refer to chains by their place, from 0.
+    Chains are in ascending order.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAMES_FIELD_NUMBER: _builtins.int
+    LENGTHS_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def lengths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """frames of each chain"""
+
+    @_builtins.property
+    def frames(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """places in names, chain after chain"""
+
+    def __init__(
+        self,
+        *,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        lengths: _abc.Iterable[_builtins.int] | None = ...,
+        frames: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "lengths", b"lengths", "names", b"names"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StackChains: _TypeAlias = StackChains  # noqa: Y015
+
+@_typing.final
+class NumberedStacks(_message.Message):
+    """Stacks of one unit over chains that came before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNIT_FIELD_NUMBER: _builtins.int
+    CHAINS_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    unit: _builtins.str
+    @_builtins.property
+    def chains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def events(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """as Stack.events; empty: 0 for all"""
+
+    def __init__(
+        self,
+        *,
+        unit: _builtins.str = ...,
+        chains: _abc.Iterable[_builtins.int] | None = ...,
+        values: _abc.Iterable[_builtins.int] | None = ...,
+        events: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chains", b"chains", "events", b"events", "unit", b"unit", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NumberedStacks: _TypeAlias = NumberedStacks  # noqa: Y015
+
+@_typing.final
 class Sum(_message.Message):
     """What the events of a count add up to."""
 
@@ -566,6 +637,7 @@ class Snapshot(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     STACK_REFS_FIELD_NUMBER: _builtins.int
     STACK_COLUMNS_FIELD_NUMBER: _builtins.int
+    NUMBERED_STACKS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def histograms(self) -> _containers.RepeatedCompositeFieldContainer[Global___Histogram]: ...
     @_builtins.property
@@ -582,6 +654,10 @@ class Snapshot(_message.Message):
     def stack_columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___StackColumns]:
         """in stored parts, instead of stacks; one unit may come again"""
 
+    @_builtins.property
+    def numbered_stacks(self) -> _containers.RepeatedCompositeFieldContainer[Global___NumberedStacks]:
+        """in pieces of results, instead of stacks; one unit may come again"""
+
     def __init__(
         self,
         *,
@@ -591,10 +667,11 @@ class Snapshot(_message.Message):
         events: _abc.Iterable[Global___Event] | None = ...,
         stack_refs: _abc.Iterable[Global___StackRef] | None = ...,
         stack_columns: _abc.Iterable[Global___StackColumns] | None = ...,
+        numbered_stacks: _abc.Iterable[Global___NumberedStacks] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "events", b"events", "histograms", b"histograms", "stack_columns", b"stack_columns", "stack_refs", b"stack_refs", "stacks", b"stacks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counts", b"counts", "events", b"events", "histograms", b"histograms", "numbered_stacks", b"numbered_stacks", "stack_columns", b"stack_columns", "stack_refs", b"stack_refs", "stacks", b"stacks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -21,7 +21,7 @@ from fleettrace.wire.codec import (
     audit_page_to_wire,
     host_answer_to_wire,
     host_to_wire,
-    job_result_to_wire,
+    job_result_to_pieces,
     job_to_wire,
     tool_to_wire,
 )
@@ -83,10 +83,10 @@ class FakeControl(ControlServicer):
             else:
                 step()
 
-    def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.JobResult:
+    def GetJob(self, request: pb.GetJobRequest, context: Context) -> Iterator[pb.JobResultPiece]:
         self._note("GetJob", request, context)
         assert self.result is not None
-        return job_result_to_wire(self.earlier_results.pop(0) if self.earlier_results else self.result)
+        yield from job_result_to_pieces(self.earlier_results.pop(0) if self.earlier_results else self.result)
 
     def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         self._note("ListJobs", request, context)

@@ -1,5 +1,7 @@
 """Folded stacks from elsewhere, and back from our own export."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ SAMPLES = Expected(stacks_unit="samples")
 frames = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 
 
-def read(text: str | bytes) -> tuple[Stack, ...]:
+def read(text: str | bytes) -> Sequence[Stack]:
     return parse_import(text if isinstance(text, bytes) else text.encode(), SAMPLES).stacks
 
 

@@ -1,17 +1,15 @@
-from dataclasses import replace
-
 import pytest
 
-from controller.store.blobs import HASH_BYTES, SMALL_VALUE, pack_merged, unpack_merged
+from controller.store.blobs import HASH_BYTES, pack_merged, unpack_merged
 from fleettrace.errors import Malformed
-from fleettrace.snapshot import Snapshot, Stack, stack_hash
+from fleettrace.snapshot import Snapshot, Stack, StackColumns, stack_hash
 from fleettrace.wire.v1 import types_pb2 as types
 
 FRAMES = ("nginx", "main", "read")
 OTHER = ("nginx", "main", "write")
 STACKS = (
     Stack(FRAMES, 3, "samples"),
-    Stack(OTHER, SMALL_VALUE + 1, "samples"),
+    Stack(OTHER, 65, "samples"),
     Stack(FRAMES, 70, "us", 9),
     Stack(OTHER, 5, "samples"),
 )
@@ -23,11 +21,13 @@ def test_stacks_come_back_in_their_order_with_their_units_and_events() -> None:
     assert unpack_merged(packed.data, lambda _: packed.frames) == snapshot
 
 
-def test_equal_stacks_of_small_values_are_one_object_and_equal_chains_one_tuple() -> None:
-    packed = pack_merged(Snapshot(stacks=(STACKS[0], STACKS[0], replace(STACKS[0], value=SMALL_VALUE))))
-    one, same, larger = unpack_merged(packed.data, lambda _: packed.frames).stacks
-    assert one is same
-    assert larger.frames is one.frames
+def test_stacks_of_one_unit_come_back_in_columns_over_chains_that_are_in_order() -> None:
+    stacks = (STACKS[1], STACKS[0], STACKS[3])
+    packed = pack_merged(Snapshot(stacks=stacks))
+    read = unpack_merged(packed.data, lambda _: packed.frames).stacks
+    assert isinstance(read, StackColumns)
+    assert list(read.chains) == [FRAMES, OTHER]
+    assert read == stacks
 
 
 def test_what_was_kept_before_there_were_columns_is_read() -> None:

@@ -129,7 +129,6 @@ MESSAGES: dict[str, tuple[Callable[[Any], object], Any, str]] = {
         "finite",
     ),
     "suspect: unknown verdict": (codec.suspect_from_wire, control.Suspect(host="a", verdict="guilty"), "guilty"),
-    "result: no job": (codec.job_result_from_wire, control.JobResult(), "job id"),
     "tool: no name": (codec.tool_from_wire, control.Tool(digest="ab", result="counts"), "tool's name"),
     "tool: unknown result": (codec.tool_from_wire, control.Tool(name="x", digest="ab", result="pie"), "pie"),
 }

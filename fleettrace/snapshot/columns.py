@@ -1,0 +1,199 @@
+"""Stacks of many hosts in columns: the frames of each chain once for all of them, and numbers in place of stacks.
+
+A fleet of a thousand hosts has millions of stacks and a tenth as many chains. As an object each they take minutes to
+read, add up and draw; as columns they are three arrays a host.
+"""
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise, repeat
+from sys import intern
+from typing import overload
+
+from fleettrace.errors import Malformed
+from fleettrace.snapshot.stacks import MAX_FRAME_CHARS, MAX_FRAMES, Stack
+
+__all__ = ["StackChains", "StackColumns", "merge_columns", "stacks_in_columns"]
+
+Frames = tuple[str, ...]
+
+
+class StackChains(Sequence[Frames]):
+    """Chains of frames, root first, in ascending order and each there once; stacks refer to them by their place.
+
+    Equal names are one string in all of them, so that comparing chains is mostly comparing addresses.
+    """
+
+    __slots__ = ("_chains", "_names", "_places")
+
+    def __init__(self, chains: Iterable[Frames]) -> None:
+        """Of chains in any order, each of them once."""
+        self._chains = tuple(sorted(chains))
+        self._names: tuple[str, ...] | None = None
+        self._places: array[int] = array("I")
+
+    @overload
+    def __getitem__(self, place: int) -> Frames: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Frames]: ...
+    def __getitem__(self, place: int | slice) -> Frames | Sequence[Frames]:
+        return self._chains[place]
+
+    def __len__(self) -> int:
+        return len(self._chains)
+
+    def __iter__(self) -> Iterator[Frames]:
+        return iter(self._chains)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every frame's name, once."""
+        if self._names is None:
+            names = dict.fromkeys(chain.from_iterable(self._chains))
+            places = dict(zip(names, range(len(names)), strict=True))
+            self._places = array("I", map(places.__getitem__, chain.from_iterable(self._chains)))
+            self._names = tuple(names)
+        return self._names
+
+    @property
+    def places(self) -> "array[int]":
+        """Chain after chain, the place in ``names`` of each frame."""
+        _ = self.names
+        return self._places
+
+    @property
+    def lengths(self) -> Iterator[int]:
+        """How many frames each chain has."""
+        return map(len, self._chains)
+
+    @classmethod
+    def of_names(cls, names: Sequence[str], lengths: Iterable[int], places: Sequence[int]) -> "StackChains":
+        """From what :attr:`names`, :attr:`lengths` and :attr:`places` gave.
+
+        Raises:
+            Malformed: lengths and places do not fit together, a chain is none, or they are not in ascending order.
+        """
+        if any(not 1 <= len(name) <= MAX_FRAME_CHARS for name in names):
+            raise Malformed(f"a frame has 1 to {MAX_FRAME_CHARS} characters")
+        if places and max(places) >= len(names):
+            raise Malformed("a chain names a frame that did not come")
+        frames = [*map([intern(name) for name in names].__getitem__, places)]
+        chains = []
+        at = 0
+        for length in lengths:
+            if not 1 <= length <= MAX_FRAMES:
+                raise Malformed(f"a stack has 1 to {MAX_FRAMES} frames, not {length}")
+            chains.append(tuple(frames[at : at + length]))
+            at += length
+        if at != len(frames):
+            raise Malformed(f"chains of {at} frames came with {len(frames)}")
+        if any(first >= second for first, second in pairwise(chains)):
+            raise Malformed("chains of stacks are not in order")
+        return cls(chains)
+
+
+class StackColumns(Sequence[Stack]):
+    """Stacks of one unit: the place in ``chains`` of each, its value, and where they were counted its events.
+
+    It is equal to any sequence of the same stacks. ``events`` is empty where every stack's is 0.
+    """
+
+    __slots__ = ("chains", "events", "numbers", "unit", "values")
+
+    def __init__(
+        self, chains: StackChains, unit: str, numbers: "array[int]", values: "array[int]", events: "array[int]"
+    ) -> None:
+        self.chains = chains
+        self.unit = unit
+        self.numbers = numbers
+        self.values = values
+        self.events = events
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __iter__(self) -> Iterator[Stack]:
+        frames = map(self.chains.__getitem__, self.numbers)
+        return map(Stack, frames, self.values, repeat(self.unit), self.events or repeat(0))
+
+    @overload
+    def __getitem__(self, place: int) -> Stack: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Stack]: ...
+    def __getitem__(self, place: int | slice) -> Stack | Sequence[Stack]:
+        if isinstance(place, slice):
+            events = self.events[place] if self.events else self.events
+            return StackColumns(self.chains, self.unit, self.numbers[place], self.values[place], events)
+        events_there = self.events[place] if self.events else 0
+        return Stack(self.chains[self.numbers[place]], self.values[place], self.unit, events_there)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"StackColumns({len(self)} stacks in {self.unit}, of {len(self.chains)} chains)"
+
+    @property
+    def total(self) -> int:
+        """The sum of the values."""
+        return sum(self.values)
+
+    @property
+    def total_events(self) -> int:
+        """How many events the values sum up; a stack whose events were not counted has as many as its value."""
+        return sum(map(_or, self.events, self.values)) if self.events else sum(self.values)
+
+    def check_valid(self) -> None:
+        """Raise :class:`Malformed` unless the columns fit together; the chains were checked when they came."""
+        if len(self.values) != len(self.numbers) or len(self.events) not in {0, len(self.numbers)}:
+            raise Malformed(f"{len(self.numbers)} stacks came with {len(self.values)} values")
+        if self.numbers and (max(self.numbers) >= len(self.chains) or min(self.values) < 1 or not self.unit):
+            raise Malformed("a stack needs a chain, a value of at least 1, and a unit")
+
+
+def _or(first: int, second: int) -> int:
+    return first or second
+
+
+def stacks_in_columns(stacks: Sequence[Sequence[Stack]]) -> list[StackColumns] | None:
+    """Those that are not empty, when all are in columns of one unit over the same chains; None when they are not."""
+    columns: list[StackColumns] = []
+    for own in stacks:
+        if isinstance(own, StackColumns):
+            if columns and (own.chains is not columns[0].chains or own.unit != columns[0].unit):
+                return None
+            columns.append(own)
+        elif own:
+            return None
+    return columns
+
+
+def merge_columns(columns: Sequence[StackColumns]) -> StackColumns:
+    """What :func:`~fleettrace.snapshot.stacks.merge_stacks` gives, of columns over the same chains and of one unit."""
+    first = columns[0]
+    sums = [0] * len(first.chains)
+    for own in columns:
+        for number, value in zip(own.numbers, own.values, strict=True):
+            sums[number] += value
+    numbers = array("I", [number for number, value in enumerate(sums) if value])
+    values = array("Q", [sums[number] for number in numbers])
+    return StackColumns(first.chains, first.unit, numbers, values, _merged_events(columns, numbers, sums))
+
+
+def _merged_events(columns: Sequence[StackColumns], numbers: "array[int]", sums: Sequence[int]) -> "array[int]":
+    """Events of stacks that were counted anywhere, where a stack that was not counted has as many as its value."""
+    # By how much the number of events is not the value; only of what was counted.
+    excess: dict[int, int] = {}
+    for own in columns:
+        if own.events:
+            for number, value, events in zip(own.numbers, own.values, own.events, strict=True):
+                if events:
+                    excess[number] = excess.get(number, 0) + events - value
+    if not excess:
+        return array("Q")
+    return array("Q", [sums[number] + excess[number] if number in excess else 0 for number in numbers])

@@ -1,0 +1,133 @@
+"""Stacks by the number of their chain: what carries results of whole fleets, whose frames cross the wire once."""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby
+
+from fleettrace.errors import Malformed
+from fleettrace.snapshot import Stack, StackChains, StackColumns, stacks_in_columns
+from fleettrace.wire.codec.fields import wire_text
+from fleettrace.wire.v1 import types_pb2 as types
+
+__all__ = ["ChainsReader", "chains_to_wire", "number_stacks", "stacks_from_wire", "stacks_to_wire"]
+
+MAX_FRAMES_A_PIECE = 200_000
+"""Frames of one message of chains: some 1 MB."""
+MAX_STACKS_A_PIECE = 100_000
+"""Stacks of one message; the most that one host may send."""
+MAX_FRAMES_IN_ALL = 1 << 28
+"""A reader takes no more of them: 1 GiB of numbers."""
+
+Numbered = Callable[[Sequence[Stack]], list[StackColumns]]
+
+
+def number_stacks(stacks: Iterable[Sequence[Stack]]) -> tuple[StackChains, Numbered]:
+    """The chains of all stacks, as the wire can carry them, and what gives any of these stacks in columns over them.
+
+    Stacks that are in columns over the same chains already are taken as they are.
+    """
+    all_stacks = [own for own in stacks if own]
+    columns = stacks_in_columns(all_stacks)
+    if columns and all(wire_text(name) == name for name in columns[0].chains.names):
+        return columns[0].chains, lambda own: [own] if isinstance(own, StackColumns) else []
+    chains = StackChains({_text(stack.frames) for own in all_stacks for stack in own})
+    numbers = {frames: number for number, frames in enumerate(chains)}
+    return chains, lambda own: [
+        _columns(chains, numbers, unit, list(some)) for unit, some in groupby(own, key=lambda stack: stack.unit)
+    ]
+
+
+def _text(frames: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(wire_text, frames))
+
+
+def _columns(
+    chains: StackChains, numbers: dict[tuple[str, ...], int], unit: str, stacks: Sequence[Stack]
+) -> StackColumns:
+    events = [stack.events for stack in stacks]
+    return StackColumns(
+        chains,
+        wire_text(unit),
+        array("I", [numbers[_text(stack.frames)] for stack in stacks]),
+        array("Q", [stack.value for stack in stacks]),
+        array("Q", events if any(events) else ()),
+    )
+
+
+def chains_to_wire(chains: StackChains) -> Iterator[types.StackChains]:
+    """All chains and names, in messages of bounded size."""
+    if not chains:
+        return
+    names, places, lengths = chains.names, chains.places, chains.lengths
+    told = at = 0
+    while some := list(_taken(lengths, MAX_FRAMES_A_PIECE)):
+        frames = places[at : at + sum(some)]
+        at += len(frames)
+        # Places are in the order in which names first come.
+        after = max(told, max(frames) + 1)
+        yield types.StackChains(names=names[told:after], lengths=some, frames=frames)
+        told = after
+
+
+def _taken(lengths: Iterator[int], at_most: int) -> Iterator[int]:
+    frames = 0
+    for length in lengths:
+        yield length
+        frames += length
+        if frames >= at_most:
+            return
+
+
+class ChainsReader:
+    """Puts the chains of several messages together."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+        self._lengths = array("I")
+        self._places = array("I")
+
+    def take(self, message: types.StackChains) -> None:
+        """One message. Raises :class:`Malformed` when it is one too many."""
+        self._names.extend(message.names)
+        self._lengths.extend(message.lengths)
+        self._places.extend(message.frames)
+        if len(self._places) > MAX_FRAMES_IN_ALL:
+            raise Malformed(f"a result has at most {MAX_FRAMES_IN_ALL} frames")
+
+    def chains(self) -> StackChains:
+        """All chains that were taken. Raises :class:`Malformed` when they are none, or not in order."""
+        return StackChains.of_names(self._names, self._lengths, self._places)
+
+
+def stacks_to_wire(columns: Iterable[StackColumns]) -> Iterator[types.NumberedStacks]:
+    """Columns in messages of bounded size."""
+    for own in columns:
+        for start in range(0, len(own), MAX_STACKS_A_PIECE):
+            some = slice(start, start + MAX_STACKS_A_PIECE)
+            yield types.NumberedStacks(
+                unit=own.unit, chains=own.numbers[some], values=own.values[some], events=own.events[some]
+            )
+
+
+def stacks_from_wire(
+    messages: Iterable[types.NumberedStacks], chains: StackChains, max_entries: int
+) -> Sequence[Stack]:
+    """The stacks of messages, neighbours of one unit put together; in columns where all have one unit.
+
+    Raises:
+        Malformed: there are too many, or a column does not fit.
+    """
+    columns: list[StackColumns] = []
+    for unit, some in groupby(messages, key=lambda message: message.unit):
+        numbers, values, events = array("I"), array("Q"), array("Q")
+        for message in some:
+            if len(numbers) + len(message.chains) > max_entries:
+                raise Malformed(f"a snapshot holds at most {max_entries} entries of a kind")
+            if message.events and not events:
+                events.extend([0] * len(numbers))
+            numbers.extend(message.chains)
+            values.extend(message.values)
+            events.extend(message.events or [0] * (len(message.chains) if events else 0))
+        columns.append(StackColumns(chains, unit, numbers, values, events))
+        columns[-1].check_valid()
+    return columns[0] if len(columns) == 1 else tuple(chain.from_iterable(columns))
