@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from controller.analysis.balance import without_time
+from controller.analysis.frame_weights import FrameWeights, independent_events
 from fleettrace.model.job import HostPart
 from fleettrace.model.run import RunKind
-from fleettrace.snapshot import Count, Histogram, Key, Snapshot, Stack, merge
+from fleettrace.snapshot import Count, Histogram, Key, Snapshot, Stack, StackColumns, columns_of, merge
 from fleettrace.snapshot.histogram import coarsest, fold
 
 __all__ = ["Category", "Sample", "SampleKind", "Trait", "group_samples"]
@@ -79,10 +80,12 @@ def group_samples(parts: Iterable[HostPart]) -> dict[Trait, list[Sample]]:
     schemes = _common_schemes(merged)
     groups: dict[Trait, list[Sample]] = {}
     silent: list[tuple[str, str]] = []
-    names = _Names()
+    stacks = _stacks_of(merged)
     for place, snapshot in merged.items():
         host_class, host = place
-        samples = _samples(host_class, host, snapshot, schemes, names)
+        samples = _samples(host_class, host, snapshot, schemes)
+        if place in stacks:
+            samples.append(_of_stacks(host_class, host, *stacks[place]))
         for trait, sample in samples:
             groups.setdefault(trait, []).append(replace(sample, window_s=window_ms[place] / 1000))
         if not samples:
@@ -92,32 +95,6 @@ def group_samples(parts: Iterable[HostPart]) -> dict[Trait, list[Sample]]:
             if trait.host_class == host_class:
                 group.append(Sample(host, 0, 0.0, {}))
     return groups
-
-
-class _Names:
-    """Which frames are on a stack, as places in one list of all frames; looked up once for all hosts that have it."""
-
-    def __init__(self) -> None:
-        self.frames: list[str] = []
-        self.by_identity: dict[int, tuple[int, ...]] = {}
-        """What was looked up before, by the identity of the frames: hosts' stacks from a store share theirs."""
-        self._places: dict[str, int] = {}
-        self._known: dict[tuple[str, ...], tuple[int, ...]] = {}
-        self._held: list[tuple[str, ...]] = []
-
-    def of(self, frames: tuple[str, ...]) -> tuple[int, ...]:
-        """Each once, without the first: that is the process' name, and which function is hot is asked."""
-        known = self._known.get(frames)
-        if known is None:
-            for frame in frames:
-                if frame not in self._places:
-                    self._places[frame] = len(self.frames)
-                    self.frames.append(frame)
-            known = self._known[frames] = tuple({self._places[frame] for frame in frames[1:] or frames})
-        self.by_identity[id(frames)] = known
-        # Held, so that no other tuple can get its identity.
-        self._held.append(frames)
-        return known
 
 
 def _common_schemes(snapshots: Mapping[tuple[str, str], Snapshot]) -> dict[tuple[str, str], str]:
@@ -130,7 +107,7 @@ def _common_schemes(snapshots: Mapping[tuple[str, str], Snapshot]) -> dict[tuple
 
 
 def _samples(
-    host_class: str, host: str, snapshot: Snapshot, schemes: Mapping[tuple[str, str], str], names: _Names
+    host_class: str, host: str, snapshot: Snapshot, schemes: Mapping[tuple[str, str], str]
 ) -> list[tuple[Trait, Sample]]:
     by_unit: dict[str, list[Histogram]] = {}
     for histogram in snapshot.histograms:
@@ -140,10 +117,6 @@ def _samples(
         (Trait(host_class, SampleKind.HISTOGRAM, unit, schemes[host_class, unit]), _of_histograms(host, histograms))
         for unit, histograms in sorted(by_unit.items())
     ]
-    if snapshot.stacks:
-        samples.append(
-            (Trait(host_class, SampleKind.STACKS, snapshot.stacks[0].unit), _of_stacks(host, snapshot.stacks, names))
-        )
     if snapshot.counts:
         samples.append((Trait(host_class, SampleKind.COUNTS, "counts"), _of_counts(host, snapshot.counts)))
     return samples
@@ -168,27 +141,24 @@ def _of_histograms(host: str, histograms: Sequence[Histogram]) -> Sample:
     return Sample(host, total, total, weights, buckets=buckets)
 
 
-def _of_stacks(host: str, stacks: Sequence[Stack], names: _Names) -> Sample:
-    known = names.by_identity.get
-    on_stacks = [known(id(stack.frames)) or names.of(stack.frames) for stack in stacks]
-    sums = [0] * len(names.frames)
-    for places, stack in zip(on_stacks, stacks, strict=True):
-        value = stack.value
-        for place in places:
-            sums[place] += value
-    weights: dict[Category, int] = {names.frames[place]: weight for place, weight in enumerate(sums) if weight}
-    total = sum(stack.value for stack in stacks)
-    return Sample(host, total, _independent_events(stacks, total), weights, stacks=stacks)
+def _stacks_of(
+    snapshots: Mapping[tuple[str, str], Snapshot],
+) -> dict[tuple[str, str], tuple[StackColumns, FrameWeights]]:
+    """Those of each place that has any, over one set of chains, with what weighs their frames."""
+    places = [place for place, snapshot in snapshots.items() if snapshot.stacks]
+    if not places:
+        return {}
+    columns = columns_of([snapshots[place].stacks for place in places])
+    weights = FrameWeights(columns[0].chains)
+    return {place: (own, weights) for place, own in zip(places, columns, strict=True)}
 
 
-def _independent_events(stacks: Sequence[Stack], total: int) -> float:
-    """Samples are events. Times are weights, of which a few large ones can make up everything: Kish's effective number.
-
-    It is (sum of weights)^2 / (sum of squares); events that were added up in one stack are taken as equal.
-    """
-    if stacks[0].unit == SAMPLES_UNIT or not total:
-        return total
-    return float(total**2 / sum(stack.value**2 / (stack.events or 1) for stack in stacks))
+def _of_stacks(host_class: str, host: str, stacks: StackColumns, weights: FrameWeights) -> tuple[Trait, Sample]:
+    total = stacks.total
+    events = total if stacks.unit == SAMPLES_UNIT else independent_events(stacks)
+    by_frame: dict[Category, int] = {}
+    by_frame.update(weights.of(stacks))
+    return Trait(host_class, SampleKind.STACKS, stacks.unit), Sample(host, total, events, by_frame, stacks=stacks)
 
 
 def _of_counts(host: str, counts: Sequence[Count]) -> Sample:

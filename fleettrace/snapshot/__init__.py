@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from fleettrace.errors import Malformed
-from fleettrace.snapshot.columns import StackChains, StackColumns, merge_columns, stacks_in_columns
+from fleettrace.snapshot.columns import StackChains, StackColumns, columns_of, merge_columns, stacks_in_columns
 from fleettrace.snapshot.counts import Count, Event, merge_counts, merge_events
 from fleettrace.snapshot.histogram import LOG2, Histogram, bucket_bounds, bucket_index, merge_histograms
 from fleettrace.snapshot.key import NO_KEY, Key, key_text
@@ -33,6 +33,7 @@ __all__ = [
     "StackColumns",
     "bucket_bounds",
     "bucket_index",
+    "columns_of",
     "key_text",
     "merge",
     "stack_hash",

@@ -5,7 +5,7 @@ read, add up and draw; as columns they are three arrays a host.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise, repeat
 from sys import intern
 from typing import overload
@@ -13,7 +13,7 @@ from typing import overload
 from fleettrace.errors import Malformed
 from fleettrace.snapshot.stacks import MAX_FRAME_CHARS, MAX_FRAMES, Stack
 
-__all__ = ["StackChains", "StackColumns", "merge_columns", "stacks_in_columns"]
+__all__ = ["StackChains", "StackColumns", "columns_of", "merge_columns", "stacks_in_columns"]
 
 Frames = tuple[str, ...]
 
@@ -171,6 +171,27 @@ def stacks_in_columns(stacks: Sequence[Sequence[Stack]]) -> list[StackColumns] |
         elif own:
             return None
     return columns
+
+
+def columns_of(stacks: Sequence[Sequence[Stack]]) -> list[StackColumns]:
+    """Each in columns, all over the same chains; a snapshot has stacks of one unit."""
+    found = stacks_in_columns(stacks)
+    if found is not None and len(found) == len(stacks):
+        return found
+    chains = StackChains({stack.frames for own in stacks for stack in own})
+    numbers = {frames: number for number, frames in enumerate(chains)}
+    return [_in_columns(chains, numbers, own) for own in stacks]
+
+
+def _in_columns(chains: StackChains, numbers: Mapping[Frames, int], stacks: Sequence[Stack]) -> StackColumns:
+    events = array("Q", [stack.events for stack in stacks])
+    return StackColumns(
+        chains,
+        stacks[0].unit if stacks else "",
+        array("I", [numbers[stack.frames] for stack in stacks]),
+        array("Q", [stack.value for stack in stacks]),
+        events if any(events) else array("Q"),
+    )
 
 
 def merge_columns(columns: Sequence[StackColumns]) -> StackColumns:

@@ -1,11 +1,11 @@
 """Stacks by the number of their chain: what carries results of whole fleets, whose frames cross the wire once."""
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 
 from fleettrace.errors import Malformed
-from fleettrace.snapshot import Stack, StackChains, StackColumns, stacks_in_columns
+from fleettrace.snapshot import Stack, StackChains, StackColumns, columns_of, stacks_in_columns
 from fleettrace.wire.codec.fields import wire_text
 from fleettrace.wire.v1 import types_pb2 as types
 
@@ -18,40 +18,25 @@ MAX_STACKS_A_PIECE = 100_000
 MAX_FRAMES_IN_ALL = 1 << 28
 """A reader takes no more of them: 1 GiB of numbers."""
 
-Numbered = Callable[[Sequence[Stack]], list[StackColumns]]
 
+def number_stacks(stacks: Sequence[Sequence[Stack]]) -> tuple[StackChains, list[list[StackColumns]]]:
+    """The chains of all stacks, as the wire can carry them, and each of the sequences in columns over them.
 
-def number_stacks(stacks: Iterable[Sequence[Stack]]) -> tuple[StackChains, Numbered]:
-    """The chains of all stacks, as the wire can carry them, and what gives any of these stacks in columns over them.
-
-    Stacks that are in columns over the same chains already are taken as they are.
+    A sequence whose units change becomes several columns, in their order. Those that are in columns over the same
+    chains already are taken as they are.
     """
-    all_stacks = [own for own in stacks if own]
-    columns = stacks_in_columns(all_stacks)
+    columns = stacks_in_columns(stacks)
     if columns and all(wire_text(name) == name for name in columns[0].chains.names):
-        return columns[0].chains, lambda own: [own] if isinstance(own, StackColumns) else []
-    chains = StackChains({_text(stack.frames) for own in all_stacks for stack in own})
-    numbers = {frames: number for number, frames in enumerate(chains)}
-    return chains, lambda own: [
-        _columns(chains, numbers, unit, list(some)) for unit, some in groupby(own, key=lambda stack: stack.unit)
-    ]
+        given = iter(columns)
+        return columns[0].chains, [[next(given)] if isinstance(own, StackColumns) else [] for own in stacks]
+    of_one_unit = [[list(some) for _, some in groupby(map(_text, own), key=lambda stack: stack.unit)] for own in stacks]
+    numbered = columns_of([some for own in of_one_unit for some in own])
+    taken = iter(numbered)
+    return numbered[0].chains if numbered else StackChains(()), [[next(taken) for _ in own] for own in of_one_unit]
 
 
-def _text(frames: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(wire_text, frames))
-
-
-def _columns(
-    chains: StackChains, numbers: dict[tuple[str, ...], int], unit: str, stacks: Sequence[Stack]
-) -> StackColumns:
-    events = [stack.events for stack in stacks]
-    return StackColumns(
-        chains,
-        wire_text(unit),
-        array("I", [numbers[_text(stack.frames)] for stack in stacks]),
-        array("Q", [stack.value for stack in stacks]),
-        array("Q", events if any(events) else ()),
-    )
+def _text(stack: Stack) -> Stack:
+    return Stack(tuple(map(wire_text, stack.frames)), stack.value, wire_text(stack.unit), stack.events)
 
 
 def chains_to_wire(chains: StackChains) -> Iterator[types.StackChains]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from fleettrace.errors import Malformed
 from fleettrace.model.job import HostPart, JobResult
-from fleettrace.snapshot import MAX_ENTRIES, MAX_MERGED_ENTRIES, Snapshot, StackChains
+from fleettrace.snapshot import MAX_ENTRIES, MAX_MERGED_ENTRIES, Snapshot, StackChains, StackColumns
 from fleettrace.wire.codec.fields import wire_text
 from fleettrace.wire.codec.findings import (
     histogram_reading_from_wire,
@@ -16,7 +16,6 @@ from fleettrace.wire.codec.findings import (
 from fleettrace.wire.codec.jobs import job_from_wire, job_to_wire
 from fleettrace.wire.codec.numbered import (
     ChainsReader,
-    Numbered,
     chains_to_wire,
     number_stacks,
     stacks_from_wire,
@@ -33,14 +32,14 @@ __all__ = ["job_result_from_pieces", "job_result_to_pieces"]
 def job_result_to_pieces(result: JobResult) -> Iterator[control.JobResultPiece]:
     """A job with everything that was measured, in messages that are each small."""
     snapshots = [result.merged, *(part.part.snapshot for part in result.hosts)]
-    chains, numbered = number_stacks(snapshot.stacks for snapshot in snapshots)
+    chains, (merged, *of_hosts) = number_stacks([snapshot.stacks for snapshot in snapshots])
     yield control.JobResultPiece(head=_head_to_wire(result))
     for message in chains_to_wire(chains):
         yield control.JobResultPiece(chains=message)
-    for stacks in stacks_to_wire(numbered(result.merged.stacks)):
+    for stacks in stacks_to_wire(merged):
         yield control.JobResultPiece(merged_stacks=stacks)
-    for part in result.hosts:
-        yield control.JobResultPiece(host=_host_to_wire(part, numbered))
+    for part, columns in zip(result.hosts, of_hosts, strict=True):
+        yield control.JobResultPiece(host=_host_to_wire(part, columns))
 
 
 def job_result_from_pieces(pieces: Iterable[control.JobResultPiece]) -> JobResult:
@@ -96,10 +95,9 @@ def _head_from_wire(message: control.JobResult) -> JobResult:
     )
 
 
-def _host_to_wire(host_part: HostPart, numbered: Numbered) -> control.HostPart:
-    snapshot = host_part.part.snapshot
-    message = host_part_to_wire(_with(host_part, _without_stacks(snapshot)))
-    message.part.snapshot.numbered_stacks.extend(stacks_to_wire(numbered(snapshot.stacks)))
+def _host_to_wire(host_part: HostPart, columns: Iterable[StackColumns]) -> control.HostPart:
+    message = host_part_to_wire(_with(host_part, _without_stacks(host_part.part.snapshot)))
+    message.part.snapshot.numbered_stacks.extend(stacks_to_wire(columns))
     return message
 
 

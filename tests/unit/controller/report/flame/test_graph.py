@@ -12,7 +12,7 @@ from controller.report.flame.series import FULL, SeriesKind, effective_samples
 from controller.report.flame.tree import ELIDED_FRAME, build_tree
 from fleettrace.errors import BadInput
 from fleettrace.model.job import JobResult
-from fleettrace.snapshot import Snapshot, Stack
+from fleettrace.snapshot import Snapshot, Stack, StackColumns, columns_of
 from tests.unit.controller.report import hostile, samples
 
 chains = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=5).map(tuple), min_size=1, unique=True)
@@ -124,14 +124,15 @@ def test_different_units_are_not_compared() -> None:
 
 
 def test_events_of_unequal_weight_say_less() -> None:
-    def waits(*pairs: tuple[int, int], unit: str = "us") -> tuple[Stack, ...]:
-        return tuple(Stack((f"f{number}",), value, unit, events) for number, (value, events) in enumerate(pairs))
+    def waits(*pairs: tuple[int, int], unit: str = "us") -> StackColumns:
+        stacks = [Stack((f"f{number}",), value, unit, events) for number, (value, events) in enumerate(pairs)]
+        return columns_of([stacks])[0]
 
     assert effective_samples(waits((100, 0), (7, 0), unit="samples")) == 107
     assert effective_samples(waits((100, 10), (100, 10))) == 20
     assert effective_samples(waits((1_000_000, 1), (100, 100))) == 1
     assert effective_samples(waits((100, 0))) == 0
-    assert effective_samples(()) == 0
+    assert effective_samples(waits()) == 0
 
 
 @pytest.mark.parametrize(
