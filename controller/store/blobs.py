@@ -145,10 +145,10 @@ class _Stacks:
                 hashes.update(own.digests())
         kept = load_frames(hashes) if hashes else {}
         # Equal names are one string: comparing them is then comparing addresses.
-        frames = {digest: tuple(map(intern, types.Stack.FromString(data).frames)) for digest, data in kept.items()}
-        self._chains = StackChains(frames.values())
-        numbers = dict(zip(self._chains, range(len(self._chains)), strict=True))
-        self._numbers = {digest: numbers[own] for digest, own in frames.items()}
+        frames = [(tuple(map(intern, types.Stack.FromString(data).frames)), digest) for digest, data in kept.items()]
+        frames.sort()
+        self._chains = StackChains(own for own, _ in frames)
+        self._numbers = {digest: number for number, (_, digest) in enumerate(frames)}
 
     def put_back(self, snapshot: Snapshot, columns: list[_Columns]) -> Snapshot:
         """The snapshot with its stacks: in columns when they have one unit."""

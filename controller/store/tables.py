@@ -83,8 +83,9 @@ class Tables:
         frames: dict[bytes, bytes] = {}
         for start in range(0, len(ordered), _HASHES_PER_QUERY):
             some = ordered[start : start + _HASHES_PER_QUERY]
-            # Not through rows(): of a large fleet there are a million, and a dictionary for each takes most of the time.
-            frames.update(self._db.execute(f"SELECT hash, frames FROM stacks WHERE hash IN ({_marks(some)})", some))  # noqa: S608
+            # Not through rows(): a large fleet has a million of them, and a dictionary for each takes most of the time.
+            query = f"SELECT hash, frames FROM stacks WHERE hash IN ({_marks(some)})"  # noqa: S608  only question marks
+            frames.update(self._db.execute(query, some))
         return frames
 
     def keep_frames(self, frames: Mapping[bytes, bytes]) -> None:
