@@ -23,6 +23,7 @@ from controller.rpc.control import ControlService
 from controller.rpc.server import add_services, bind, make_server, unbind
 from controller.store.sqlite import SqliteStore
 from controller.store.worker import StoreWorker
+from controller.visibility import Visibility
 
 __all__ = ["serve"]
 
@@ -79,6 +80,7 @@ async def _serve_store(db: Path, server: grpc.aio.Server, policy: Policy, on_rea
         coordinator = Coordinator(fleet, store, policy, clock_ms)
         if interrupted := await coordinator.recover():
             _log.warning("%d jobs of an earlier controller were left as interrupted", interrupted)
+        visibility = Visibility(coordinator, store)
         add_services(
             server,
             ControlService(
@@ -88,8 +90,11 @@ async def _serve_store(db: Path, server: grpc.aio.Server, policy: Policy, on_rea
                 Inspector(fleet),
                 Importer(store, coordinator, clock_ms),
                 audit=AuditReader(store),
+                visibility=visibility,
+                clock_ms=clock_ms,
             ),
             AgentLinkService(fleet, coordinator, controller_id, clock_ms),
+            visibility,
         )
         await server.start()
         on_ready()

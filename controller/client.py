@@ -220,6 +220,18 @@ class Client:
             request = control.CancelJobRequest(job_id=wire_text(job_id), operator=wire_text(operator))
             return job_from_wire(self._stub.CancelJob(request, timeout=CALL_S))
 
+    def share(self, job_id: str, team: str, operator: str, *, unshare: bool = False) -> tuple[str, ...]:
+        """Let another team see a job, or no longer; the teams that it is shared with now.
+
+        Raises:
+            NotFound, Refused, BadInput: no such job, one of another team, no name of a team.
+        """
+        with _speaking(self.address):
+            request = control.ShareJobRequest(
+                job_id=wire_text(job_id), team=wire_text(team), operator=wire_text(operator), unshare=unshare
+            )
+            return tuple(self._stub.ShareJob(request, timeout=CALL_S).teams)
+
     def cancel_all(self, operator: str) -> list[Job]:
         """End every job now; those that had not ended, once every connected host was told to stop."""
         with _speaking(self.address):

@@ -19,7 +19,7 @@ from controller.scheduler.ledger import Room
 from controller.scheduler.machine import interrupt
 from controller.store.worker import StoreWorker
 from controller.submission import Asked, find_identical, open_job, plan_job
-from fleettrace.errors import NotFound, Refused, Unreachable
+from fleettrace.errors import BadInput, NotFound, Refused, Unreachable
 from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job, JobState, RunState, program_id
@@ -69,8 +69,15 @@ class Coordinator:
         self._aborts.load(await self._store.call(lambda store: store.aborted_jobs(since_ms, MAX_KEPT)))
         return len(unfinished)
 
-    async def submit(self, asked: Asked) -> Submitted:
+    @property
+    def policy(self) -> Policy:
+        """What holds now."""
+        return self._policy
+
+    async def submit(self, asked: Asked, may_see: Callable[[Host], bool] = lambda _: True) -> Submitted:
         """Open a job, or find the one that the same request has opened, or an identical one that is under way.
+
+        ``may_see`` says which hosts there are for who asks.
 
         Raises:
             BadInput, NoHostMatches: see :func:`controller.submission.plan_job`.
@@ -78,16 +85,21 @@ class Coordinator:
             StoreFailed: the job could not be written down, and was not begun.
             Unreachable: the controller is stopping.
         """
-        return await self._requests.job_of(asked.request_id, lambda: self._submit(asked))
+        submitted = await self._requests.job_of(asked.request_id, lambda: self._submit(asked, may_see))
+        if asked.request_id and (await self.job(submitted.job_id)).spec.team != asked.team:
+            raise BadInput(
+                f"the request {asked.request_id!r} was made by another team: ask again with an id of your own"
+            )
+        return submitted
 
-    async def _submit(self, asked: Asked) -> Submitted:
+    async def _submit(self, asked: Asked, may_see: Callable[[Host], bool]) -> Submitted:
         if len(self._live) >= MAX_LIVE_JOBS:
             raise await self._refused(
                 asked, f"{MAX_LIVE_JOBS} jobs are running; wait for one to end or cancel one", "jobs.max_live"
             )
         if self._live.closing:
             raise Unreachable("the controller is stopping: ask again when it is back")
-        plan = plan_job(asked, self._fleet.hosts())
+        plan = plan_job(asked, list(filter(may_see, self._fleet.hosts())))
         now_ms = self._clock_ms()
         aborted = self._aborts.of(program_id(plan.tool.digest, plan.params), now_ms - self._policy.aborts.window_ms)
         opened = open_job(plan, self._policy, self._new_id(), now_ms, aborted)
@@ -126,13 +138,15 @@ class Coordinator:
         await self._live.handle(job_id, CancelAsked(self._clock_ms(), operator))
         return await self.job(job_id)
 
-    async def cancel_all(self, operator: str) -> list[Job]:
-        """End every job that has not ended; they, by age, once the orders to stop are on their way.
+    async def cancel_all(self, operator: str, may_stop: Callable[[Job], bool] = lambda _: True) -> list[Job]:
+        """End every job that has not ended and may be ended; they, by age, once the orders to stop are on their way.
 
         Raises:
             StoreFailed: a cancellation could not be written down; all jobs were told to stop all the same.
         """
-        job_ids = self._live.ids()
+        job_ids = [
+            job_id for job_id in self._live.ids() if (job := self.live_job(job_id)) is not None and may_stop(job)
+        ]
         event = CancelAsked(self._clock_ms(), operator)
         outcomes = await asyncio.gather(
             *(self._live.handle(job_id, event) for job_id in job_ids), return_exceptions=True

@@ -62,15 +62,19 @@ class Inspector:
         self._clock_us = clock_us
         self._calls = 0
 
-    async def ask(self, request: Request) -> AsyncGenerator[tuple[AskedHost, ...] | HostAnswer, None]:
+    async def ask(
+        self, request: Request, may_see: Callable[[Host], bool] = lambda _: True
+    ) -> AsyncGenerator[tuple[AskedHost, ...] | HostAnswer, None]:
         """First who is asked, hosts that cannot answer included, then the answer of each as it comes.
+
+        ``may_see`` says which hosts there are for who asks.
 
         Raises:
             BadInput, NoHostMatches: the selector does not parse, or matches no host.
             Refused: too many operators are asking.
         """
         selector = parse_selector(request.selector or "all")
-        hosts = self._fleet.select(selector)
+        hosts = [host for host in self._fleet.select(selector) if may_see(host)]
         if not hosts:
             raise NoHostMatches(f"no host matches {selector.text!r}: see 'fleettrace hosts'")
         if self._calls >= MAX_CALLS:

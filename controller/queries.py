@@ -11,6 +11,7 @@ from controller.analysis.reading import read_snapshot
 from controller.analysis.statement import state_findings
 from controller.coordinator import Coordinator
 from controller.results import addable_parts
+from controller.store.port import SeenBy
 from controller.store.worker import StoreWorker
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import NotFound
@@ -33,10 +34,10 @@ class Queries:
         self._store = store
         self._coordinator = coordinator
 
-    async def jobs(self, limit: int) -> list[Job]:
-        """The newest jobs first; ``limit`` 0: 50, and never more than 1000."""
+    async def jobs(self, limit: int, seen_by: SeenBy | None = None) -> list[Job]:
+        """The newest jobs first, of all teams or as ``seen_by`` says; ``limit`` 0: 50, and never more than 1000."""
         wanted = min(limit or DEFAULT_JOBS, MAX_JOBS)
-        kept = await self._store.call(lambda store: store.jobs(wanted))
+        kept = await self._store.call(lambda store: store.jobs(wanted, seen_by))
         # What a live job measures from moment to moment is not written down.
         return [self._coordinator.live_job(job.spec.job_id) or job for job in kept]
 

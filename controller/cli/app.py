@@ -19,6 +19,7 @@ from controller.cli.probes import probes
 from controller.cli.report import report
 from controller.cli.run import run
 from controller.cli.serve import serve
+from controller.cli.share import share
 from controller.cli.show import show
 from controller.cli.tools import tools
 from fleettrace import __version__
@@ -71,3 +72,4 @@ app.command()(export)
 app.command("import")(import_result)
 app.command()(cancel)
 app.add_typer(audit, name="audit")
+app.command()(share)

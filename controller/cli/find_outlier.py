@@ -43,7 +43,7 @@ def find_outlier(
         bool, typer.Option("--promote", help="Go on when the canary is too quiet to judge; recorded with each job.")
     ] = False,
     as_json: Json = False,
-    team: Team = "default",
+    team: Team = "",
     controller: Controller = "",
 ) -> int:
     """Find the host that differs from the others, and make sure of it.

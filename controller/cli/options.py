@@ -25,7 +25,14 @@ Controller = Annotated[
     ),
 ]
 Team = Annotated[
-    str, typer.Option("--team", envvar="FLEETTRACE_TEAM", metavar="TEAM", help="The team that policy grants this to.")
+    str,
+    typer.Option(
+        "--team",
+        envvar="FLEETTRACE_TEAM",
+        metavar="TEAM",
+        help="The team that policy grants this to; needed by who has several.",
+        show_default=False,
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON document (docs/json.md) on stdout, and nothing else there.")

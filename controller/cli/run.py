@@ -85,7 +85,7 @@ def run(
     ] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Print the id of the job and do not wait for it.")] = False,
     as_json: Json = False,
-    team: Team = "default",
+    team: Team = "",
     controller: Controller = "",
 ) -> int:
     """Run a tool or one-liner on many hosts, canary first.

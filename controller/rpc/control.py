@@ -9,14 +9,17 @@ from grpc.aio import ServicerContext
 from controller.auditing import AuditReader
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.identity.principal import Principal, principal_of
 from controller.importing import Import, Importer
 from controller.inspection import Inspector, Request
 from controller.queries import Queries
 from controller.rpc.status import abort_with
 from controller.submission import Asked
+from controller.visibility import Visibility, may_stop, sees_everything
 from fleettrace.catalog import builtin_tools
-from fleettrace.errors import BadInput, FleettraceError
+from fleettrace.errors import BadInput, FleettraceError, Refused
 from fleettrace.model.audit import AuditFilter
+from fleettrace.model.host import Host
 from fleettrace.model.inspection import HostAnswer
 from fleettrace.model.job import Priority
 from fleettrace.model.selector import parse_selector
@@ -53,6 +56,8 @@ class ControlService(ControlServicer):
         importer: Importer,
         *,
         audit: AuditReader,
+        visibility: Visibility,
+        clock_ms: Callable[[], int],
     ) -> None:
         self._fleet = fleet
         self._inspector = inspector
@@ -60,12 +65,14 @@ class ControlService(ControlServicer):
         self._queries = queries
         self._importer = importer
         self._audit = audit
+        self._visibility = visibility
+        self._clock_ms = clock_ms
 
     async def ListHosts(self, request: pb.ListHostsRequest, context: Context) -> pb.ListHostsResponse:
         """Hosts that the selector matches; none given: all."""
 
         async def answer() -> pb.ListHostsResponse:
-            hosts = self._fleet.select(parse_selector(request.selector or "all"))
+            hosts = filter(self._seen(context), self._fleet.select(parse_selector(request.selector or "all")))
             return pb.ListHostsResponse(hosts=[host_to_wire(host) for host in hosts])
 
         return await _guarded(context, answer)
@@ -98,7 +105,7 @@ class ControlService(ControlServicer):
                 priority=_priority(request.priority),
                 no_share=request.no_share,
             )
-            submitted = await self._coordinator.submit(asked)
+            submitted = await self._coordinator.submit(asked, self._seen(context))
             return pb.SubmitJobResponse(job_id=submitted.job_id, shared=submitted.shared)
 
         return await _guarded(context, answer)
@@ -144,7 +151,8 @@ class ControlService(ControlServicer):
         """The newest jobs."""
 
         async def answer() -> pb.ListJobsResponse:
-            jobs = await self._queries.jobs(request.limit)
+            seen_by = await self._visibility.jobs(principal_of(context))
+            jobs = await self._queries.jobs(request.limit, seen_by)
             return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
 
         return await _guarded(context, answer)
@@ -161,7 +169,8 @@ class ControlService(ControlServicer):
         """End every job."""
 
         async def answer() -> pb.ListJobsResponse:
-            jobs = await self._coordinator.cancel_all(request.operator)
+            principal = principal_of(context)
+            jobs = await self._coordinator.cancel_all(request.operator, lambda job: may_stop(principal, job))
             return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
 
         return await _guarded(context, answer)
@@ -171,7 +180,7 @@ class ControlService(ControlServicer):
 
         async def answer() -> pb.ListAuditResponse:
             wanted = AuditFilter(
-                teams=(request.team,) if request.team else (),
+                teams=await self._audited_teams(principal_of(context), request.team),
                 host=request.host,
                 kind=request.kind,
                 since_ms=request.since_ms,
@@ -183,13 +192,25 @@ class ControlService(ControlServicer):
 
         return await _guarded(context, answer)
 
+    async def ShareJob(self, request: pb.ShareJobRequest, context: Context) -> pb.ShareJobResponse:
+        """Let another team see a job, or no longer."""
+
+        async def answer() -> pb.ShareJobResponse:
+            job = await self._coordinator.job(request.job_id)
+            shares = await self._visibility.share(
+                job, request.team, not request.unshare, request.operator, self._clock_ms()
+            )
+            return pb.ShareJobResponse(teams=shares)
+
+        return await _guarded(context, answer)
+
     async def AskHosts(self, request: pb.AskHostsRequest, context: Context) -> AsyncIterator[pb.AskHostsReply]:
         """Questions besides traces, and the answers as they come."""
         try:
             about = about_from_wire(request.about)
             asked = Request(request.selector, about, request.one_of_each_kernel, request.answer_within_ms)
             # Closed with the call: an operator who has gone keeps no host busy.
-            async with aclosing(self._inspector.ask(asked)) as replies:
+            async with aclosing(self._inspector.ask(asked, self._seen(context))) as replies:
                 async for reply in replies:
                     if isinstance(reply, HostAnswer):
                         yield pb.AskHostsReply(answer=host_answer_to_wire(reply))
@@ -197,6 +218,26 @@ class ControlService(ControlServicer):
                         yield pb.AskHostsReply(asked=pb.AskedHosts(hosts=[asked_host_to_wire(one) for one in reply]))
         except FleettraceError as error:
             await abort_with(context, error)
+
+    def _seen(self, context: Context) -> Callable[[Host], bool]:
+        """Which hosts there are for who calls."""
+        principal = principal_of(context)
+        return lambda host: self._visibility.host(principal, host)
+
+    async def _audited_teams(self, principal: Principal, team: str) -> tuple[str, ...]:
+        """Whose entries are listed; none named: all that who calls may see.
+
+        Raises:
+            Refused: the team's are not theirs to see.
+        """
+        if sees_everything(principal):
+            return (team,) if team else ()
+        readable = await self._visibility.readable_teams(principal)
+        if team and team not in readable:
+            raise Refused(f"{principal.operator} may not read what is recorded of team {team}", "own team")
+        if not readable:
+            raise Refused(f"{principal.operator} has no team whose entries could be listed", "own team")
+        return (team,) if team else readable
 
 
 def _priority(text: str) -> Priority:

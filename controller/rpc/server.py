@@ -5,14 +5,18 @@ import socket
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import grpc
 
 from controller.rpc.agent_link import AgentLinkService
+from controller.rpc.authorised import Authorised
 from controller.rpc.control import ControlService
+from controller.visibility import Visibility
 from fleettrace.errors import AddressInUse, BadInput
 from fleettrace.wire.address import TcpAddress, UnixAddress, parse_address
 from fleettrace.wire.limits import SERVER_OPTIONS
+from fleettrace.wire.v1 import control_pb2
 from fleettrace.wire.v1.agent_link_pb2_grpc import add_AgentLinkServicer_to_server
 from fleettrace.wire.v1.control_pb2_grpc import add_ControlServicer_to_server
 
@@ -24,9 +28,12 @@ def make_server() -> grpc.aio.Server:
     return grpc.aio.server(options=SERVER_OPTIONS)
 
 
-def add_services(server: grpc.aio.Server, control: ControlService, agents: AgentLinkService) -> None:
-    """Have the server serve operators and agents, once it is started."""
-    add_ControlServicer_to_server(control, server)
+def add_services(
+    server: grpc.aio.Server, control: ControlService, agents: AgentLinkService, visibility: Visibility
+) -> None:
+    """Have the server serve operators, each within what they may, and agents, once it is started."""
+    authorised = Authorised(control_pb2.DESCRIPTOR.services_by_name["Control"], control, visibility)
+    add_ControlServicer_to_server(cast(ControlService, authorised), server)
     add_AgentLinkServicer_to_server(agents, server)
 
 

@@ -1,6 +1,7 @@
 """The store in memory: what SQLite's does, for tests; nothing is kept when the process ends."""
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -9,6 +10,7 @@ from controller.audit.chain import entry_of, genesis, seal_all
 from controller.audit.jobs import job_entries
 from controller.store.audit_log import cut_page
 from controller.store.blobs import Packed, check_frames, pack_merged, pack_part, unpack_merged, unpack_parts
+from controller.store.port import SeenBy
 from controller.store.rows import UNSEEN_REASON, check_job
 from fleettrace.errors import NotFound, StoreFailed
 from fleettrace.model.audit import AuditEntry, AuditFilter, AuditHead, AuditRecord
@@ -29,6 +31,7 @@ class _Kept:
     parts: dict[RunKey, tuple[RunKind, bool, bytes]] = field(default_factory=dict)
     merged: dict[str, bytes] = field(default_factory=dict)
     frames: dict[bytes, bytes] = field(default_factory=dict)
+    shares: set[tuple[str, str]] = field(default_factory=set)
     audit: list[AuditRecord] = field(default_factory=lambda: [genesis(secrets.token_hex(16), 0)])
 
     def append(self, entries: Sequence[AuditEntry]) -> None:
@@ -92,11 +95,42 @@ class MemoryStore:
             self._kept.job_of_request[request_id] = job_id
         self._kept.append(audit)
 
-    def jobs(self, limit: int) -> list[Job]:
+    def jobs(self, limit: int, seen_by: SeenBy | None = None) -> list[Job]:
         """The newest jobs first."""
         self._check_open()
-        oldest_first = sorted(self._kept.jobs.values(), key=lambda job: job.spec.created_at_ms)
+        seen = [job for job in self._kept.jobs.values() if seen_by is None or self._sees(seen_by, job)]
+        oldest_first = sorted(seen, key=lambda job: job.spec.created_at_ms)
         return oldest_first[::-1][: max(limit, 0)]
+
+    def set_share(self, job_id: str, team: str, shared: bool, audit: Sequence[AuditEntry] = ()) -> None:
+        """Let a team see a job, or no longer."""
+        self._check_job(job_id)
+        (self._kept.shares.add if shared else self._kept.shares.discard)((job_id, team))
+        self._kept.append(audit)
+
+    def shares(self, job_id: str) -> tuple[str, ...]:
+        """The teams that a job is shared with."""
+        self._check_open()
+        return tuple(sorted(team for shared, team in self._kept.shares if shared == job_id))
+
+    def teams(self) -> list[str]:
+        """Every team that has asked for a job."""
+        self._check_open()
+        return sorted({job.spec.team for job in self._kept.jobs.values()})
+
+    def granted_since(self, team: str, since_ms: int) -> dict[str, int]:
+        """How many jobs of a team each rule has let run."""
+        self._check_open()
+        rules = Counter(
+            job.decisions[0].rule
+            for job in self._kept.jobs.values()
+            if job.spec.team == team
+            and job.spec.created_at_ms > since_ms
+            and job.decisions
+            and job.decisions[0].kind == "policy"
+            and job.decisions[0].verdict != "denied"
+        )
+        return dict(rules)
 
     def unfinished_jobs(self) -> list[Job]:
         """Jobs that have not ended, oldest first."""
@@ -168,6 +202,9 @@ class MemoryStore:
     def close(self) -> None:
         """Refuse everything from now on; idempotent."""
         self._closed = True
+
+    def _sees(self, seen_by: SeenBy, job: Job) -> bool:
+        return job.spec.team in seen_by.owners or not set(seen_by.own).isdisjoint(self.shares(job.spec.job_id))
 
     def _check_open(self) -> None:
         if self._closed:

@@ -198,3 +198,15 @@ def _shared_requests(db: Database, /) -> None:
         not_null={"job_id"},
         strict=True,
     )
+
+
+@MIGRATIONS(name="0004_shares")
+def _shares(db: Database, /) -> None:
+    db.create_table(
+        "shares",
+        {"job_id": str, "team": str},
+        pk=("job_id", "team"),
+        foreign_keys=[("job_id", "jobs", "job_id")],
+        strict=True,
+    )
+    db.table("jobs").create_index(["team", "created_at_ms"])

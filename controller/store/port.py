@@ -1,14 +1,21 @@
 """The store's port: what the controller keeps. SQLite implements it, and a memory twin for tests."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fleettrace.model.audit import AuditEntry, AuditFilter, AuditHead, AuditRecord
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job
 from fleettrace.snapshot import Snapshot
 
-__all__ = ["Store"]
+__all__ = ["SeenBy", "Store"]
+
+
+class SeenBy(NamedTuple):
+    """Jobs of the teams ``owners``, and those that are shared with one of the teams ``own``."""
+
+    owners: tuple[str, ...]
+    own: tuple[str, ...]
 
 
 class Store(Protocol):
@@ -50,8 +57,24 @@ class Store(Protocol):
             StoreFailed: the request has a job already.
         """
 
-    def jobs(self, limit: int) -> list[Job]:
-        """The newest jobs first."""
+    def jobs(self, limit: int, seen_by: SeenBy | None = None) -> list[Job]:
+        """The newest jobs first, of all teams or as ``seen_by`` says."""
+
+    def set_share(self, job_id: str, team: str, shared: bool, audit: Sequence[AuditEntry] = ()) -> None:
+        """Let a team see a job, or no longer; twice is as once.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+
+    def shares(self, job_id: str) -> tuple[str, ...]:
+        """The teams that a job is shared with, by name."""
+
+    def teams(self) -> list[str]:
+        """Every team that has asked for a job, by name."""
+
+    def granted_since(self, team: str, since_ms: int) -> dict[str, int]:
+        """How many of a team's jobs that were asked for after a time each rule has let run, or wait for approval."""
 
     def unfinished_jobs(self) -> list[Job]:
         """Jobs whose state has not ended, oldest first."""

@@ -13,6 +13,7 @@ from controller.store.audit_log import AuditLog
 from controller.store.blobs import pack_merged, pack_part, unpack_merged, unpack_parts
 from controller.store.lock import DatabaseLock
 from controller.store.opening import check_place, connect, holds_database
+from controller.store.port import SeenBy
 from controller.store.rows import (
     decision_rows,
     host_of_row,
@@ -22,6 +23,7 @@ from controller.store.rows import (
     key_columns,
     part_row,
 )
+from controller.store.sharing import Shares, seen_by_condition
 from controller.store.tables import Arguments, Tables
 from fleettrace.errors import NotFound, StoreFailed
 from fleettrace.model.audit import AuditEntry, AuditFilter, AuditHead, AuditRecord
@@ -43,6 +45,7 @@ class SqliteStore:
     def __init__(self, tables: Tables, lock: DatabaseLock) -> None:
         self._tables = tables
         self._audit = AuditLog(tables)
+        self._shares = Shares(tables)
         self._lock = lock
         # Running jobs as last saved: the next save writes what changed, and not a thousand runs each time.
         self._saved: dict[str, Job] = {}
@@ -134,9 +137,32 @@ class SqliteStore:
                 self._tables.upsert("shared_requests", [{"request_id": request_id, "job_id": job_id}], "request_id")
             self._audit.append(audit)
 
-    def jobs(self, limit: int) -> list[Job]:
+    def jobs(self, limit: int, seen_by: SeenBy | None = None) -> list[Job]:
         """The newest jobs first."""
-        return self._jobs(order_by="created_at_ms DESC, rowid DESC", limit=max(limit, 0))
+        where, arguments = seen_by_condition(seen_by) if seen_by is not None else (None, [])
+        return self._jobs(where, arguments, order_by="created_at_ms DESC, rowid DESC", limit=max(limit, 0))
+
+    def set_share(self, job_id: str, team: str, shared: bool, audit: Sequence[AuditEntry] = ()) -> None:
+        """Let a team see a job, or no longer."""
+        with self._tables.writing():
+            self._check_job(job_id)
+            (self._shares.add if shared else self._shares.remove)(job_id, team)
+            self._audit.append(audit)
+
+    def shares(self, job_id: str) -> tuple[str, ...]:
+        """The teams that a job is shared with."""
+        with self._tables.reading():
+            return self._shares.of(job_id)
+
+    def teams(self) -> list[str]:
+        """Every team that has asked for a job."""
+        with self._tables.reading():
+            return self._shares.teams()
+
+    def granted_since(self, team: str, since_ms: int) -> dict[str, int]:
+        """How many jobs of a team each rule has let run."""
+        with self._tables.reading():
+            return self._shares.granted_since(team, since_ms)
 
     def unfinished_jobs(self) -> list[Job]:
         """Jobs that have not ended, oldest first."""

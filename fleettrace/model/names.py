@@ -9,6 +9,7 @@ __all__ = [
     "MAX_LABELS",
     "check_host_name",
     "check_labels",
+    "check_team",
     "counted",
     "duration_text",
     "natural_order",
@@ -24,6 +25,8 @@ _LABEL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/:-]{0,126}[A-Za-z0-9])?")
 _DURATION = re.compile(r"(\d{1,9})(ms|s|m|h)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
+
+_TEAM = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
 RESERVED_NAMES = frozenset({"all"})
 
@@ -45,6 +48,13 @@ def check_labels(labels: Mapping[str, str]) -> dict[str, str]:
                 f"label {f'{name}={value}'!r} is not of the form name=value (letters, digits, ._- and /: in values)"
             )
     return dict(sorted(labels.items()))
+
+
+def check_team(name: str) -> str:
+    """Return ``name``, or raise :class:`BadLabel`: at most 63 letters, digits and ``._-``."""
+    if not _TEAM.fullmatch(name):
+        raise BadLabel(f"{name[:80]!r} cannot be a team: use at most 63 letters, digits and ._- inside")
+    return name
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:

@@ -12,6 +12,7 @@ from controller.report.json.lists import (
     hosts_document,
     imported_document,
     jobs_document,
+    shares_document,
     submitted_document,
     tools_document,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "jobs_document",
     "outlier_document",
     "probes_document",
+    "shares_document",
     "submitted_document",
     "tools_document",
 ]

@@ -1,6 +1,6 @@
 """Lists: hosts, tools, jobs; and the answer to a job that is not waited for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from controller.report.json.fields import Document, job_fields, time_text
 from fleettrace.model.host import Host
@@ -18,6 +18,11 @@ def jobs_document(jobs: Iterable[Job]) -> Document:
 def submitted_document(job_id: str) -> Document:
     """``fleettrace.submitted/1``: the job that was started and is not waited for."""
     return {"schema": "fleettrace.submitted/1", "job": {"id": job_id}}
+
+
+def shares_document(job_id: str, teams: Sequence[str]) -> Document:
+    """``fleettrace.shares/1``: the teams that a job is shared with."""
+    return {"schema": "fleettrace.shares/1", "job": {"id": job_id}, "shared_with": list(teams)}
 
 
 def imported_document(job_id: str, host: str, host_class: str, events: int) -> Document:

@@ -84,6 +84,11 @@ class ControlStub:
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.SerializeToString,
                 response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.FromString,
                 _registered_method=True)
+        self.ShareJob = channel.unary_unary(
+                '/fleettrace.wire.v1.Control/ShareJob',
+                request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ShareJobRequest.SerializeToString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ShareJobResponse.FromString,
+                _registered_method=True)
         self.ListAudit = channel.unary_unary(
                 '/fleettrace.wire.v1.Control/ListAudit',
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListAuditRequest.SerializeToString,
@@ -161,6 +166,13 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ShareJob(self, request, context):
+        """Lets another team see a job and its results, or no longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListAudit(self, request, context):
         """A page of the audit log, as it is kept, so that whoever asks can check the chain.
         """
@@ -220,6 +232,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.ImportPart,
                     request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.FromString,
                     response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.SerializeToString,
+            ),
+            'ShareJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShareJob,
+                    request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ShareJobRequest.FromString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ShareJobResponse.SerializeToString,
             ),
             'ListAudit': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAudit,
@@ -497,6 +514,33 @@ class Control:
             '/fleettrace.wire.v1.Control/ImportPart',
             fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.SerializeToString,
             fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShareJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleettrace.wire.v1.Control/ShareJob',
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ShareJobRequest.SerializeToString,
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ShareJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

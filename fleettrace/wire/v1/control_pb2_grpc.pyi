@@ -48,6 +48,8 @@ class ControlStub:
     """First who is asked, then an answer for each of them as it comes; ends with the last one."""
     ImportPart: _grpc.UnaryUnaryMultiCallable[_control_pb2.ImportPartRequest, _control_pb2.ImportPartResponse]
     """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
+    ShareJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.ShareJobRequest, _control_pb2.ShareJobResponse]
+    """Lets another team see a job and its results, or no longer."""
     ListAudit: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListAuditRequest, _control_pb2.ListAuditResponse]
     """A page of the audit log, as it is kept, so that whoever asks can check the chain."""
 
@@ -71,6 +73,8 @@ class ControlAsyncStub(ControlStub):
     """First who is asked, then an answer for each of them as it comes; ends with the last one."""
     ImportPart: _aio.UnaryUnaryMultiCallable[_control_pb2.ImportPartRequest, _control_pb2.ImportPartResponse]  # type: ignore[assignment]
     """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
+    ShareJob: _aio.UnaryUnaryMultiCallable[_control_pb2.ShareJobRequest, _control_pb2.ShareJobResponse]  # type: ignore[assignment]
+    """Lets another team see a job and its results, or no longer."""
     ListAudit: _aio.UnaryUnaryMultiCallable[_control_pb2.ListAuditRequest, _control_pb2.ListAuditResponse]  # type: ignore[assignment]
     """A page of the audit log, as it is kept, so that whoever asks can check the chain."""
 
@@ -151,6 +155,14 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ImportPartResponse, _abc.Awaitable[_control_pb2.ImportPartResponse]]:
         """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
+
+    @_abc_1.abstractmethod
+    def ShareJob(
+        self,
+        request: _control_pb2.ShareJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ShareJobResponse, _abc.Awaitable[_control_pb2.ShareJobResponse]]:
+        """Lets another team see a job and its results, or no longer."""
 
     @_abc_1.abstractmethod
     def ListAudit(

@@ -113,6 +113,10 @@ class FakeControl(ControlServicer):
         self._note("CancelAllJobs", request, context)
         return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in self.job_list])
 
+    def ShareJob(self, request: pb.ShareJobRequest, context: Context) -> pb.ShareJobResponse:
+        self._note("ShareJob", request, context)
+        return pb.ShareJobResponse(teams=[] if request.unshare else [request.team])
+
     def AskHosts(self, request: pb.AskHostsRequest, context: Context) -> Iterator[pb.AskHostsReply]:
         self._note("AskHosts", request, context)
         yield pb.AskHostsReply(asked=pb.AskedHosts(hosts=[asked_host_to_wire(one) for one in self.asked_hosts]))

@@ -55,7 +55,7 @@ def test_everything_that_was_typed_is_asked_for(fleettrace: Command, control: Fa
 def test_what_is_left_out_is_the_controllers_to_choose(fleettrace: Command, control: FakeControl) -> None:
     fleettrace("run", "runqlat", "--on", "all")
     (asked,) = control.requests(pb.SubmitJobRequest)
-    assert (asked.duration_ms, asked.canary, asked.promote, asked.team) == (0, "", False, "default")
+    assert (asked.duration_ms, asked.canary, asked.promote, asked.team) == (0, "", False, "")
 
 
 def test_each_run_is_a_request_of_its_own(fleettrace: Command, control: FakeControl) -> None:

@@ -27,7 +27,7 @@ def test_the_tables_and_that_their_types_are_strict() -> None:
     db = Database(memory=True)
     MIGRATIONS.apply(db)
     tables = {table.name: table.strict for table in db.tables if not table.name.startswith("_")}
-    expected = ["hosts", "jobs", "decisions", "runs", "parts", "stacks", "merged", "audit", "shared_requests"]
+    expected = ["hosts", "jobs", "decisions", "runs", "parts", "stacks", "merged", "audit", "shared_requests", "shares"]
     assert tables == dict.fromkeys(expected, True)
     db.close()
 
