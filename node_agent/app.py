@@ -101,13 +101,19 @@ async def _serve(options: argparse.Namespace) -> None:
         put_down(policy.capabilities)
     scope = resolve_scope(options.scope).path if options.scope else ""
     btf_sha256 = unfit_reason = ""
+    calibration = None
     if options.backend == "bcc":
         try:
-            btf_sha256 = (await prepare_bcc(options.state_directory)).btf_sha256
+            fitness = await prepare_bcc(options.state_directory)
+            btf_sha256, calibration = fitness.btf_sha256, fitness.calibration
+            if calibration is None:
+                _say(f"costs are predicted from figures of another machine: {fitness.uncalibrated}")
         except Unfit as error:
             unfit_reason = str(error)
             _say(f"this machine cannot trace, and the controller is told so: {unfit_reason}")
-    facts = gather_facts(options.backend, str(scope), btf_sha256, unfit_reason, policy.max_runs)
+    facts = gather_facts(
+        options.backend, str(scope), btf_sha256, unfit_reason, policy.max_runs, calibration=calibration
+    )
 
     def check(order: StartRun, tool: ToolDefinition, running: int) -> RunLimits:
         if unfit_reason:
@@ -125,7 +131,7 @@ async def _serve(options: argparse.Namespace) -> None:
         )
 
     outbox = Outbox()
-    settings = ChildSettings(options.backend, str(scope), options.state_directory)
+    settings = ChildSettings(options.backend, str(scope), options.state_directory, calibration, policy.max_map_fill_pct)
     runner = Runner(settings, check, outbox.part, outbox.progress)
     answerer = Answerer(partial(ask_child, _inspection(options, name)), outbox.answer)
     link = Link(address, Identity(name, labels, facts), runner, outbox, _say, ask=answerer.ask)

@@ -9,8 +9,11 @@ from pathlib import Path
 from fleettrace import __version__
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import Unfit
+from fleettrace.model.calibration import Calibration
 from fleettrace.model.capability import TRACING_CAPABILITIES
 from fleettrace.model.host import HostFacts
+from fleettrace.model.run import RunKind
+from node_agent.calibration.form import calibration_from_json
 from node_agent.kernel.capabilities import permitted_capabilities
 from node_agent.kernel.cpus import possible_cpu_count
 from node_agent.launcher import launch
@@ -26,9 +29,14 @@ COMPILE_LIMIT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Fitness:
-    """A kernel that was proved to trace: its BTF's digest names the types that objects were compiled for."""
+    """A kernel that was proved to trace: its BTF's digest names the types that objects were compiled for.
+
+    ``calibration`` None: what probes cost here is not known, and ``uncalibrated`` says why.
+    """
 
     btf_sha256: str
+    calibration: Calibration | None = None
+    uncalibrated: str = ""
 
 
 async def prepare_bcc(state_directory: Path) -> Fitness:
@@ -57,15 +65,25 @@ async def prepare_bcc(state_directory: Path) -> Fitness:
     try:
         result = json.loads(output)
         fit, reason, btf_sha256 = bool(result["fit"]), str(result["reason"]), str(result["btf_sha256"])
+        measured, uncalibrated = result["calibration"], str(result["uncalibrated"])
+        calibration = None if measured is None else calibration_from_json(measured)
     except (ValueError, KeyError, TypeError):
         tail = " ".join(errors.decode(errors="replace").split())[-300:]
         raise Unfit(f"the self-test ended with status {process.returncode} and no verdict: {tail}") from None
     if not fit:
         raise Unfit(reason)
-    return Fitness(btf_sha256)
+    return Fitness(btf_sha256, calibration, uncalibrated)
 
 
-def gather_facts(backend: str, scope: str, btf_sha256: str, unfit_reason: str, max_runs: int) -> HostFacts:
+def gather_facts(
+    backend: str,
+    scope: str,
+    btf_sha256: str,
+    unfit_reason: str,
+    max_runs: int,
+    *,
+    calibration: Calibration | None = None,
+) -> HostFacts:
     """What this agent tells the controller of its machine; ``unfit_reason``: why it cannot trace, empty: it can."""
     system = os.uname()
     return HostFacts(
@@ -83,4 +101,6 @@ def gather_facts(backend: str, scope: str, btf_sha256: str, unfit_reason: str, m
         unfit_reason=unfit_reason,
         questions=KINDS,
         max_runs=max_runs,
+        run_kinds=tuple(RunKind),
+        calibration=calibration,
     )

@@ -55,6 +55,8 @@ def check(
         max_cpu_pct=min(limits.max_cpu_pct, policy.max_cpu_pct),
         capabilities=capabilities_for(policy, tool, limits.capabilities, own_name, available_capabilities),
         one_liner=_check_program(policy, order, own_name) if order.program else None,
+        max_child_cpu_pct=min(limits.max_child_cpu_pct or policy.max_child_cpu_pct, policy.max_child_cpu_pct),
+        max_child_rss_bytes=min(limits.max_child_rss_bytes or policy.max_child_rss_bytes, policy.max_child_rss_bytes),
     )
 
 

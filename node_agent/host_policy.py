@@ -27,6 +27,8 @@ MAX_CPU_PCT = 100_000
 MAX_EVENTS_PER_S = 1_000_000_000
 MAX_MAP_MIB = 65_536
 MAX_RUNS = 64
+MIN_CHILD_MIB = 32
+"""With less not even the smallest tool starts."""
 MAX_ONE_LINER_PROBES = 1_000
 MAX_ONE_LINER_KEYS = 1_000_000
 MAX_STRING_BYTES = 200
@@ -46,7 +48,10 @@ class OneLinerPolicy:
 
 @dataclass(frozen=True, slots=True)
 class HostPolicy:
-    """What this host allows. ``max_cpu_pct`` is in percent of one CPU, summed over all; teams and tools are globs."""
+    """What this host allows. ``max_cpu_pct`` is in percent of one CPU, summed over all; teams and tools are globs.
+
+    ``max_child_...``: of the process that traces. A run is stopped when a map is fuller than ``max_map_fill_pct``.
+    """
 
     origin: str
     max_duration_ms: int
@@ -58,6 +63,9 @@ class HostPolicy:
     tools: tuple[str, ...]
     capabilities: tuple[str, ...]
     one_liner: OneLinerPolicy
+    max_child_cpu_pct: float
+    max_child_rss_bytes: int
+    max_map_fill_pct: float
 
     def allows_team(self, team: str) -> bool:
         """Whether this team's jobs run here."""
@@ -112,6 +120,9 @@ def parse_host_policy(text: str, origin: str) -> HostPolicy:
         tools=top.texts("tools"),
         capabilities=check_capabilities(top.texts("capabilities"), top.place("capabilities")),
         one_liner=_one_liner(top, limits),
+        max_child_cpu_pct=limits.number("max_child_cpu_pct", minimum=MIN_CPU_PCT, maximum=MAX_CPU_PCT),
+        max_child_rss_bytes=limits.integer("max_child_mib", minimum=MIN_CHILD_MIB, maximum=MAX_MAP_MIB) << 20,
+        max_map_fill_pct=limits.number("max_map_fill_pct", minimum=1, maximum=100),
     )
     limits.finish()
     top.finish()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fleettrace.catalog import ToolDefinition, Way, find_tool
 from fleettrace.errors import AttachFailed, FleettraceError, Malformed
+from fleettrace.model.calibration import Calibration
 from fleettrace.model.run import Part, RunCost, RunKey, RunLimits, RunOutcome, StartRun
 from node_agent.child.protocol import ChildPlan, Failed, decode_message, encode
 from node_agent.child_process import ChildProcess, start_child
@@ -43,11 +44,16 @@ STDERR_TAIL_CHARS = 400
 
 @dataclass(frozen=True, slots=True)
 class ChildSettings:
-    """What every child of this agent is given; ``scope`` is a cgroup path, empty for the whole machine."""
+    """What every child of this agent is given; ``scope`` is a cgroup path, empty for the whole machine.
+
+    ``calibration``: what probes cost here, None: not measured. ``max_map_fill_pct`` is the host's own ceiling.
+    """
 
     backend: str
     scope: str
     state_directory: Path
+    calibration: Calibration | None = None
+    max_map_fill_pct: float = 100.0
 
 
 class Runner:
@@ -144,6 +150,11 @@ class Runner:
             parent_pid=os.getpid(),
             program=order.program,
             one_liner=limits.one_liner,
+            calibration=self._settings.calibration,
+            program_scale=order.program_scale,
+            max_child_cpu_pct=limits.max_child_cpu_pct,
+            max_child_rss_bytes=limits.max_child_rss_bytes,
+            max_map_fill_pct=self._settings.max_map_fill_pct,
         )
 
     def _perform_outcome(self, instruction: Report | Emit, key: RunKey) -> None:

@@ -162,7 +162,7 @@ def _died(session: Session, reason: str) -> tuple[Session, tuple[Instruction, ..
     """The child ended without a final result: the newest interim one is kept, with the counters of its moment."""
     if session.interim is not None:
         return _end(session, RunOutcome.PARTIAL, reason, session.interim)
-    if session.order.kind is RunKind.FREQUENCY_CHECK and session.elapsed_ms > 0:
+    if session.order.kind is not RunKind.TRACE and session.elapsed_ms > 0:
         counted = Measured(session.elapsed_ms, session.cost, EMPTY, final=True)
         return _end(session, RunOutcome.PARTIAL, reason, counted)
     return _end(session, RunOutcome.FAILED, reason, None)

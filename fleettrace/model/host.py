@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from fleettrace.model.calibration import Calibration
+
 __all__ = ["Host", "HostFacts"]
 
 
@@ -13,7 +15,8 @@ class HostFacts:
     ``scope`` is the cgroup v2 path that is "the host" (empty: the whole machine); ``unfit_reason`` says why no
     trace can run here (empty: fit); ``tools`` maps a tool's name to the digest that this host has; ``questions`` are
     the kinds of :mod:`fleettrace.model.inspection` that its agent answers; ``max_runs`` is how many runs its own policy
-    lets be on at a time (None: an agent that does not say).
+    lets be on at a time (None: an agent that does not say). ``run_kinds`` is what it can be ordered to run (empty: its
+    agent is older than trials); ``calibration`` None: what probes cost there is not known.
     """
 
     kernel_release: str
@@ -30,6 +33,8 @@ class HostFacts:
     unfit_reason: str = ""
     questions: tuple[str, ...] = ()
     max_runs: int | None = None
+    run_kinds: tuple[str, ...] = ()
+    calibration: Calibration | None = None
 
     @property
     def kernel(self) -> str:

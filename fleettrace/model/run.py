@@ -1,13 +1,16 @@
 """Runs: one job on one host, tried once; what came of it and what it cost."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fleettrace.model.calibration import HitKind
 from fleettrace.model.params import ParamValue
 from fleettrace.snapshot import EMPTY, Snapshot
 
 __all__ = [
     "IMPORT_BACKEND",
+    "MapFill",
     "OneLinerBounds",
     "Part",
     "RunCost",
@@ -40,6 +43,8 @@ class RunKind(StrEnum):
 
     FREQUENCY_CHECK = "frequency_check"
     """The same probes with the same filters, counting only."""
+    TRIAL = "trial"
+    """The real program, for a moment; what it costs counts, what it sees is thrown away."""
     TRACE = "trace"
 
 
@@ -54,12 +59,23 @@ class RunOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class MapFill:
+    """How full one map of a run is, as the kernel has it: entries in use, of those that it can hold."""
+
+    name: str
+    used: int
+    max_entries: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunCost:
     """What a run has cost its host, counted since the probes were attached.
 
-    ``hits``: probe firings before any filter; ``events``: hits that passed; ``lost_events``: events that are not
-    in the snapshot (full map, stack collision); ``bpf_run_time_ns``: the kernel's own count, 0 when its
-    statistics are off. Of a one-liner, ``traps`` are those of the hits that trap out of user mode, and
+    ``hits``: probe firings before any filter, ``hits_by_kind`` the same by kind of probe; ``events``: hits that passed;
+    ``lost_events``: events that are not in the snapshot (full map, stack collision); ``bpf_run_time_ns`` and
+    ``bpf_run_count``: the kernel's own counts, 0 when its statistics are off; ``map_fills``: of maps that can fill up,
+    as last looked at. ``child_cpu_us`` counts from the child's start, ``attached_cpu_us`` from the attached probes on.
+    Of a one-liner, ``traps`` are those of the hits that trap out of user mode, and
     ``printing_events`` those of the events that print; of others both are 0.
     """
 
@@ -74,6 +90,10 @@ class RunCost:
     bpf_run_time_ns: int = 0
     traps: int = 0
     printing_events: int = 0
+    bpf_run_count: int = 0
+    attached_cpu_us: int = 0
+    hits_by_kind: Mapping[HitKind, int] = field(default_factory=dict)
+    map_fills: tuple[MapFill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +114,7 @@ class RunLimits:
     """What a run may take; the lower of the controller's and the host's holds.
 
     ``max_cpu_pct`` is in percent of one CPU, summed over all CPUs; ``one_liner`` is None for tools of the catalogue.
+    What the tracing process may take, CPU in percent of one and memory, is the host's business alone where it is 0.
     """
 
     duration_ms: int
@@ -102,6 +123,8 @@ class RunLimits:
     max_cpu_pct: float
     capabilities: tuple[str, ...] = ()
     one_liner: OneLinerBounds | None = None
+    max_child_cpu_pct: float = 0.0
+    max_child_rss_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +142,8 @@ class StartRun:
     operator: str = ""
     program: str = ""
     """Of a one-liner, in its canonical text; empty for a tool of the catalogue."""
+    program_scale: float = 0.0
+    """How much dearer than its manifest says the canary has measured the program; 0: not measured."""
 
 
 @dataclass(frozen=True, slots=True)

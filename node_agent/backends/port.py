@@ -1,11 +1,12 @@
 """The tracer port: what a run needs of whatever does the tracing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from fleettrace.catalog import ParamValue, ToolDefinition
-from fleettrace.model.run import RunKind
+from fleettrace.model.calibration import HitKind
+from fleettrace.model.run import MapFill, RunKind
 from fleettrace.snapshot import Snapshot
 from node_agent.kernel.cgroups import Scope
 
@@ -35,9 +36,9 @@ class ProbeStats:
 
     ``hits``: probe firings before any filter; ``events_per_cpu``: those that passed, by possible CPU; ``lost_events``:
     of the events, those that could not be recorded; ``truncated_stacks``: samples whose stack was deeper than the
-    kernel keeps, known once a snapshot was taken; ``bpf_run_time_ns``: the kernel's own count, 0 while its statistics
-    are off. Of a one-liner, ``traps`` are those of the hits that trap out of user mode, and ``printing_events`` those
-    of the events that print.
+    kernel keeps, known once a snapshot was taken; ``bpf_run_time_ns`` and ``bpf_run_count``: the kernel's own counts, 0
+    while its statistics are off; ``hits_by_kind``: the hits by kind of probe. Of a one-liner, ``traps`` are those of
+    the hits that trap out of user mode, and ``printing_events`` those of the events that print.
     """
 
     hits: int = 0
@@ -48,6 +49,8 @@ class ProbeStats:
     bpf_run_time_ns: int = 0
     traps: int = 0
     printing_events: int = 0
+    bpf_run_count: int = 0
+    hits_by_kind: Mapping[HitKind, int] = field(default_factory=dict)
 
     @property
     def events(self) -> int:
@@ -89,15 +92,20 @@ class Tracer(Protocol):
     def stats(self) -> ProbeStats:
         """Cheap: called several times a second while attached; valid after ``detach`` too."""
 
+    def map_fills(self) -> tuple[MapFill, ...]:
+        """How full each map is that can fill up; it walks through them. Empty where they cannot be looked into."""
+
     def snapshot(self) -> Snapshot:
-        """Everything recorded since attaching, canonical; empty for a frequency check.
+        """Everything recorded since attaching, canonical; empty but for a trace.
 
         While attached the probes go on, and it may be a few events behind :meth:`stats`; after ``detach`` both are
         final.
         """
 
-    def detach(self) -> float:
+    def detach(self, *, hurry: bool = False) -> float:
         """Stop; idempotent. Nothing is attached any more when it returns.
+
+        ``hurry``: a ceiling was breached, and to be off soon counts more than what was recorded, which may be lost.
 
         Returns the moment up to which events were counted, on the monotonic clock in s.
         """

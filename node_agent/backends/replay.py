@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fleettrace.errors import BadInput, Unfit
-from fleettrace.model.run import RunKind
+from fleettrace.model.run import MapFill, RunKind
 from fleettrace.snapshot import EMPTY, Snapshot
 from node_agent.backends.port import ProbeStats, TracePlan
 from node_agent.backends.sample import Recording, read_sample, sample_files
@@ -39,7 +39,8 @@ class ReplayTracer:
         self.alternative = plan.tool.alternatives[0].name
         sample = read_sample(files[0])
         self._is_trace = plan.kind is RunKind.TRACE
-        self._recording: Recording = sample.trace if self._is_trace else sample.frequency_check
+        is_check = plan.kind is RunKind.FREQUENCY_CHECK
+        self._recording: Recording = sample.frequency_check if is_check else sample.trace
         self._clock_s = clock_s
         self._attached_at_s: float | None = None
         self._attached_s = 0.0
@@ -67,6 +68,10 @@ class ReplayTracer:
             bpf_run_time_ns=int(recorded.bpf_run_time_ns * share),
         )
 
+    def map_fills(self) -> tuple[MapFill, ...]:
+        """See :meth:`Tracer.map_fills`. There are no maps."""
+        return ()
+
     def snapshot(self) -> Snapshot:
         """See :meth:`Tracer.snapshot`. Nothing before ``detach``: a part of a recording was never measured."""
         self._attached_for_s()
@@ -76,7 +81,7 @@ class ReplayTracer:
         """See :meth:`Tracer.notes`. A recording has none."""
         return ()
 
-    def detach(self) -> float:
+    def detach(self, *, hurry: bool = False) -> float:
         """See :meth:`Tracer.detach`."""
         if self._attached_at_s is not None and not self._detached:
             self._attached_s = self._clock_s() - self._attached_at_s

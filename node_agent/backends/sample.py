@@ -8,6 +8,7 @@ from typing import Any
 
 from fleettrace.catalog import ParamValue, ToolDefinition
 from fleettrace.errors import BadInput
+from fleettrace.model.calibration import HitKind
 from fleettrace.snapshot import Count, Event, Histogram, Snapshot, Stack, merge
 from node_agent.backends.port import ProbeStats
 
@@ -87,7 +88,12 @@ def read_sample(path: Path) -> Sample:
 
 
 def _recording(data: Mapping[str, Any]) -> Recording:
-    stats = {**data["stats"], "events_per_cpu": tuple(data["stats"]["events_per_cpu"])}
+    stats = {
+        **data["stats"],
+        "events_per_cpu": tuple(data["stats"]["events_per_cpu"]),
+        # Samples from before calibration do not have it.
+        "hits_by_kind": {HitKind(kind): int(hits) for kind, hits in data["stats"].get("hits_by_kind", {}).items()},
+    }
     return Recording(float(data["window_s"]), ProbeStats(**stats), _snapshot(data["snapshot"]))
 
 

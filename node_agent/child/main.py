@@ -9,16 +9,18 @@ import resource
 import signal
 import sys
 import time
-from pathlib import Path
 
 from fleettrace.catalog import ToolDefinition, find_tool
 from fleettrace.errors import DigestMismatch, FleettraceError
-from fleettrace.model.run import RunCost, RunKind
-from fleettrace.oneliner import read_one_liner, too_much_printed
+from fleettrace.model.run import RunKind
+from fleettrace.oneliner import read_one_liner
 from fleettrace.snapshot import EMPTY
 from node_agent.backends import OneLinerPlan, TracePlan, Tracer, open_one_liner, open_tracer
+from node_agent.child.breaker import STOPPED, Breaker
+from node_agent.child.meter import Meter
 from node_agent.child.protocol import Attached, ChildMessage, ChildPlan, Failed, Measured, Sample, decode_plan, encode
 from node_agent.child.time_limit import OutOfTime, within
+from node_agent.kernel.bpf import enable_run_time_stats
 from node_agent.kernel.capabilities import confine
 from node_agent.kernel.cgroups import resolve_scope
 from node_agent.kernel.deadline import KillTimer, die_with_parent
@@ -33,10 +35,13 @@ ONE_LINER_OVERRUN_LIMIT_S = 1.8
 """The same for a one-liner, whose bpftrace is told to detach; where that takes long, before the end of the duration."""
 FINISH_LIMIT_S = 20.0
 """From detaching to the handed-in result; reading maps and resolving symbols."""
-SAMPLE_INTERVAL_S = 0.25
+BREAKER_INTERVAL_S = 0.1
+"""How often the cost is looked at. A breach is seen at the latest in the second look after its beginning."""
+REPORT_INTERVAL_S = 0.25
+"""How often the agent is told of it."""
 INTERIM_INTERVAL_S = 1.0
 INTERIM_LIMIT_S = 1.0
-"""While an interim snapshot is read nobody looks at the cost; one that takes longer is given up."""
+"""An interim snapshot that takes longer is given up."""
 INTERIM_DUTY = 10
 """Interim snapshots take at most one part in so many of the child's time."""
 MAX_DATA_BYTES = 1 << 30
@@ -55,8 +60,13 @@ def main() -> int:
         timer.arm(START_LIMIT_S)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES, MAX_DATA_BYTES))
+        # Before the capability for it is given up, and for a trial alone: with statistics on, every program of the host
+        # takes some 80 ns a run longer.
+        statistics_fd = _statistics() if plan.run_kind is RunKind.TRIAL else -1
         confine(plan.capabilities)
         _perform(plan, timer)
+        if statistics_fd >= 0:
+            os.close(statistics_fd)
     except FleettraceError as error:
         _say(Failed(error.code, str(error)))
     except Exception as error:  # noqa: BLE001  the parent gets one sentence, whatever happened here
@@ -78,15 +88,24 @@ def _perform(plan: ChildPlan, timer: KillTimer) -> None:
         tracer.attach()
         timer.arm(plan.duration_ms / 1000 + (OVERRUN_LIMIT_S if plan.one_liner is None else ONE_LINER_OVERRUN_LIMIT_S))
         _say(Attached(int(time.time() * 1000), tracer.backend, tracer.alternative, tracer.build_id))
-        started_s = time.monotonic()
-        stopped = _watch(plan, tool, tracer, started_s)
-        ended_s = tracer.detach()
+        meter = Meter(tracer)
+        stopped = _watch(plan, tool, tracer, meter)
+        ended_s = tracer.detach(hurry=stopped.startswith(STOPPED))
         timer.arm(FINISH_LIMIT_S)
         snapshot = tracer.snapshot() if plan.run_kind is RunKind.TRACE else EMPTY
-        cost, notes = _cost(tracer), tracer.notes()
-        _say(Measured(int((ended_s - started_s) * 1000), cost, snapshot, final=True, stopped=stopped, notes=notes))
+        cost, notes = meter.read(whole=True).cost, tracer.notes()
+        elapsed_ms = int((ended_s - meter.started_s) * 1000)
+        _say(Measured(elapsed_ms, cost, snapshot, final=True, stopped=stopped, notes=notes))
     finally:
         tracer.close()
+
+
+def _statistics() -> int:
+    """Have the kernel count the programs' run time while this is open; -1 where it may not be had."""
+    try:
+        return enable_run_time_stats()
+    except OSError:
+        return -1
 
 
 def _open(plan: ChildPlan, tool: ToolDefinition) -> Tracer:
@@ -99,92 +118,43 @@ def _open(plan: ChildPlan, tool: ToolDefinition) -> Tracer:
     return open_one_liner(plan.backend, one_liner)
 
 
-def _watch(plan: ChildPlan, tool: ToolDefinition, tracer: Tracer, started_s: float) -> str:
-    """Wait out the duration, sampling the cost; return why it ended early, or an empty string."""
-    duration_s = plan.duration_ms / 1000
+def _watch(plan: ChildPlan, tool: ToolDefinition, tracer: Tracer, meter: Meter) -> str:
+    """Wait out the duration, watching the cost; return why it ended early, or an empty string."""
+    started_s, duration_s = meter.started_s, plan.duration_ms / 1000
     # Detaching takes its time; a short run gives half of its own for it at most.
     end_s = started_s + duration_s - min(tracer.detach_reserve_s, duration_s / 2)
-    next_interim_s = started_s + INTERIM_INTERVAL_S
-    last_s, last = started_s, RunCost()
+    next_report_s, next_interim_s = started_s + REPORT_INTERVAL_S, started_s + INTERIM_INTERVAL_S
+    breaker = Breaker(plan, tool.cost, meter.read())
     while (now_s := time.monotonic()) < end_s:
-        if signal.sigtimedwait(_STOP_SIGNALS, min(SAMPLE_INTERVAL_S, end_s - now_s)) is not None:
+        if signal.sigtimedwait(_STOP_SIGNALS, min(BREAKER_INTERVAL_S, end_s - now_s)) is not None:
             return "the run was told to stop"
-        now_s = time.monotonic()
-        cost = _cost(tracer)
-        _say(Sample(_elapsed_ms(started_s), cost))
-        if (breach := _breach(plan, tool, cost, last, now_s - last_s)) and now_s < end_s:
+        reading = meter.read()
+        now_s = reading.at_s
+        if now_s >= next_report_s:
+            _say(Sample(meter.elapsed_ms(), meter.read(whole=True).cost))
+            next_report_s = now_s + REPORT_INTERVAL_S - BREAKER_INTERVAL_S / 2
+        if (breach := breaker.judge(reading)) and now_s < end_s:
             return breach
-        last_s, last = now_s, cost
-        if plan.run_kind is RunKind.TRACE and tracer.reads_live and next_interim_s <= now_s < end_s - SAMPLE_INTERVAL_S:
-            _say_interim(tracer, started_s, min(INTERIM_LIMIT_S, end_s - now_s))
+        if plan.run_kind is RunKind.TRACE and tracer.reads_live and next_interim_s <= now_s < end_s - REPORT_INTERVAL_S:
+            if breach := _say_interim(tracer, meter, breaker, min(INTERIM_LIMIT_S, end_s - now_s)):
+                return breach
             next_interim_s = now_s + max(INTERIM_INTERVAL_S, INTERIM_DUTY * (time.monotonic() - now_s))
     return ""
 
 
-def _say_interim(tracer: Tracer, started_s: float, limit_s: float) -> None:
-    """An interim snapshot, unless it would take longer than it may: names of functions are slow to find at first."""
-    try:
-        with within(limit_s):
-            snapshot = tracer.snapshot()
-    except OutOfTime:
-        return
-    # The counters are read after the maps, so that an interim result never counts more than they do.
-    _say(Measured(_elapsed_ms(started_s), _cost(tracer), snapshot, final=False))
+def _say_interim(tracer: Tracer, meter: Meter, breaker: Breaker, limit_s: float) -> str:
+    """An interim snapshot, unless it would take longer than it may: names of functions are slow to find at first.
 
-
-def _breach(plan: ChildPlan, tool: ToolDefinition, cost: RunCost, last: RunCost, window_s: float) -> str:
-    """The child's own breaker: what the last window measured against the ceilings of the plan."""
-    if window_s <= 0:
-        return ""
-    events_per_s = (cost.events - last.events) / window_s
-    hits_per_s = (cost.hits - last.hits) / window_s
-    if events_per_s > plan.max_events_per_s:
-        return f"stopped by the host: {events_per_s:,.0f} events/s are over the ceiling of {plan.max_events_per_s:,}"
-    cpu_pct = tool.cost.cpu_pct(hits_per_s, events_per_s, (cost.traps - last.traps) / window_s)
-    if cpu_pct > plan.max_cpu_pct:
-        return (
-            f"stopped by the host: the probes take {cpu_pct:.2f}% of one CPU, over the ceiling of {plan.max_cpu_pct:g}%"
-        )
-    if plan.one_liner is not None:
-        printed_per_s = (cost.printing_events - last.printing_events) / window_s
-        if reason := too_much_printed("the program", printed_per_s, plan.one_liner.max_printed_per_s):
-            return f"stopped by the host: {reason}"
-    return ""
-
-
-def _cost(tracer: Tracer) -> RunCost:
-    stats = tracer.stats()
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    compiler = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = own.ru_utime + own.ru_stime + compiler.ru_utime + compiler.ru_stime
-    return RunCost(
-        hits=stats.hits,
-        events=sum(stats.events_per_cpu),
-        events_per_cpu=stats.events_per_cpu,
-        lost_events=stats.lost_events,
-        truncated_stacks=stats.truncated_stacks,
-        map_bytes=stats.map_bytes,
-        child_cpu_us=int(cpu_s * 1e6),
-        child_peak_rss_bytes=_peak_rss_bytes(),
-        bpf_run_time_ns=stats.bpf_run_time_ns,
-        traps=stats.traps,
-        printing_events=stats.printing_events,
-    )
-
-
-def _peak_rss_bytes() -> int:
-    """The most memory that this process has held.
-
-    Not ``ru_maxrss``: exec carries the parent's over, so that a large agent would be counted as its children.
+    The breaker goes on meanwhile; returns why it ends the run, or an empty string.
     """
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0
-
-
-def _elapsed_ms(started_s: float) -> int:
-    return int((time.monotonic() - started_s) * 1000)
+    try:
+        with within(limit_s, BREAKER_INTERVAL_S, lambda: breaker.judge(meter.read())):
+            snapshot = tracer.snapshot()
+    except OutOfTime as error:
+        return str(error)
+    # The counters are read after the maps, so that an interim result never counts more than they do.
+    _say(Measured(meter.elapsed_ms(), meter.read(whole=True).cost, snapshot, final=False))
+    return ""
 
 
 def _say(message: ChildMessage) -> None:

@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fleettrace.errors import Malformed
+from fleettrace.model.calibration import Calibration, HitKind
 from fleettrace.model.params import ParamValue
-from fleettrace.model.run import OneLinerBounds, RunCost, RunKind
+from fleettrace.model.run import MapFill, OneLinerBounds, RunCost, RunKind
 from fleettrace.snapshot import Count, Event, Histogram, Snapshot, Stack
+from node_agent.calibration.form import calibration_from_json
 
 __all__ = [
     "MAX_LINE_BYTES",
@@ -36,9 +38,10 @@ MAX_LINE_BYTES = 32 * 1024 * 1024
 class ChildPlan:
     """One run as its child must perform it.
 
-    ``scope``: cgroup v2 path, empty for the whole machine. ``hit_ns`` and ``event_ns`` turn measured rates into
-    CPU cost for the child's own breaker. ``capabilities``: all that the child keeps, and ``alternatives`` those of the
-    tool that make do with them. ``program`` and ``one_liner``: of a one-liner, its canonical text and its bounds.
+    ``scope``: cgroup v2 path, empty for the whole machine. ``capabilities``: all that the child keeps, and
+    ``alternatives`` those of the tool that make do with them. ``program`` and ``one_liner``: of a one-liner, its
+    canonical text and its bounds. ``calibration`` and ``program_scale`` (0: not measured) turn what is counted into
+    cost, for the child's own breaker; its ceilings are those that begin with ``max_``.
     """
 
     backend: str
@@ -57,6 +60,11 @@ class ChildPlan:
     alternatives: tuple[str, ...] = ("",)
     program: str = ""
     one_liner: OneLinerBounds | None = None
+    calibration: Calibration | None = None
+    program_scale: float = 0.0
+    max_child_cpu_pct: float = 100.0
+    max_child_rss_bytes: int = 1 << 30
+    max_map_fill_pct: float = 100.0
 
     @property
     def run_kind(self) -> RunKind:
@@ -127,13 +135,14 @@ def encode(message: ChildMessage | ChildPlan) -> bytes:
 def decode_plan(line: bytes) -> ChildPlan:
     """Parse the plan that the agent wrote."""
     data = json.loads(line)
-    bounds = data["one_liner"]
+    bounds, calibration = data["one_liner"], data["calibration"]
     return ChildPlan(
         **{
             **data,
             "capabilities": tuple(data["capabilities"]),
             "alternatives": tuple(data["alternatives"]),
             "one_liner": None if bounds is None else OneLinerBounds(**bounds),
+            "calibration": None if calibration is None else calibration_from_json(calibration),
         }
     )
 
@@ -148,13 +157,24 @@ def decode_message(line: bytes) -> ChildMessage:
         data = json.loads(line)
         kind = _TYPES[data.pop("type")]
         if "cost" in data:
-            data["cost"] = RunCost(**{**data["cost"], "events_per_cpu": tuple(data["cost"]["events_per_cpu"])})
+            data["cost"] = _cost(data["cost"])
         if "snapshot" in data:
             data["snapshot"] = _snapshot(data["snapshot"])
             data["notes"] = tuple(str(note) for note in data["notes"])
         return kind(**data)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Malformed(f"the tracing child said something outside its contract: {error!r}") from error
+
+
+def _cost(data: Mapping[str, Any]) -> RunCost:
+    return RunCost(
+        **{
+            **data,
+            "events_per_cpu": tuple(data["events_per_cpu"]),
+            "hits_by_kind": {HitKind(kind): hits for kind, hits in data["hits_by_kind"].items()},
+            "map_fills": tuple(MapFill(**fill) for fill in data["map_fills"]),
+        }
+    )
 
 
 def _snapshot(data: Mapping[str, Any]) -> Snapshot:

@@ -12,7 +12,12 @@ from node_agent.backends.bcc.selftest import run_selftest
 from node_agent.backends.bpftrace.process import find_bpftrace
 from node_agent.inspection.frame_pointers import check_frame_pointers
 from node_agent.inspection.kernel_checks import check_kernel
-from node_agent.inspection.program_checks import check_capabilities, check_programs, check_state_directory
+from node_agent.inspection.program_checks import (
+    check_calibration,
+    check_capabilities,
+    check_programs,
+    check_state_directory,
+)
 from node_agent.inspection.setting import InspectionSetting
 from node_agent.inspection.trials import in_child, try_tools
 from node_agent.kernel.capabilities import effective_capabilities
@@ -48,6 +53,7 @@ def examine(setting: InspectionSetting) -> DoctorReport:
         return DoctorReport((Check("backend", Grade.WARNING, found, "start it without --backend replay"), *checks), ())
     if compiles:
         checks.append(_selftest(setting))
+    checks.append(check_calibration(setting.state_directory))
     checks.append(check_frame_pointers())
     at_fault = any(check.grade is Grade.FAULT for check in checks)
     return DoctorReport(tuple(checks), (*try_tools(setting, policy), _try_one_liners(at_fault=at_fault)))

@@ -9,15 +9,19 @@ from pathlib import Path
 
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import FleettraceError, Unfit
+from fleettrace.model.calibration import KIND_TEXTS, Calibration
 from fleettrace.model.capability import TRACING_CAPABILITIES
 from fleettrace.model.inspection import Check, Grade
 from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
 from node_agent.backends.bcc.source import tool_source
 from node_agent.backends.bpftrace.preflight import version_of
 from node_agent.backends.bpftrace.process import find_bpftrace
+from node_agent.calibration.keep import kept
 
-__all__ = ["check_capabilities", "check_programs", "check_state_directory"]
+__all__ = ["check_calibration", "check_capabilities", "check_programs", "check_state_directory"]
 
+NOISY_PCT = 50.0
+"""Of a calibration that says so: the medians are still good for what they are used for."""
 LEAST_ROOM_BYTES = 64 << 20
 """Compiled tools take some hundred KB; below this the disk is about to be full for everybody."""
 
@@ -98,6 +102,29 @@ def check_state_directory(state_directory: Path, *, look_at_tools: bool) -> Iter
         yield Check("disk", Grade.OK, found)
     if look_at_tools:
         yield _compiled(state_directory)
+
+
+def check_calibration(state_directory: Path) -> Check:
+    """What probes cost here, as the agent has measured it when it started."""
+    found = kept(state_directory)
+    if found is None:
+        return Check(
+            "calibration",
+            Grade.NOTE,
+            "what probes cost on this host was not measured: costs are predicted from figures of another machine",
+            "restart the agent, which measures it in less than a second",
+        )
+    costs = ", ".join(f"{KIND_TEXTS[kind]} {_ns_text(ns)}" for kind, ns in found.hit_ns.items())
+    noisy = f"; measured while the machine was busy (spread {found.spread_pct:.0f}%)"
+    return Check("calibration", Grade.OK, f"a hit of an empty probe takes: {costs}{noisy if _is_noisy(found) else ''}")
+
+
+def _is_noisy(calibration: Calibration) -> bool:
+    return calibration.spread_pct > NOISY_PCT
+
+
+def _ns_text(ns: float) -> str:
+    return f"{ns / 1000:.1f} us" if ns >= 1000 else f"{ns:.0f} ns"
 
 
 def _compiled(state_directory: Path) -> Check:

@@ -20,6 +20,7 @@ __all__ = [
     "map_create",
     "map_lookup",
     "map_lookup_batch",
+    "map_next_key",
     "map_update",
     "object_name",
     "program_load",
@@ -60,6 +61,7 @@ class Command(IntEnum):
     MAP_CREATE = 0
     MAP_LOOKUP_ELEM = 1
     MAP_UPDATE_ELEM = 2
+    MAP_GET_NEXT_KEY = 4
     PROG_LOAD = 5
     PROG_GET_NEXT_ID = 11
     PROG_GET_FD_BY_ID = 13
@@ -131,6 +133,24 @@ def map_update(fd: int, key: bytes, value: bytes) -> None:
     value_buffer = ctypes.create_string_buffer(value, len(value))
     attributes = struct.pack("<IIQQQ", fd, 0, ctypes.addressof(key_buffer), ctypes.addressof(value_buffer), 0)
     bpf(Command.MAP_UPDATE_ELEM, attributes)
+
+
+def map_next_key(fd: int, key: Buffer | None, next_key: Buffer) -> bool:
+    """Copy the key that follows one (None: the first) into a buffer; False at the end.
+
+    Raises:
+        OSError: any other refusal.
+    """
+    attributes = struct.pack(
+        "<IIQQ", fd, 0, ctypes.addressof(key) if key is not None else 0, ctypes.addressof(next_key)
+    )
+    try:
+        bpf(Command.MAP_GET_NEXT_KEY, attributes)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return False
+        raise
+    return True
 
 
 def map_lookup_batch(

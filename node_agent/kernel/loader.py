@@ -6,13 +6,15 @@ is killed leaves nothing attached.
 
 import errno
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fleettrace.errors import AttachFailed, Refused
+from fleettrace.model.calibration import HitKind
 from node_agent.kernel.bpf import program_load
 from node_agent.kernel.bpf_object import BpfObject, ProgramCode
-from node_agent.kernel.fdinfo import read_fdinfo
+from node_agent.kernel.fdinfo import FdInfo
 from node_agent.kernel.maps import BpfMap, MapDefinition
 from node_agent.kernel.probe import Load, Probe
 from node_agent.kernel.quiesce import wait_for_running_programs
@@ -24,10 +26,15 @@ _LOG_CHARS = 600
 
 @dataclass(frozen=True, slots=True)
 class ProgramRunStats:
-    """What the kernel counted of programs: run time (0 while its statistics are off), and runs it skipped."""
+    """What the kernel counted of programs: runs and their time (0 while its statistics are off), and runs it skipped.
+
+    ``runs_by_kind``: the same runs by kind of probe; while statistics are off, the number of probes of each kind.
+    """
 
     run_time_ns: int
     missed_runs: int
+    run_count: int
+    runs_by_kind: Mapping[HitKind, int]
 
 
 class LoadedObject:
@@ -57,6 +64,8 @@ class LoadedObject:
         """
         self.maps: dict[str, BpfMap] = {}
         self._program_fds: dict[tuple[str, Load], int] = {}
+        self._program_infos: dict[tuple[str, Load], FdInfo] = {}
+        self._kinds: dict[tuple[str, Load], Counter[HitKind]] = {}
         self._link_fds: list[int] = []
         self._last_stats: ProgramRunStats | None = None
         try:
@@ -65,7 +74,8 @@ class LoadedObject:
             for name, load in dict.fromkeys((name, probe.load) for name, probe in probes):
                 program = compiled.programs[name]
                 code = program.specialise(map_fds, {**params, **dict(load.constants)})
-                self._program_fds[name, load] = _load(program, load, code)
+                fd = self._program_fds[name, load] = _load(program, load, code)
+                self._program_infos[name, load] = FdInfo(fd)
             self.map_bytes = self._measured_map_bytes()
         except BaseException:
             self.close()
@@ -96,12 +106,23 @@ class LoadedObject:
         Raises:
             AttachFailed: the kernel has no such probe or refuses.
         """
+        self._note_kinds(probes)
         try:
             for program, probe in probes:
                 self._link_fds += probe.attach(self._program_fds[program, probe.load])
         except BaseException:
             self.detach()
             raise
+
+    def _note_kinds(self, probes: Sequence[tuple[str, Probe]]) -> None:
+        """By what each program is hit; a second probe on all system calls finds the slower way taken already."""
+        taken = False
+        for program, probe in probes:
+            kind = probe.kind
+            if kind is HitKind.SYSCALL:
+                kind = HitKind.RAW_TRACEPOINT if taken else kind
+                taken = True
+            self._kinds.setdefault((program, probe.load), Counter())[kind] += 1
 
     def detach(self) -> None:
         """Detach everything and wait until no program runs any more: maps are then final. Idempotent.
@@ -114,27 +135,37 @@ class LoadedObject:
             os.close(self._link_fds.pop())
         wait_for_running_programs()
         self._last_stats = self.run_stats()
-        while self._program_fds:
-            os.close(self._program_fds.popitem()[1])
+        self._close_programs()
 
     def run_stats(self) -> ProgramRunStats:
         """The kernel's own counts, summed over the programs, since they were loaded."""
         if self._last_stats is not None:
             return self._last_stats
-        infos = [read_fdinfo(fd) for fd in self._program_fds.values()]
-        return ProgramRunStats(
-            run_time_ns=sum(int(info.get("run_time_ns", 0)) for info in infos),
-            missed_runs=sum(int(info.get("recursion_misses", 0)) for info in infos),
-        )
+        run_time_ns = missed_runs = run_count = 0
+        probes: Counter[HitKind] = Counter()
+        runs: Counter[HitKind] = Counter()
+        for program, info in self._program_infos.items():
+            time_ns, count, missed = info.numbers(b"run_time_ns", b"run_cnt", b"recursion_misses")
+            run_time_ns, run_count, missed_runs = run_time_ns + time_ns, run_count + count, missed_runs + missed
+            kinds = self._kinds.get(program, Counter())
+            probes += kinds
+            for kind, number in kinds.items():
+                runs[kind] += count * number // kinds.total()
+        return ProgramRunStats(run_time_ns, missed_runs, run_count, runs if run_count else probes)
 
     def close(self) -> None:
         """Detach and give everything up; idempotent."""
         while self._link_fds:
             os.close(self._link_fds.pop())
-        while self._program_fds:
-            os.close(self._program_fds.popitem()[1])
+        self._close_programs()
         for bpf_map in self.maps.values():
             bpf_map.close()
+
+    def _close_programs(self) -> None:
+        while self._program_infos:
+            self._program_infos.popitem()[1].close()
+        while self._program_fds:
+            os.close(self._program_fds.popitem()[1])
 
 
 def _check_map_bytes(map_bytes: int, max_map_bytes: int) -> None:

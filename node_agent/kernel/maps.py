@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from node_agent.kernel.bpf import MapType, map_create, map_lookup, map_lookup_batch
+from node_agent.kernel.bpf import MapType, map_create, map_lookup, map_lookup_batch, map_next_key
 from node_agent.kernel.cpus import possible_cpu_count
 from node_agent.kernel.fdinfo import read_fdinfo
 
 __all__ = ["BpfMap", "MapDefinition"]
 
 _PER_CPU_TYPES = frozenset({MapType.PERCPU_HASH, MapType.PERCPU_ARRAY})
+_HASH_TYPES = frozenset({MapType.HASH, MapType.PERCPU_HASH})
 _ARRAY_TYPES = frozenset({MapType.ARRAY, MapType.PERCPU_ARRAY})
 _BATCH_ENTRIES = 1024
 _CURSOR_BYTES = 64  # a hash map's cursor is a bucket number; others use a key
@@ -95,6 +96,28 @@ class BpfMap:
                 yield key, self.lookup(key) or ()
         else:
             yield from self._hash_entries()
+
+    @property
+    def fills_up(self) -> bool:
+        """Whether entries come as programs need them, until there is room for no more."""
+        return self.definition.type not in _ARRAY_TYPES
+
+    def count(self) -> int:
+        """How many entries it holds now; of a hash map in batches, of another key by key.
+
+        Raises:
+            OSError: the kernel refused.
+        """
+        if self.definition.type in _HASH_TYPES:
+            return sum(1 for _ in self._hash_entries())
+        key_bytes = self.definition.key_bytes
+        before: ctypes.Array[ctypes.c_char] | None = None
+        key = ctypes.create_string_buffer(key_bytes)
+        count = 0
+        while count < self.definition.max_entries and map_next_key(self.fd, before, key):
+            before, key = key, before if before is not None else ctypes.create_string_buffer(key_bytes)
+            count += 1
+        return count
 
     def _hash_entries(self) -> Iterator[tuple[bytes, Sequence[bytes]]]:
         key_bytes, stored_bytes = self.definition.key_bytes, self.definition.stored_value_bytes

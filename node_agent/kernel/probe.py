@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from fleettrace.model.calibration import HitKind
 from node_agent.kernel.bpf import AttachType, ProgramType
 
 __all__ = ["Load", "Probe"]
@@ -26,6 +27,10 @@ class Probe(Protocol):
     @property
     def load(self) -> Load:
         """How a program must be loaded to run here."""
+
+    @property
+    def kind(self) -> HitKind:
+        """What a hit costs as."""
 
     def attach(self, program_fd: int) -> list[int]:
         """Attach a program; it runs until the returned descriptors are closed. Nothing stays on failure.

@@ -1,13 +1,14 @@
 """Probes: where a program runs. Each knows its program type and how to attach."""
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from fleettrace.catalog import Attach, ParamValue
 from fleettrace.errors import AttachFailed, BadInput
+from fleettrace.model.calibration import HitKind
 from node_agent.kernel.bpf import ProgramType, raw_tracepoint_open
 from node_agent.kernel.cpus import online_cpus
 from node_agent.kernel.perf_events import (
@@ -27,6 +28,7 @@ _RAW_TRACEPOINT = Load(ProgramType.RAW_TRACEPOINT)
 _TRACEPOINT = Load(ProgramType.TRACEPOINT)
 _KPROBE = Load(ProgramType.KPROBE)
 _PERF_EVENT = Load(ProgramType.PERF_EVENT)
+_OF_ALL_SYSCALLS = frozenset({"sys_enter", "sys_exit"})
 _TRACEFS = Path("/sys/kernel/tracing")
 
 
@@ -36,6 +38,11 @@ class RawTracepoint:
 
     name: str
     load: Load = _RAW_TRACEPOINT
+
+    @property
+    def kind(self) -> HitKind:
+        """See :meth:`Probe.kind`."""
+        return HitKind.SYSCALL if self.name in _OF_ALL_SYSCALLS else HitKind.RAW_TRACEPOINT
 
     def attach(self, program_fd: int) -> list[int]:
         """See :meth:`Probe.attach`."""
@@ -54,6 +61,7 @@ class Tracepoint:
     category: str
     name: str
     load: Load = _TRACEPOINT
+    kind: HitKind = HitKind.TRACEPOINT
 
     def attach(self, program_fd: int) -> list[int]:
         """See :meth:`Probe.attach`."""
@@ -76,6 +84,7 @@ class Kprobe:
     function: str
     at_return: bool = False
     load: Load = _KPROBE
+    kind: HitKind = HitKind.KPROBE
 
     def attach(self, program_fd: int) -> list[int]:
         """See :meth:`Probe.attach`."""
@@ -97,10 +106,15 @@ class CpuClock:
 
     frequency_hz: int
     load: Load = _PERF_EVENT
+    kind: HitKind = HitKind.SAMPLE
 
     def attach(self, program_fd: int) -> list[int]:
         """See :meth:`Probe.attach`."""
-        opens = [partial(open_cpu_clock, cpu, self.frequency_hz) for cpu in online_cpus()]
+        return self.attach_on(online_cpus(), program_fd)
+
+    def attach_on(self, cpus: Sequence[int], program_fd: int) -> list[int]:
+        """The same on these CPUs alone."""
+        opens = [partial(open_cpu_clock, cpu, self.frequency_hz) for cpu in cpus]
         return run_on_events(opens, program_fd, f"sampling at {self.frequency_hz} Hz")
 
 
@@ -109,6 +123,7 @@ class PageFaults:
     """Page faults on every online CPU; CPUs that come online later are left out."""
 
     load: Load = _PERF_EVENT
+    kind: HitKind = HitKind.TRACEPOINT
 
     def attach(self, program_fd: int) -> list[int]:
         """See :meth:`Probe.attach`."""

@@ -6,6 +6,7 @@ A hit is a trap, which costs the traced thread microseconds; a process that a fi
 """
 
 import errno
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from fleettrace.catalog import Attach, ParamValue
 from fleettrace.errors import AttachFailed, BadInput
+from fleettrace.model.calibration import HitKind
 from node_agent.kernel.binaries import HOST_ROOT, Binary, open_binary, root_of_process
 from node_agent.kernel.binary_symbols import find_function
 from node_agent.kernel.bpf import AttachType, ProgramType, link_uprobes
@@ -32,6 +34,9 @@ UPROBE_KINDS = frozenset({"uprobe", "uretprobe", "usdt", "uprobe_multi", "uretpr
 
 # FT_USDT_... of fleettrace/tools/common/uprobes.bpf.h
 _FORM, _REGISTER, _INDEX, _SHIFT, _VALUE, _BYTES, _SIGNED = range(18, 25)
+_NOP = 0x90
+_REX_B = 0x41
+_PUSHES = range(0x50, 0x58)
 _GO_SECTIONS = (".gopclntab", ".go.buildinfo", ".note.go.buildid")
 
 
@@ -53,6 +58,7 @@ class UprobeLink:
     pid: int
     build_id: str
     load: Load
+    kind: HitKind = HitKind.UPROBE
 
     def attach(self, program_fd: int) -> list[int]:
         """See :meth:`node_agent.kernel.probe.Probe.attach`."""
@@ -75,6 +81,7 @@ class UprobeEvents:
     pid: int
     build_id: str
     load: Load
+    kind: HitKind = HitKind.UPROBE
 
     def attach(self, program_fd: int) -> list[int]:
         """See :meth:`node_agent.kernel.probe.Probe.attach`."""
@@ -113,18 +120,41 @@ def parse_uprobes(
         if what == "usdt":
             probe = find_usdt(binary, asked[1], asked[2])
             number = -1 if attach.argument_param is None else int(params[attach.argument_param])
-            reads = _usdt_reads(probe, number)
+            reads, costs_as = _usdt_reads(probe, number), HitKind.UPROBE_EMULATED
         else:
             if what == "uretprobe":
                 _check_returns(binary)
-            reads = {(): tuple(Place(function.file_offset) for function in find_function(binary, asked[1]))}
+            places = tuple(Place(function.file_offset) for function in find_function(binary, asked[1]))
+            reads, costs_as = {(): places}, _costs_as(binary, places, at_return=what == "uretprobe")
         path, build_id = binary.kernel_path, binary.build_id
     attach_type = AttachType.UPROBE_MULTI if by_link else AttachType.UNSPECIFIED
     make = UprobeLink if by_link else UprobeEvents
     return tuple(
-        make(path, places, what == "uretprobe", pid, build_id, Load(ProgramType.KPROBE, attach_type, constants))
-        for constants, places in reads.items()
+        make(
+            path, sites, what == "uretprobe", pid, build_id, Load(ProgramType.KPROBE, attach_type, constants), costs_as
+        )
+        for constants, sites in reads.items()
     )
+
+
+def _costs_as(binary: Binary, places: Sequence[Place], *, at_return: bool) -> HitKind:
+    """The dearest of the places: what is not known to be emulated is taken to be single-stepped."""
+    if at_return:
+        return HitKind.URETPROBE
+    emulated = all(_is_emulated(binary.elf.read(2, place.offset)) for place in places)
+    return HitKind.UPROBE_EMULATED if emulated else HitKind.UPROBE
+
+
+def _is_emulated(code: bytes) -> bool:
+    """Whether the kernel emulates an instruction instead of stepping over it.
+
+    Of x86-64 a nop, and a push with or without its prefix: ``branch_setup_xol_ops()`` and ``push_setup_xol_ops()`` in
+    arch/x86/kernel/uprobes.c. Of others nothing is known.
+    """
+    if platform.machine() != "x86_64" or len(code) < 2:
+        return False
+    first = code[1] if code[0] == _REX_B else code[0]
+    return first in _PUSHES or code[0] == _NOP
 
 
 def _root(params: Mapping[str, ParamValue]) -> Path:

@@ -14,6 +14,7 @@ from fleettrace.catalog import ToolDefinition, find_tool
 from fleettrace.model.run import RunCost, RunKey, RunKind
 from fleettrace.snapshot import EMPTY, LOG2, Count, Histogram, Snapshot, Stack
 from node_agent.child import main as child_main
+from node_agent.child.breaker import Breaker, Reading
 from node_agent.child.protocol import Attached, ChildMessage, ChildPlan, Failed, Measured, Sample, decode_plan, encode
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 
@@ -162,20 +163,19 @@ class SimulatedChild:
 
     async def _watch(self, plan: ChildPlan, tool: ToolDefinition, started_s: float) -> str:
         end_s = started_s + plan.duration_ms / 1000
+        breaker = Breaker(plan, tool.cost, Reading(started_s, RunCost()))
         next_interim_s = started_s + child_main.INTERIM_INTERVAL_S
-        last_s, last = started_s, RunCost()
         while (now_s := self._loop.time()) < end_s:
-            if await self._pause(min(child_main.SAMPLE_INTERVAL_S, end_s - now_s)):
+            if await self._pause(min(child_main.REPORT_INTERVAL_S, end_s - now_s)):
                 return "the run was told to stop"
             now_s, cost = self._loop.time(), self._cost(tool, started_s)
             self._say(Sample(int((now_s - started_s) * 1000), cost))
-            if (breach := child_main._breach(plan, tool, cost, last, now_s - last_s)) and now_s < end_s:
+            if (breach := breaker.judge(Reading(now_s, cost))) and now_s < end_s:
                 return breach
-            last_s, last = now_s, cost
             if self.fate.babbles and now_s - started_s > 0.5:
                 self._lines.append(b'{"type":"sample","elapsed_ms":"soon"}\n')
                 self._news.set()
-            if plan.run_kind is RunKind.TRACE and next_interim_s <= now_s < end_s - child_main.SAMPLE_INTERVAL_S:
+            if plan.run_kind is RunKind.TRACE and next_interim_s <= now_s < end_s - child_main.REPORT_INTERVAL_S:
                 snapshot = _snapshot(tool, cost)
                 await asyncio.sleep(0.002)
                 counters = self._cost(tool, started_s)

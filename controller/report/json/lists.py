@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from controller.report.json.fields import Document, job_fields, time_text
+from fleettrace.model.calibration import Calibration
 from fleettrace.model.host import Host
 from fleettrace.model.job import Job
 from fleettrace.model.tool import ToolListing
@@ -53,9 +54,23 @@ def hosts_document(hosts: Iterable[Host]) -> Document:
                 "capabilities": list(host.facts.capabilities),
                 "scope": host.facts.scope,
                 "tools": dict(host.facts.tools),
+                "run_kinds": list(host.facts.run_kinds),
+                "calibration": _calibration(host.facts.calibration),
             }
             for host in hosts
         ],
+    }
+
+
+def _calibration(calibration: Calibration | None) -> Document | None:
+    if calibration is None:
+        return None
+    return {
+        "hit_ns": {kind.value: ns for kind, ns in calibration.hit_ns.items()},
+        "empty_run_time_ns": calibration.empty_run_time_ns,
+        "spread_pct": calibration.spread_pct,
+        "cpu_model": calibration.cpu_model,
+        "measured_at": time_text(calibration.measured_at_ms),
     }
 
 

@@ -1,8 +1,9 @@
 """Hosts on the wire."""
 
 from fleettrace.errors import Malformed
+from fleettrace.model.calibration import Calibration, HitKind
 from fleettrace.model.host import Host, HostFacts
-from fleettrace.wire.codec.fields import parse_host_name, parse_labels, parse_number, wire_text
+from fleettrace.wire.codec.fields import parse_amount, parse_host_name, parse_labels, parse_number, wire_text
 from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1 import types_pb2 as types
 
@@ -26,6 +27,8 @@ def host_facts_to_wire(facts: HostFacts) -> types.HostFacts:
         unfit_reason=wire_text(facts.unfit_reason),
         questions=facts.questions,
         max_runs=facts.max_runs,
+        run_kinds=facts.run_kinds,
+        calibration=_calibration_to_wire(facts.calibration) if facts.calibration is not None else None,
     )
 
 
@@ -48,6 +51,34 @@ def host_facts_from_wire(message: types.HostFacts) -> HostFacts:
         unfit_reason=message.unfit_reason,
         questions=tuple(message.questions),
         max_runs=message.max_runs if message.HasField("max_runs") else None,
+        run_kinds=tuple(message.run_kinds),
+        calibration=_calibration_from_wire(message.calibration) if message.HasField("calibration") else None,
+    )
+
+
+def _calibration_to_wire(calibration: Calibration) -> types.Calibration:
+    return types.Calibration(
+        hit_ns={kind.value: ns for kind, ns in calibration.hit_ns.items()},
+        empty_run_time_ns=calibration.empty_run_time_ns,
+        spread_pct=calibration.spread_pct,
+        cpu_model=wire_text(calibration.cpu_model),
+        measured_at_ms=calibration.measured_at_ms,
+    )
+
+
+def _calibration_from_wire(message: types.Calibration) -> Calibration:
+    """Kinds that this version does not know are left out: a newer agent may know more."""
+    known = set(HitKind)
+    return Calibration(
+        hit_ns={
+            HitKind(kind): parse_amount(message.hit_ns[kind], "cost of a probe in ns")
+            for kind in sorted(message.hit_ns)
+            if kind in known
+        },
+        empty_run_time_ns=parse_amount(message.empty_run_time_ns, "run time of a program in ns"),
+        spread_pct=parse_amount(message.spread_pct, "spread in percent"),
+        cpu_model=message.cpu_model,
+        measured_at_ms=parse_number(message.measured_at_ms, "time of the calibration"),
     )
 
 

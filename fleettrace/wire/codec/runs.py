@@ -1,7 +1,18 @@
 """Runs on the wire: their identity, orders, cost and parts."""
 
 from fleettrace.errors import Malformed
-from fleettrace.model.run import OneLinerBounds, Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
+from fleettrace.model.calibration import HitKind
+from fleettrace.model.run import (
+    MapFill,
+    OneLinerBounds,
+    Part,
+    RunCost,
+    RunKey,
+    RunKind,
+    RunLimits,
+    RunOutcome,
+    StartRun,
+)
 from fleettrace.wire.codec.fields import MAX_NUMBER, parse_amount, parse_host_name, parse_id, parse_number, wire_text
 from fleettrace.wire.codec.params import params_from_wire, params_to_wire
 from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
@@ -9,6 +20,8 @@ from fleettrace.wire.v1 import agent_link_pb2 as link
 from fleettrace.wire.v1 import types_pb2 as types
 
 __all__ = [
+    "map_fill_from_wire",
+    "map_fill_to_wire",
     "part_from_wire",
     "part_to_wire",
     "run_cost_from_wire",
@@ -28,7 +41,11 @@ __all__ = [
 _KINDS = {
     RunKind.FREQUENCY_CHECK: types.RUN_KIND_FREQUENCY_CHECK,
     RunKind.TRACE: types.RUN_KIND_TRACE,
+    RunKind.TRIAL: types.RUN_KIND_TRIAL,
 }
+MAX_MAP_FILLS = 64
+"""Maps of one run whose fill is taken in; a program has a handful."""
+_HIT_KINDS = frozenset(HitKind)
 _KIND_OF = {value: kind for kind, value in _KINDS.items()}
 _OUTCOMES = {
     RunOutcome.COMPLETE: types.RUN_OUTCOME_COMPLETE,
@@ -88,6 +105,10 @@ def run_cost_to_wire(cost: RunCost) -> types.RunCost:
         bpf_run_time_ns=cost.bpf_run_time_ns,
         traps=cost.traps,
         printing_events=cost.printing_events,
+        bpf_run_count=cost.bpf_run_count,
+        attached_cpu_us=cost.attached_cpu_us,
+        hits_by_kind={kind.value: hits for kind, hits in cost.hits_by_kind.items()},
+        map_fills=[map_fill_to_wire(fill) for fill in cost.map_fills],
     )
 
 
@@ -105,6 +126,28 @@ def run_cost_from_wire(message: types.RunCost) -> RunCost:
         bpf_run_time_ns=parse_number(message.bpf_run_time_ns, "programs' run time in ns"),
         traps=parse_number(message.traps, "number of traps"),
         printing_events=parse_number(message.printing_events, "number of events that print"),
+        bpf_run_count=parse_number(message.bpf_run_count, "number of the programs' runs"),
+        attached_cpu_us=parse_number(message.attached_cpu_us, "child's CPU time in us"),
+        hits_by_kind={
+            HitKind(kind): parse_number(message.hits_by_kind[kind], "number of hits")
+            for kind in sorted(message.hits_by_kind)
+            if kind in _HIT_KINDS
+        },
+        map_fills=tuple(map_fill_from_wire(fill) for fill in message.map_fills[:MAX_MAP_FILLS]),
+    )
+
+
+def map_fill_to_wire(fill: MapFill) -> types.MapFill:
+    """How full a map is."""
+    return types.MapFill(name=wire_text(fill.name), used=fill.used, max_entries=fill.max_entries)
+
+
+def map_fill_from_wire(message: types.MapFill) -> MapFill:
+    """Raises :class:`Malformed` for a number beyond :data:`~fleettrace.wire.codec.MAX_NUMBER`."""
+    return MapFill(
+        message.name,
+        parse_number(message.used, "number of entries"),
+        parse_number(message.max_entries, "number of entries"),
     )
 
 
@@ -118,6 +161,8 @@ def run_limits_to_wire(limits: RunLimits) -> link.RunLimits:
         max_cpu_pct=limits.max_cpu_pct,
         capabilities=limits.capabilities,
         one_liner=None if bounds is None else _bounds_to_wire(bounds),
+        max_child_cpu_pct=limits.max_child_cpu_pct,
+        max_child_rss_bytes=limits.max_child_rss_bytes,
     )
 
 
@@ -132,6 +177,8 @@ def run_limits_from_wire(message: link.RunLimits) -> RunLimits:
         max_cpu_pct=parse_amount(message.max_cpu_pct, "limit of CPU in percent"),
         capabilities=tuple(message.capabilities),
         one_liner=_bounds_from_wire(message.one_liner) if message.HasField("one_liner") else None,
+        max_child_cpu_pct=parse_amount(message.max_child_cpu_pct, "limit of the child's CPU in percent"),
+        max_child_rss_bytes=parse_number(message.max_child_rss_bytes, "limit of the child's memory"),
     )
 
 
@@ -162,6 +209,7 @@ def start_run_to_wire(start: StartRun) -> link.StartRun:
         team=wire_text(start.team),
         operator=wire_text(start.operator),
         program=wire_text(start.program),
+        program_scale=start.program_scale,
     )
 
 
@@ -178,6 +226,7 @@ def start_run_from_wire(message: link.StartRun) -> StartRun:
         team=message.team,
         operator=message.operator,
         program=message.program,
+        program_scale=parse_amount(message.program_scale, "scale of the program's cost"),
     )
 
 

@@ -218,11 +218,17 @@ class RunLimits(_message.Message):
     MAX_CPU_PCT_FIELD_NUMBER: _builtins.int
     CAPABILITIES_FIELD_NUMBER: _builtins.int
     ONE_LINER_FIELD_NUMBER: _builtins.int
+    MAX_CHILD_CPU_PCT_FIELD_NUMBER: _builtins.int
+    MAX_CHILD_RSS_BYTES_FIELD_NUMBER: _builtins.int
     duration_ms: _builtins.int
     max_events_per_s: _builtins.int
     max_map_bytes: _builtins.int
     max_cpu_pct: _builtins.float
     """percent of one CPU, summed over the CPUs"""
+    max_child_cpu_pct: _builtins.float
+    """of the tracing process, of one CPU; 0: the host's own alone"""
+    max_child_rss_bytes: _builtins.int
+    """its memory; 0: the host's own alone"""
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -238,10 +244,12 @@ class RunLimits(_message.Message):
         max_cpu_pct: _builtins.float = ...,
         capabilities: _abc.Iterable[_builtins.str] | None = ...,
         one_liner: Global___OneLinerBounds | None = ...,
+        max_child_cpu_pct: _builtins.float = ...,
+        max_child_rss_bytes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["one_liner", b"one_liner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "duration_ms", b"duration_ms", "max_cpu_pct", b"max_cpu_pct", "max_events_per_s", b"max_events_per_s", "max_map_bytes", b"max_map_bytes", "one_liner", b"one_liner"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "duration_ms", b"duration_ms", "max_child_cpu_pct", b"max_child_cpu_pct", "max_child_rss_bytes", b"max_child_rss_bytes", "max_cpu_pct", b"max_cpu_pct", "max_events_per_s", b"max_events_per_s", "max_map_bytes", b"max_map_bytes", "one_liner", b"one_liner"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -312,6 +320,7 @@ class StartRun(_message.Message):
     TEAM_FIELD_NUMBER: _builtins.int
     OPERATOR_FIELD_NUMBER: _builtins.int
     PROGRAM_FIELD_NUMBER: _builtins.int
+    PROGRAM_SCALE_FIELD_NUMBER: _builtins.int
     kind: _types_pb2.RunKind.ValueType
     tool: _builtins.str
     digest: _builtins.str
@@ -321,6 +330,8 @@ class StartRun(_message.Message):
     operator: _builtins.str
     program: _builtins.str
     """canonical text of a one-liner, whose SHA-256 is the digest"""
+    program_scale: _builtins.float
+    """how much dearer than its manifest says the canary has measured it; 0: not measured"""
     @_builtins.property
     def run(self) -> _types_pb2.RunKey: ...
     @_builtins.property
@@ -342,10 +353,11 @@ class StartRun(_message.Message):
         team: _builtins.str = ...,
         operator: _builtins.str = ...,
         program: _builtins.str = ...,
+        program_scale: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "expires_at_ms", b"expires_at_ms", "kind", b"kind", "limits", b"limits", "operator", b"operator", "params", b"params", "program", b"program", "run", b"run", "team", b"team", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "expires_at_ms", b"expires_at_ms", "kind", b"kind", "limits", b"limits", "operator", b"operator", "params", b"params", "program", b"program", "program_scale", b"program_scale", "run", b"run", "team", b"team", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -618,6 +618,12 @@ class CanaryCheck(_message.Message):
     BUDGET_CPU_PCT_FIELD_NUMBER: _builtins.int
     BUDGET_EVENTS_PER_S_FIELD_NUMBER: _builtins.int
     OVERRIDDEN_FIELD_NUMBER: _builtins.int
+    COST_BASIS_FIELD_NUMBER: _builtins.int
+    HIT_NS_FIELD_NUMBER: _builtins.int
+    EVENT_NS_FIELD_NUMBER: _builtins.int
+    BUSIEST_CPU_PCT_FIELD_NUMBER: _builtins.int
+    BUDGET_BUSIEST_CPU_PCT_FIELD_NUMBER: _builtins.int
+    TRIAL_FIELD_NUMBER: _builtins.int
     host: _builtins.str
     host_class: _builtins.str
     verdict: _builtins.str
@@ -631,8 +637,20 @@ class CanaryCheck(_message.Message):
     budget_events_per_s: _builtins.float
     overridden: _builtins.bool
     """a Hold that the operator promoted"""
+    cost_basis: _builtins.str
+    """what the prediction rests on: measured | calibrated | prior"""
+    hit_ns: _builtins.float
+    """what a hit and an event cost on this host"""
+    event_ns: _builtins.float
+    busiest_cpu_pct: _builtins.float
+    """of the CPU with the most events"""
+    budget_busiest_cpu_pct: _builtins.float
     @_builtins.property
     def events_per_s_per_cpu(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def trial(self) -> Global___Trial:
+        """absent: the real program was not tried"""
+
     def __init__(
         self,
         *,
@@ -648,14 +666,72 @@ class CanaryCheck(_message.Message):
         budget_cpu_pct: _builtins.float = ...,
         budget_events_per_s: _builtins.float = ...,
         overridden: _builtins.bool = ...,
+        cost_basis: _builtins.str = ...,
+        hit_ns: _builtins.float = ...,
+        event_ns: _builtins.float = ...,
+        busiest_cpu_pct: _builtins.float = ...,
+        budget_busiest_cpu_pct: _builtins.float = ...,
+        trial: Global___Trial | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_cpu_pct", b"budget_cpu_pct", "budget_events_per_s", b"budget_events_per_s", "events_per_s", b"events_per_s", "events_per_s_per_cpu", b"events_per_s_per_cpu", "hits_per_s", b"hits_per_s", "host", b"host", "host_class", b"host_class", "overridden", b"overridden", "predicted_cpu_pct", b"predicted_cpu_pct", "reason", b"reason", "verdict", b"verdict", "window_s", b"window_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_busiest_cpu_pct", b"budget_busiest_cpu_pct", "budget_cpu_pct", b"budget_cpu_pct", "budget_events_per_s", b"budget_events_per_s", "busiest_cpu_pct", b"busiest_cpu_pct", "cost_basis", b"cost_basis", "event_ns", b"event_ns", "events_per_s", b"events_per_s", "events_per_s_per_cpu", b"events_per_s_per_cpu", "hit_ns", b"hit_ns", "hits_per_s", b"hits_per_s", "host", b"host", "host_class", b"host_class", "overridden", b"overridden", "predicted_cpu_pct", b"predicted_cpu_pct", "reason", b"reason", "trial", b"trial", "verdict", b"verdict", "window_s", b"window_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CanaryCheck: _TypeAlias = CanaryCheck  # noqa: Y015
+
+@_typing.final
+class Trial(_message.Message):
+    """What the real program did on a canary in a moment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOW_S_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    LOST_EVENTS_FIELD_NUMBER: _builtins.int
+    RUN_TIME_NS_FIELD_NUMBER: _builtins.int
+    CHILD_CPU_PCT_FIELD_NUMBER: _builtins.int
+    CHILD_PEAK_RSS_BYTES_FIELD_NUMBER: _builtins.int
+    MAP_FILLS_FIELD_NUMBER: _builtins.int
+    FULLEST_MAP_FIELD_NUMBER: _builtins.int
+    PREDICTED_FILL_PCT_FIELD_NUMBER: _builtins.int
+    PROGRAM_SCALE_FIELD_NUMBER: _builtins.int
+    window_s: _builtins.float
+    events: _builtins.int
+    lost_events: _builtins.int
+    run_time_ns: _builtins.float
+    """of the programs, a run; 0: not measured"""
+    child_cpu_pct: _builtins.float
+    child_peak_rss_bytes: _builtins.int
+    fullest_map: _builtins.str
+    predicted_fill_pct: _builtins.float
+    """of that map, at the end of the whole duration"""
+    program_scale: _builtins.float
+    """how much dearer the programs were than their manifest says; 0: not measured"""
+    @_builtins.property
+    def map_fills(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.MapFill]: ...
+    def __init__(
+        self,
+        *,
+        window_s: _builtins.float = ...,
+        events: _builtins.int = ...,
+        lost_events: _builtins.int = ...,
+        run_time_ns: _builtins.float = ...,
+        child_cpu_pct: _builtins.float = ...,
+        child_peak_rss_bytes: _builtins.int = ...,
+        map_fills: _abc.Iterable[_types_pb2.MapFill] | None = ...,
+        fullest_map: _builtins.str = ...,
+        predicted_fill_pct: _builtins.float = ...,
+        program_scale: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["child_cpu_pct", b"child_cpu_pct", "child_peak_rss_bytes", b"child_peak_rss_bytes", "events", b"events", "fullest_map", b"fullest_map", "lost_events", b"lost_events", "map_fills", b"map_fills", "predicted_fill_pct", b"predicted_fill_pct", "program_scale", b"program_scale", "run_time_ns", b"run_time_ns", "window_s", b"window_s"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Trial: _TypeAlias = Trial  # noqa: Y015
 
 @_typing.final
 class Wave(_message.Message):
@@ -910,6 +986,7 @@ class PlannedHost(_message.Message):
     CANARY_FIELD_NUMBER: _builtins.int
     EVENTS_PER_S_FIELD_NUMBER: _builtins.int
     PREDICTED_CPU_PCT_FIELD_NUMBER: _builtins.int
+    COST_BASIS_FIELD_NUMBER: _builtins.int
     host: _builtins.str
     wave: _builtins.int
     """from 1"""
@@ -917,6 +994,8 @@ class PlannedHost(_message.Message):
     events_per_s: _builtins.float
     predicted_cpu_pct: _builtins.float
     """of one CPU"""
+    cost_basis: _builtins.str
+    """what that rests on: measured | calibrated | prior"""
     def __init__(
         self,
         *,
@@ -925,10 +1004,11 @@ class PlannedHost(_message.Message):
         canary: _builtins.str = ...,
         events_per_s: _builtins.float = ...,
         predicted_cpu_pct: _builtins.float = ...,
+        cost_basis: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "events_per_s", b"events_per_s", "host", b"host", "predicted_cpu_pct", b"predicted_cpu_pct", "wave", b"wave"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "cost_basis", b"cost_basis", "events_per_s", b"events_per_s", "host", b"host", "predicted_cpu_pct", b"predicted_cpu_pct", "wave", b"wave"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

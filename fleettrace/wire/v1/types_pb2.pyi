@@ -32,6 +32,8 @@ class _RunKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RunKind.Value
     RUN_KIND_FREQUENCY_CHECK: _RunKind.ValueType  # 1
     """the same probes and filters, counting only"""
     RUN_KIND_TRACE: _RunKind.ValueType  # 2
+    RUN_KIND_TRIAL: _RunKind.ValueType  # 3
+    """the real program for a moment; what it sees is thrown away"""
 
 class RunKind(_RunKind, metaclass=_RunKindEnumTypeWrapper): ...
 
@@ -39,6 +41,8 @@ RUN_KIND_UNSPECIFIED: RunKind.ValueType  # 0
 RUN_KIND_FREQUENCY_CHECK: RunKind.ValueType  # 1
 """the same probes and filters, counting only"""
 RUN_KIND_TRACE: RunKind.ValueType  # 2
+RUN_KIND_TRIAL: RunKind.ValueType  # 3
+"""the real program for a moment; what it sees is thrown away"""
 Global___RunKind: _TypeAlias = RunKind  # noqa: Y015
 
 class _RunOutcome:
@@ -150,6 +154,8 @@ class HostFacts(_message.Message):
     UNFIT_REASON_FIELD_NUMBER: _builtins.int
     QUESTIONS_FIELD_NUMBER: _builtins.int
     MAX_RUNS_FIELD_NUMBER: _builtins.int
+    RUN_KINDS_FIELD_NUMBER: _builtins.int
+    CALIBRATION_FIELD_NUMBER: _builtins.int
     kernel_release: _builtins.str
     """uname -r"""
     kernel_build: _builtins.str
@@ -182,6 +188,14 @@ class HostFacts(_message.Message):
     def questions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """what it can be asked besides traces: probes, doctor"""
 
+    @_builtins.property
+    def run_kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what it can be ordered to run; empty: an agent from before trials"""
+
+    @_builtins.property
+    def calibration(self) -> Global___Calibration:
+        """absent: not measured"""
+
     def __init__(
         self,
         *,
@@ -199,16 +213,76 @@ class HostFacts(_message.Message):
         unfit_reason: _builtins.str = ...,
         questions: _abc.Iterable[_builtins.str] | None = ...,
         max_runs: _builtins.int | None = ...,
+        run_kinds: _abc.Iterable[_builtins.str] | None = ...,
+        calibration: Global___Calibration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "max_runs", b"max_runs"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "calibration", b"calibration", "max_runs", b"max_runs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "agent_version", b"agent_version", "arch", b"arch", "backend", b"backend", "boot_id", b"boot_id", "btf_sha256", b"btf_sha256", "capabilities", b"capabilities", "cpu_count", b"cpu_count", "kernel_build", b"kernel_build", "kernel_release", b"kernel_release", "max_runs", b"max_runs", "questions", b"questions", "scope", b"scope", "tools", b"tools", "unfit_reason", b"unfit_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "agent_version", b"agent_version", "arch", b"arch", "backend", b"backend", "boot_id", b"boot_id", "btf_sha256", b"btf_sha256", "calibration", b"calibration", "capabilities", b"capabilities", "cpu_count", b"cpu_count", "kernel_build", b"kernel_build", "kernel_release", b"kernel_release", "max_runs", b"max_runs", "questions", b"questions", "run_kinds", b"run_kinds", "scope", b"scope", "tools", b"tools", "unfit_reason", b"unfit_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_runs: _TypeAlias = _typing.Literal["max_runs"]  # noqa: Y015
     _WhichOneofArgType__max_runs: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_runs) -> _WhichOneofReturnType__max_runs | None: ...
 
 Global___HostFacts: _TypeAlias = HostFacts  # noqa: Y015
+
+@_typing.final
+class Calibration(_message.Message):
+    """What empty programs cost on a host, by kind of probe (fleettrace.model.calibration)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class HitNsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.float
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    HIT_NS_FIELD_NUMBER: _builtins.int
+    EMPTY_RUN_TIME_NS_FIELD_NUMBER: _builtins.int
+    SPREAD_PCT_FIELD_NUMBER: _builtins.int
+    CPU_MODEL_FIELD_NUMBER: _builtins.int
+    MEASURED_AT_MS_FIELD_NUMBER: _builtins.int
+    empty_run_time_ns: _builtins.float
+    """what the kernel's statistics count for such a hit; 0: they may not be read"""
+    spread_pct: _builtins.float
+    """the widest interquartile range, in percent of the median"""
+    cpu_model: _builtins.str
+    measured_at_ms: _builtins.int
+    @_builtins.property
+    def hit_ns(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
+        """CPU time that a hit adds; kinds that the host does not have are left out"""
+
+    def __init__(
+        self,
+        *,
+        hit_ns: _abc.Mapping[_builtins.str, _builtins.float] | None = ...,
+        empty_run_time_ns: _builtins.float = ...,
+        spread_pct: _builtins.float = ...,
+        cpu_model: _builtins.str = ...,
+        measured_at_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_model", b"cpu_model", "empty_run_time_ns", b"empty_run_time_ns", "hit_ns", b"hit_ns", "measured_at_ms", b"measured_at_ms", "spread_pct", b"spread_pct"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Calibration: _TypeAlias = Calibration  # noqa: Y015
 
 @_typing.final
 class ParamValue(_message.Message):
@@ -265,10 +339,57 @@ class RunKey(_message.Message):
 Global___RunKey: _TypeAlias = RunKey  # noqa: Y015
 
 @_typing.final
+class MapFill(_message.Message):
+    """How full a map of a run is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    MAX_ENTRIES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    used: _builtins.int
+    max_entries: _builtins.int
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        used: _builtins.int = ...,
+        max_entries: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_entries", b"max_entries", "name", b"name", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MapFill: _TypeAlias = MapFill  # noqa: Y015
+
+@_typing.final
 class RunCost(_message.Message):
     """What a run cost the host that bore it."""
 
     DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class HitsByKindEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     HITS_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
@@ -281,6 +402,10 @@ class RunCost(_message.Message):
     BPF_RUN_TIME_NS_FIELD_NUMBER: _builtins.int
     TRAPS_FIELD_NUMBER: _builtins.int
     PRINTING_EVENTS_FIELD_NUMBER: _builtins.int
+    BPF_RUN_COUNT_FIELD_NUMBER: _builtins.int
+    HITS_BY_KIND_FIELD_NUMBER: _builtins.int
+    MAP_FILLS_FIELD_NUMBER: _builtins.int
+    ATTACHED_CPU_US_FIELD_NUMBER: _builtins.int
     hits: _builtins.int
     """times a probe fired, before any filter"""
     events: _builtins.int
@@ -300,8 +425,20 @@ class RunCost(_message.Message):
     """of the hits, those that are traps out of user mode, where a one-liner tells them apart"""
     printing_events: _builtins.int
     """of the events, those of a one-liner's probes that print for each"""
+    bpf_run_count: _builtins.int
+    """runs of its programs that bpf_run_time_ns adds up"""
+    attached_cpu_us: _builtins.int
+    """of child_cpu_us, since the probes were attached"""
     @_builtins.property
     def events_per_cpu(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def hits_by_kind(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """kind of probe -> hits"""
+
+    @_builtins.property
+    def map_fills(self) -> _containers.RepeatedCompositeFieldContainer[Global___MapFill]:
+        """of maps that can fill up"""
+
     def __init__(
         self,
         *,
@@ -316,10 +453,14 @@ class RunCost(_message.Message):
         bpf_run_time_ns: _builtins.int = ...,
         traps: _builtins.int = ...,
         printing_events: _builtins.int = ...,
+        bpf_run_count: _builtins.int = ...,
+        hits_by_kind: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        map_fills: _abc.Iterable[Global___MapFill] | None = ...,
+        attached_cpu_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bpf_run_time_ns", b"bpf_run_time_ns", "child_cpu_us", b"child_cpu_us", "child_peak_rss_bytes", b"child_peak_rss_bytes", "events", b"events", "events_per_cpu", b"events_per_cpu", "hits", b"hits", "lost_events", b"lost_events", "map_bytes", b"map_bytes", "printing_events", b"printing_events", "traps", b"traps", "truncated_stacks", b"truncated_stacks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attached_cpu_us", b"attached_cpu_us", "bpf_run_count", b"bpf_run_count", "bpf_run_time_ns", b"bpf_run_time_ns", "child_cpu_us", b"child_cpu_us", "child_peak_rss_bytes", b"child_peak_rss_bytes", "events", b"events", "events_per_cpu", b"events_per_cpu", "hits", b"hits", "hits_by_kind", b"hits_by_kind", "lost_events", b"lost_events", "map_bytes", b"map_bytes", "map_fills", b"map_fills", "printing_events", b"printing_events", "traps", b"traps", "truncated_stacks", b"truncated_stacks"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

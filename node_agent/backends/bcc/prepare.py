@@ -1,7 +1,8 @@
 """``python -I -m node_agent.backends.bcc.prepare --state-directory DIR``: can this machine trace, and make it ready.
 
-Prints one line of JSON: ``fit``, ``reason`` (one sentence with the way out when unfit), ``btf_sha256`` and ``objects``
-(each tool with ``ready``, or why it does not compile here). It runs in a process of its own, so that the agent
+Prints one line of JSON: ``fit``, ``reason`` (one sentence with the way out when unfit), ``btf_sha256``, ``objects``
+(each tool with ``ready``, or why it does not compile here), and ``calibration`` (what probes cost here; null where that
+could not be measured, and ``uncalibrated`` says why). It runs in a process of its own, so that the agent
 holds no BPF objects and none of the compiler's memory. Exit status 0 whenever the line was printed.
 """
 
@@ -14,9 +15,12 @@ from pathlib import Path
 
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import FleettraceError, Unfit
+from fleettrace.model.calibration import Calibration
 from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
 from node_agent.backends.bcc.selftest import run_selftest
 from node_agent.backends.bcc.source import tool_source
+from node_agent.calibration.keep import kept_or_measured
+from node_agent.calibration.measure import measure
 from node_agent.kernel.btf import btf_sha256
 from node_agent.kernel.capabilities import effective_capabilities
 
@@ -34,6 +38,8 @@ class Preparation:
     reason: str = ""
     btf_sha256: str = ""
     objects: Mapping[str, str] = field(default_factory=dict)
+    calibration: Calibration | None = None
+    uncalibrated: str = ""
 
 
 def check_capabilities(have: frozenset[str]) -> None:
@@ -64,7 +70,16 @@ def prepare(state_directory: Path) -> Preparation:
         return Preparation(fit=False, reason=str(error))
     if READY not in objects.values():
         return Preparation(fit=False, reason=next(iter(objects.values()), "the catalogue is empty"))
-    return Preparation(fit=True, btf_sha256=types_sha256, objects=objects)
+    calibration, uncalibrated = _calibrate(state_directory)
+    return Preparation(True, "", types_sha256, objects, calibration, uncalibrated)
+
+
+def _calibrate(state_directory: Path) -> tuple[Calibration | None, str]:
+    """What probes cost here, or why that is not known; the agent works without."""
+    try:
+        return kept_or_measured(state_directory, measure), ""
+    except FleettraceError as error:
+        return None, str(error)
 
 
 def _compile_catalogue(cache: ObjectCache) -> dict[str, str]:

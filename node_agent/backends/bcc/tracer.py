@@ -3,10 +3,10 @@
 import time
 from collections.abc import Mapping
 
-from fleettrace.catalog import Alternative, Output, ParamValue, ResultKind
+from fleettrace.catalog import Alternative, Output, ParamValue, ResultKind, ToolDefinition
 from fleettrace.errors import AttachFailed, Unfit
 from fleettrace.model.params import FINE
-from fleettrace.model.run import RunKind
+from fleettrace.model.run import MapFill, RunKind
 from fleettrace.model.tool import is_wanted
 from fleettrace.snapshot import EMPTY, Snapshot, merge
 from fleettrace.snapshot.histogram import scheme_of
@@ -44,6 +44,7 @@ class BccTracer:
         self._loaded: LoadedObject | None = None
         self._ended_s: float | None = None
         self._stacks: StackReader | None = None
+        self._in_snapshot = False
         self._alternative = ""
         self._build_id = ""
         self._clock_offset_ns = clock_offset_ns()
@@ -104,7 +105,7 @@ class BccTracer:
         self._build_id = next((probe.build_id for _, probe in probes if isinstance(probe, UPROBES)), "")
 
     def _map_sizes(self, compiled: BpfObject) -> Mapping[str, int]:
-        if self._plan.kind is RunKind.TRACE:
+        if self._plan.kind is not RunKind.FREQUENCY_CHECK:
             unwanted = [output for output in self._plan.tool.outputs if output not in self._outputs()]
             return {name: 1 for output in unwanted for name in (output.decode.map, *stack_maps(output.decode))} | dict(
                 self._max_entries
@@ -120,15 +121,30 @@ class BccTracer:
     def stats(self) -> ProbeStats:
         """See :meth:`Tracer.stats`."""
         loaded = self._attached()
-        if self._stacks is not None:
+        # The breaker reads in the midst of a snapshot, too, which is going through what this would add to.
+        if self._stacks is not None and not self._in_snapshot:
             self._stacks.note_new_processes()
         return read_stats(loaded, self._stacks.truncated_stacks if self._stacks is not None else 0)
+
+    def map_fills(self) -> tuple[MapFill, ...]:
+        """See :meth:`Tracer.map_fills`."""
+        maps = self._attached().maps
+        return tuple(
+            MapFill(name, one.count(), one.definition.max_entries) for name, one in maps.items() if one.fills_up
+        )
 
     def snapshot(self) -> Snapshot:
         """See :meth:`Tracer.snapshot`."""
         loaded, tool = self._attached(), self._plan.tool
-        if self._plan.kind is RunKind.FREQUENCY_CHECK:
+        if self._plan.kind is not RunKind.TRACE:
             return EMPTY
+        self._in_snapshot = True
+        try:
+            return self._snapshot(loaded, tool)
+        finally:
+            self._in_snapshot = False
+
+    def _snapshot(self, loaded: LoadedObject, tool: ToolDefinition) -> Snapshot:
         params = self._plan.params
         parts = [
             _decode(loaded, output, params) for output in self._outputs() if output.result is not ResultKind.STACKS
@@ -143,7 +159,7 @@ class BccTracer:
         """See :meth:`Tracer.notes`. Its counters say it all."""
         return ()
 
-    def detach(self) -> float:
+    def detach(self, *, hurry: bool = False) -> float:
         """See :meth:`Tracer.detach`."""
         if self._loaded is not None and self._ended_s is None:
             self._loaded.detach()

@@ -9,12 +9,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from fleettrace.errors import Unfit
 from node_agent.backends.bpftrace.plan import MAX_LINE_BYTES
 
-__all__ = ["BpftraceProcess", "find_bpftrace", "kernel_counts"]
+__all__ = ["BpftraceProcess", "KernelCounts", "find_bpftrace", "kernel_counts"]
 
 _PR_SET_PDEATHSIG = 1
 _PIPE_BYTES = 1 << 20
@@ -136,19 +137,30 @@ class BpftraceProcess:
                 self.skipped_lines += 1
 
 
-def kernel_counts(pid: int) -> tuple[int, int]:
-    """Of all maps and programs that a process holds: bytes of maps, and the run time of programs in ns.
+@dataclass(frozen=True, slots=True)
+class KernelCounts:
+    """Of all maps and programs of a process: bytes of maps, and the run time of programs in ns with the number of runs.
 
-    The run time is 0 unless the kernel's statistics are on; it counts what the tracer adds, too.
+    The last two are 0 unless the kernel's statistics are on; they count what the tracer adds, too.
     """
+
+    map_bytes: int
+    run_time_ns: int
+    run_count: int
+
+
+def kernel_counts(pid: int) -> KernelCounts:
+    """What the kernel says of a process' maps and programs."""
     map_bytes: dict[str, int] = {}
-    run_time_ns: dict[str, int] = {}
+    runs: dict[str, tuple[int, int]] = {}
     for fields in _fdinfos(pid):
         if "map_id" in fields:
             map_bytes[fields["map_id"]] = int(fields.get("memlock", 0))
         elif "prog_id" in fields and "prog_tag" in fields:
-            run_time_ns[fields["prog_id"]] = int(fields.get("run_time_ns", 0))
-    return sum(map_bytes.values()), sum(run_time_ns.values())
+            runs[fields["prog_id"]] = (int(fields.get("run_time_ns", 0)), int(fields.get("run_cnt", 0)))
+    return KernelCounts(
+        sum(map_bytes.values()), sum(time_ns for time_ns, _ in runs.values()), sum(count for _, count in runs.values())
+    )
 
 
 def _fdinfos(pid: int) -> Iterator[Mapping[str, str]]:

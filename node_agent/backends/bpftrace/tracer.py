@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fleettrace.errors import AttachFailed, BadInput, Refused, Unfit
-from fleettrace.model.run import RunKind
+from fleettrace.model.calibration import TRAPS, HitKind
+from fleettrace.model.run import MapFill, RunKind
 from fleettrace.oneliner import describe, printing_numbers, program_text, too_many_probes
-from fleettrace.oneliner.tree import Call, Integer
+from fleettrace.oneliner.tree import Call, Integer, ProbeKind
 from fleettrace.oneliner.walk import program_expressions
 from fleettrace.snapshot import EMPTY, Snapshot
 from node_agent.backends.bpftrace.complaints import complaint
@@ -17,7 +18,7 @@ from node_agent.backends.bpftrace.decode import Decoder
 from node_agent.backends.bpftrace.entries import Entries
 from node_agent.backends.bpftrace.plan import DETACH_S_PER_PROBE, END_LIMIT_S, START_LIMIT_S, OneLinerPlan
 from node_agent.backends.bpftrace.preflight import check_host, field_style, matches, version_of
-from node_agent.backends.bpftrace.process import BpftraceProcess, find_bpftrace, kernel_counts
+from node_agent.backends.bpftrace.process import BpftraceProcess, KernelCounts, find_bpftrace, kernel_counts
 from node_agent.backends.bpftrace.program import RunProgram, run_program
 from node_agent.backends.port import ProbeStats
 from node_agent.kernel.cgroups import Scope
@@ -32,8 +33,22 @@ OWN_PROBES = 32 + 3
 OVERRUN_S = 1.0
 STRING_BYTES = 64
 HEAR_OUT_LIMIT_S = 0.5
+HURRY_LIMIT_S = 0.15
+"""How long bpftrace may take to detach when a ceiling was breached; two probes, say."""
 PRINTING = frozenset({"print", "printf", "time"})
 _MARKER_BITS = 60
+_COST_AS = {
+    ProbeKind.TRACEPOINT: HitKind.TRACEPOINT,
+    ProbeKind.SOFTWARE: HitKind.TRACEPOINT,
+    ProbeKind.RAW_TRACEPOINT: HitKind.RAW_TRACEPOINT,
+    ProbeKind.KPROBE: HitKind.KPROBE,
+    ProbeKind.KRETPROBE: HitKind.KPROBE,
+    ProbeKind.UPROBE: HitKind.UPROBE,
+    ProbeKind.URETPROBE: HitKind.UPROBE,
+    ProbeKind.USDT: HitKind.UPROBE,
+    ProbeKind.PROFILE: HitKind.SAMPLE,
+}
+_DEAREST_FIRST = (HitKind.SAMPLE, HitKind.KPROBE, HitKind.TRACEPOINT, HitKind.RAW_TRACEPOINT)
 
 
 class BpftraceTracer:
@@ -59,7 +74,7 @@ class BpftraceTracer:
         self._truncated_stacks = 0
         self._left_out = 0
         self._map_bytes = 0
-        self._run_time_ns = 0
+        self._run_time_ns = self._run_count = 0
         self._printing = printing_numbers(plan.program)
         self._prints = not PRINTING.isdisjoint(describe(plan.program).functions)
         self._attached_count = 0
@@ -68,6 +83,7 @@ class BpftraceTracer:
         self._ended_s = 0.0
         self._ended_early = False
         self._was_killed = False
+        self._was_hurried = False
 
     def attach(self) -> None:
         """See :meth:`Tracer.attach`."""
@@ -87,7 +103,7 @@ class BpftraceTracer:
         )
         try:
             self._wait_until_live(process, decoder)
-            self._map_bytes, _ = kernel_counts(process.pid)
+            self._take_counts(kernel_counts(process.pid))
             self._check_map_bytes()
         except BaseException:
             process.kill()
@@ -134,26 +150,38 @@ class BpftraceTracer:
         decoder, process = self._readable()
         if not self._detached:
             process.drain()
-            map_bytes, run_time_ns = kernel_counts(process.pid)
-            self._map_bytes = max(self._map_bytes, map_bytes)
-            self._run_time_ns = max(self._run_time_ns, run_time_ns)
+            self._take_counts(kernel_counts(process.pid))
+        hits, traps = decoder.hits, decoder.traps
         return ProbeStats(
-            hits=decoder.hits,
+            hits=hits,
             events_per_cpu=decoder.events_per_cpu(self._cpu_count),
             lost_events=decoder.lost + decoder.full_map_losses() + self._left_out,
             truncated_stacks=self._truncated_stacks,
             map_bytes=self._map_bytes,
             bpf_run_time_ns=self._run_time_ns,
-            traps=decoder.traps,
+            traps=traps,
+            bpf_run_count=self._run_count,
+            hits_by_kind=self._hits_by_kind(hits, traps),
             printing_events=sum(
                 events for number, events in decoder.events_per_probe().items() if number in self._printing
             ),
         )
 
+    def map_fills(self) -> tuple[MapFill, ...]:
+        """See :meth:`Tracer.map_fills`. The maps are bpftrace's; what found one full counts as lost."""
+        return ()
+
+    def _hits_by_kind(self, hits: int, traps: int) -> dict[HitKind, int]:
+        """Hits that are no traps as the dearest that the program has."""
+        kinds = [_COST_AS[point.kind] for point in describe(self._plan.program).attach_points if not point.kind.is_own]
+        others = [kind for kind in _DEAREST_FIRST if kind in kinds and kind not in TRAPS]
+        by_kind = {others[0]: hits - traps} if others else {}
+        return by_kind | ({HitKind.UPROBE: traps} if traps else {})
+
     def snapshot(self) -> Snapshot:
         """See :meth:`Tracer.snapshot`."""
         decoder, _ = self._readable()
-        if not self._detached or self._plan.kind is RunKind.FREQUENCY_CHECK:
+        if not self._detached or self._plan.kind is not RunKind.TRACE:
             return EMPTY
         assert self._run is not None
         entries = Entries(self._run)
@@ -171,6 +199,8 @@ class BpftraceTracer:
         found = []
         if self._ended_early:
             found.append("the program ended before its time")
+        if self._was_hurried:
+            found.append("bpftrace was killed to be off at once, so that its maps are missing; the counters are right")
         if self._was_killed:
             found.append(f"bpftrace had to be killed after {END_LIMIT_S:.0f} s, so that its maps are missing or old")
         for (helper, code), count in sorted(decoder.helper_errors().items()):
@@ -182,7 +212,7 @@ class BpftraceTracer:
             found.append(f"{broken:,} lines of bpftrace could not be read")
         return tuple(found)
 
-    def detach(self) -> float:
+    def detach(self, *, hurry: bool = False) -> float:
         """See :meth:`Tracer.detach`.
 
         bpftrace detaches its probes (``attached_probes_.clear()`` comes before ``END_trigger()``), then runs END and
@@ -193,14 +223,26 @@ class BpftraceTracer:
             return self._ended_s
         self._ended_early = process.has_exited
         if not self._ended_early:
-            _, self._run_time_ns = kernel_counts(process.pid)
-        self._hear_out()
+            self._take_counts(kernel_counts(process.pid))
+        if not hurry:
+            self._hear_out()
         process.ask_to_end()
         self._ended_s, self._ended_at_ms = time.monotonic(), self._clock_ms()
-        while not decoder.has_ended and process.pump(0.1) and time.monotonic() < self._ended_s + END_LIMIT_S:
+        limit_s = HURRY_LIMIT_S if hurry else END_LIMIT_S
+        while not decoder.has_ended and process.pump(min(0.1, limit_s)) and time.monotonic() < self._ended_s + limit_s:
             pass
+        if hurry and not decoder.has_ended:
+            # It detaches one probe after the other; killed, all of them at once.
+            process.kill()
+            self._was_hurried = self._read_out = True
         self._detached = True
         return self._ended_s
+
+    def _take_counts(self, counts: KernelCounts) -> None:
+        """They never fall: what a process that is about to end no longer shows was there all the same."""
+        self._map_bytes = max(self._map_bytes, counts.map_bytes)
+        self._run_time_ns = max(self._run_time_ns, counts.run_time_ns)
+        self._run_count = max(self._run_count, counts.run_count)
 
     def _readable(self) -> tuple[Decoder, BpftraceProcess]:
         """Once detached, everything that bpftrace still has to say is read first."""

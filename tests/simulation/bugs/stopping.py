@@ -10,7 +10,7 @@ import controller.results
 import controller.rpc.agent_link
 import controller.scheduler.machine
 import controller.scheduler.phases
-import node_agent.child.main
+import node_agent.child.breaker
 import node_agent.guard
 import node_agent.link
 import node_agent.outbox
@@ -101,7 +101,7 @@ def stubborn_children_live(patch: Patch) -> None:
 
 
 def breaker_never_opens(patch: Patch) -> None:
-    patch.setattr(node_agent.child.main, "_breach", lambda *_: "")
+    patch.setattr(node_agent.child.breaker.Breaker, "judge", lambda *_: "")
 
 
 def agent_stretches_the_duration(patch: Patch) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from fleettrace.model.audit import AuditHead, AuditPage, AuditRecord
+from fleettrace.model.calibration import Calibration, HitKind
 from fleettrace.model.findings import (
     CdfChange,
     FrameBlame,
@@ -49,7 +50,17 @@ from fleettrace.model.job import (
     Verdict,
     Wave,
 )
-from fleettrace.model.run import OneLinerBounds, Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
+from fleettrace.model.run import (
+    MapFill,
+    OneLinerBounds,
+    Part,
+    RunCost,
+    RunKey,
+    RunKind,
+    RunLimits,
+    RunOutcome,
+    StartRun,
+)
 from fleettrace.model.tool import Param, ResultKind, ToolListing
 from fleettrace.snapshot import LOG2, Count, Event, Histogram, Snapshot, Stack
 
@@ -78,6 +89,7 @@ snapshots = st.builds(
 )
 
 run_keys = st.builds(RunKey, names, host_names, st.integers(1, 9))
+map_fills = st.builds(MapFill, names, numbers, numbers)
 costs = st.builds(
     RunCost,
     numbers,
@@ -89,15 +101,19 @@ costs = st.builds(
     numbers,
     traps=numbers,
     printing_events=numbers,
+    bpf_run_count=numbers,
+    attached_cpu_us=numbers,
+    hits_by_kind=st.dictionaries(st.sampled_from(HitKind), numbers, max_size=3),
+    map_fills=st.lists(map_fills, max_size=2).map(tuple),
 )
 capabilities = st.lists(names, max_size=3).map(tuple)
 bounds = st.builds(OneLinerBounds, st.integers(0, 1 << 31), st.integers(0, 1 << 31), amounts)
 limits = st.builds(
-    RunLimits, st.integers(1, 1 << 31), numbers, numbers, amounts, capabilities, one_liner=st.none() | bounds
+    RunLimits, st.integers(1, 1 << 31), numbers, numbers, amounts, capabilities, st.none() | bounds, amounts, numbers
 )
 params = st.dictionaries(names, st.integers(-(1 << 62), 1 << 62) | texts, max_size=3)
 starts = st.builds(
-    StartRun, run_keys, st.sampled_from(RunKind), names, digests, params, limits, numbers, texts, texts, texts
+    StartRun, run_keys, st.sampled_from(RunKind), names, digests, params, limits, numbers, texts, texts, texts, amounts
 )
 parts = st.builds(
     Part,
@@ -116,6 +132,9 @@ parts = st.builds(
 )
 host_parts = st.builds(HostPart, parts, labels, texts)
 
+calibrations = st.builds(
+    Calibration, st.dictionaries(st.sampled_from(HitKind), amounts, max_size=3), amounts, amounts, texts, numbers
+)
 facts = st.builds(
     HostFacts,
     texts,
@@ -131,6 +150,9 @@ facts = st.builds(
     names,
     texts,
     st.lists(names, max_size=2).map(tuple),
+    st.none() | st.integers(0, 1 << 31),
+    st.lists(names, max_size=2).map(tuple),
+    st.none() | calibrations,
 )
 hosts = st.builds(Host, host_names, labels, facts, st.booleans(), numbers, texts)
 

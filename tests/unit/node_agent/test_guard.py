@@ -33,8 +33,19 @@ POLICY = HostPolicy(
         max_timer_hz=500.0,
         max_string_bytes=100,
     ),
+    max_child_cpu_pct=30.0,
+    max_child_rss_bytes=300,
+    max_map_fill_pct=100.0,
 )
-LIMITS = RunLimits(duration_ms=5000, max_events_per_s=900, max_map_bytes=1900, max_cpu_pct=3.0, capabilities=BOTH)
+LIMITS = RunLimits(
+    duration_ms=5000,
+    max_events_per_s=900,
+    max_map_bytes=1900,
+    max_cpu_pct=3.0,
+    capabilities=BOTH,
+    max_child_cpu_pct=20.0,
+    max_child_rss_bytes=200,
+)
 ORDER = StartRun(
     run=RunKey("job-1", "db-1", 1),
     kind=RunKind.TRACE,
@@ -90,10 +101,27 @@ def test_limits_below_the_hosts_stay_as_ordered() -> None:
 
 
 def test_limits_above_the_hosts_are_lowered_to_them_and_the_duration_stays() -> None:
-    order = with_limits(duration_ms=20_000, max_events_per_s=1001, max_map_bytes=2001, max_cpu_pct=400.0)
-    assert checked(order=order) == RunLimits(
-        duration_ms=20_000, max_events_per_s=1000, max_map_bytes=2000, max_cpu_pct=4.0, capabilities=BOTH
+    lowered = RunLimits(
+        duration_ms=20_000,
+        max_events_per_s=1000,
+        max_map_bytes=2000,
+        max_cpu_pct=4.0,
+        capabilities=BOTH,
+        max_child_cpu_pct=30.0,
+        max_child_rss_bytes=300,
     )
+    high = with_limits(
+        duration_ms=20_000,
+        max_events_per_s=1001,
+        max_map_bytes=2001,
+        max_cpu_pct=400.0,
+        max_child_cpu_pct=31.0,
+        max_child_rss_bytes=301,
+    )
+    assert checked(order=high) == lowered
+    # AND a job that sets the tracing process no limit leaves it to the host
+    unlimited = replace(high, limits=replace(high.limits, max_child_cpu_pct=0.0, max_child_rss_bytes=0))
+    assert checked(order=unlimited) == lowered
 
 
 def test_a_duration_beyond_the_hosts_is_refused_and_not_shortened() -> None:

@@ -31,6 +31,9 @@ def test_the_builtin_policy_is_a_backstop_above_the_controllers_own() -> None:
         tools=("*",),
         capabilities=("CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE"),
         one_liner=BUILTIN_ONE_LINERS,
+        max_child_cpu_pct=50.0,
+        max_child_rss_bytes=768 << 20,
+        max_map_fill_pct=100.0,
     )
 
 
@@ -46,6 +49,9 @@ def test_the_example_file_gives_every_key() -> None:
         tools=("runqlat", "profile"),
         capabilities=("CAP_BPF", "CAP_PERFMON"),
         one_liner=replace(BUILTIN_ONE_LINERS, allowed=False),
+        max_child_cpu_pct=25.0,
+        max_child_rss_bytes=256 << 20,
+        max_map_fill_pct=90.0,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fleettrace.catalog import Param, ResultKind
+from fleettrace.model.calibration import Calibration, HitKind
 from fleettrace.model.findings import FrameBlame, HostVerdict, RateChange
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import (
@@ -356,6 +357,8 @@ def hosts() -> list[Host]:
         capabilities=("CAP_BPF", "CAP_PERFMON"),
         scope="/fleet/api-1",
         tools={"runqlat": "9f86d081884c7d65" * 4},
+        run_kinds=("frequency_check", "trial", "trace"),
+        calibration=Calibration({HitKind.RAW_TRACEPOINT: 22.0, HitKind.UPROBE: 14_300.0}, 27.5, 8.5, "Xeon", START_MS),
     )
     no_types = "this kernel gives no types (/sys/kernel/btf/vmlinux is missing): build it with CONFIG_DEBUG_INFO_BTF"
     far = "database-primary-7.eu-west-1.example.net"

@@ -1,0 +1,1 @@
+"""What probes cost on this host: measured once, and kept."""

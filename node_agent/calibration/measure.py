@@ -1,0 +1,282 @@
+"""The measurement: programs that do nothing, on work of this process alone, with the probe and without, in turns.
+
+Half a second or so, pinned to one CPU; CPU time of this thread is counted, so that what else runs here can disturb it
+by way of caches alone. Needs CAP_BPF and CAP_PERFMON; kinds of probes that this process may not use are left out.
+"""
+
+import ctypes
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+
+from fleettrace.errors import AttachFailed
+from fleettrace.model.calibration import Calibration, HitKind
+from node_agent.kernel.bpf import AttachType, ProgramType, enable_run_time_stats, program_load
+from node_agent.kernel.fdinfo import read_fdinfo
+from node_agent.kernel.probe import Load, Probe
+from node_agent.kernel.probes import CpuClock, Kprobe, RawTracepoint, Tracepoint
+from node_agent.kernel.uprobes import Place, UprobeEvents, UprobeLink
+
+__all__ = ["measure"]
+
+EMPTY_PROGRAM = bytes.fromhex("b7000000000000009500000000000000")  # r0 = 0; exit
+SYSCALLS = 3_000
+"""getppid(2) in one turn; some 0.5 ms."""
+CALLS = 80
+"""Of a function with a uprobe in one turn; some 1.5 ms where they are single-stepped."""
+SPINS = 1_000_000
+"""Rounds of an empty loop in one turn of sampling; some 7 ms."""
+SAMPLE_HZ = 4_999
+"""No divisor of the kernel's own tick; half of what perf lets anybody have."""
+TURNS = 7
+SLOW_TURNS = 3
+"""Of probes that take some 50 ms to attach and detach."""
+INNER_TURNS = 5
+"""Within one of those."""
+STATISTICS_CALLS = 10_000
+
+# Functions of a page of our own: one whose first instruction (an immediate into a register) is no business of the
+# kernel's emulation, one that begins with a nop, and one like the first that has no probe. Offsets are far apart.
+_CODE = {
+    "x86_64": (bytes.fromhex("b800000000c3"), bytes.fromhex("90c3")),
+    "aarch64": (bytes.fromhex("000080d2c0035fd6"), bytes.fromhex("1f2003d5c0035fd6")),
+}
+_STEPPED, _NOP, _BARE, _BARE_NOP = 0, 64, 128, 192
+_PAGE_BYTES = 4096
+_PROT_READ_EXEC = 1 | 4
+_MAP_PRIVATE = 2  # a shared mapping gets no uprobes: valid_vma() in kernel/events/uprobes.c
+
+Work = Callable[[int], None]
+
+
+def measure() -> Calibration:
+    """Measure every kind of probe that this process may use, one after the other.
+
+    Raises:
+        AttachFailed: not even an empty raw tracepoint.
+    """
+    before = os.sched_getaffinity(0)
+    cpu = max(before)
+    os.sched_setaffinity(0, {cpu})
+    try:
+        turns: dict[HitKind, list[float]] = {}
+        turns[HitKind.SYSCALL], turns[HitKind.RAW_TRACEPOINT] = _system_calls()
+        for kind, probe, count in (
+            (HitKind.TRACEPOINT, Tracepoint("syscalls", "sys_enter_getppid"), SYSCALLS),
+            (HitKind.KPROBE, Kprobe(_getppid_function()), SYSCALLS),
+        ):
+            if measured := _slow(probe, count):
+                turns[kind] = measured
+        turns |= _functions()
+        if measured := _samples(cpu):
+            turns[HitKind.SAMPLE] = measured
+        run_time_ns = _empty_run_time_ns()
+    finally:
+        os.sched_setaffinity(0, before)
+    # A probe that seems to cost nothing was not hit, or drowned in noise: nothing is known of it.
+    medians = {kind: statistics.median(values) for kind, values in turns.items()}
+    return Calibration(
+        hit_ns={kind: round(median, 1) for kind, median in medians.items() if median > 0},
+        empty_run_time_ns=round(run_time_ns, 1),
+        spread_pct=round(max(_spread_pct(turns[kind], median) for kind, median in medians.items() if median > 0), 1),
+        cpu_model=cpu_model(),
+        measured_at_ms=int(time.time() * 1000),
+    )
+
+
+def cpu_model() -> str:
+    """The name of the CPUs, as /proc/cpuinfo has it; empty where it has none."""
+    fields = (line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines())
+    named = {name.strip(): value.strip() for name, _, value in reversed(list(fields))}
+    return named.get("model name") or named.get("CPU part", "")
+
+
+def _system_calls() -> tuple[list[float], list[float]]:
+    """What a probe on every system call costs, and what a second one adds, which finds the slower way taken."""
+    first: list[float] = []
+    second: list[float] = []
+    with _empty(Load(ProgramType.RAW_TRACEPOINT)) as program_fd:
+        for _ in range(TURNS):
+            without_ns = _cpu_ns(_getppid, SYSCALLS)
+            with _attached(RawTracepoint("sys_enter"), program_fd):
+                one_ns = _cpu_ns(_getppid, SYSCALLS)
+                with _attached(RawTracepoint("sys_exit"), program_fd):
+                    two_ns = _cpu_ns(_getppid, SYSCALLS)
+            first.append((one_ns - without_ns) / SYSCALLS)
+            second.append((two_ns - one_ns) / SYSCALLS)
+    return first, second
+
+
+def _slow(probe: Probe, count: int) -> list[float]:
+    """A probe on getppid(2) that takes long to attach; empty where it cannot be."""
+    values: list[float] = []
+    try:
+        with _empty(probe.load) as program_fd:
+            for _ in range(SLOW_TURNS):
+                without_ns = [_cpu_ns(_getppid, count) for _ in range(INNER_TURNS)]
+                with _attached(probe, program_fd):
+                    with_ns = [_cpu_ns(_getppid, count) for _ in range(INNER_TURNS)]
+                values += [(b - a) / count for a, b in zip(sorted(without_ns), sorted(with_ns), strict=True)]
+    except AttachFailed:
+        return []
+    return values
+
+
+def _functions() -> dict[HitKind, list[float]]:
+    """Uprobes on functions of a file of our own, in this process alone; empty where there can be none."""
+    if platform.machine() not in _CODE:
+        return {}
+    with _functions_file() as (path, call):
+        by_link = Load(ProgramType.KPROBE, AttachType.UPROBE_MULTI)
+        for make, load in ((UprobeLink, by_link), (UprobeEvents, Load(ProgramType.KPROBE))):
+            place = partial(make, path, pid=os.getpid(), build_id="", load=load)
+            try:
+                with _empty(load) as program_fd:
+                    stepped = _beside(
+                        place((Place(_STEPPED),), on_return=False), program_fd, call[_STEPPED], call[_BARE]
+                    )
+                    emulated = _beside(place((Place(_NOP),), on_return=False), program_fd, call[_NOP], call[_BARE_NOP])
+                    with _attached(place((Place(_NOP),), on_return=False), program_fd):
+                        probe = place((Place(_NOP),), on_return=True)
+                        both = _beside(probe, program_fd, call[_NOP], call[_BARE_NOP])
+            except AttachFailed:
+                continue
+            entry_ns = statistics.median(emulated)
+            return {
+                HitKind.UPROBE: stepped,
+                HitKind.UPROBE_EMULATED: emulated,
+                HitKind.URETPROBE: [value - entry_ns for value in both],
+            }
+    return {}
+
+
+@contextmanager
+def _functions_file() -> Iterator[tuple[Path, dict[int, Callable[[], None]]]]:
+    """A file with the functions, in memory, and what calls them, by offset."""
+    stepped, nop = _CODE[platform.machine()]
+    page = bytearray(_PAGE_BYTES)
+    for offset, code in ((_STEPPED, stepped), (_NOP, nop), (_BARE, stepped), (_BARE_NOP, nop)):
+        page[offset : offset + len(code)] = code
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    fd = os.memfd_create("fleettrace-calibration")
+    try:
+        os.write(fd, bytes(page))
+        address = libc.mmap(None, _PAGE_BYTES, _PROT_READ_EXEC, _MAP_PRIVATE, fd, 0)
+        if address in {None, ctypes.c_void_p(-1).value}:
+            raise AttachFailed(f"no function of our own can be made: {os.strerror(ctypes.get_errno())}")
+        try:
+            function = ctypes.CFUNCTYPE(None)
+            calls: dict[int, Callable[[], None]] = {
+                offset: function(address + offset) for offset in (_STEPPED, _NOP, _BARE, _BARE_NOP)
+            }
+            yield Path(f"/proc/{os.getpid()}/fd/{fd}"), calls
+        finally:
+            libc.munmap(address, _PAGE_BYTES)
+    finally:
+        os.close(fd)
+
+
+def _beside(probe: Probe, program_fd: int, probed: Callable[[], None], bare: Callable[[], None]) -> list[float]:
+    """Calls of a function with a probe beside calls of one like it without."""
+    with _attached(probe, program_fd):
+        values = []
+        for _ in range(TURNS):
+            without_ns = _cpu_ns(partial(_call, bare), CALLS)
+            values.append((_cpu_ns(partial(_call, probed), CALLS) - without_ns) / CALLS)
+        return values
+
+
+def _samples(cpu: int) -> list[float]:
+    """A timer on this CPU while this process computes; its hits are told from the time that they had to come in."""
+    probe = CpuClock(SAMPLE_HZ)
+    values: list[float] = []
+    try:
+        with _empty(probe.load) as program_fd:
+            for _ in range(TURNS):
+                without_ns = _cpu_ns(_spin, SPINS)
+                with _closing(probe.attach_on((cpu,), program_fd)):
+                    with_ns = _cpu_ns(_spin, SPINS)
+                values.append((with_ns - without_ns) / (SAMPLE_HZ * with_ns / 1e9))
+    except AttachFailed:
+        return []
+    return values
+
+
+def _empty_run_time_ns() -> float:
+    """What the kernel's statistics count for a run that does nothing; 0 where this process may not turn them on."""
+    try:
+        statistics_fd = enable_run_time_stats()
+    except OSError:
+        return 0.0
+    try:
+        with _empty(Load(ProgramType.RAW_TRACEPOINT)) as program_fd, _attached(RawTracepoint("sys_enter"), program_fd):
+            _getppid(STATISTICS_CALLS)
+            counted = read_fdinfo(program_fd)
+        return int(counted["run_time_ns"]) / max(int(counted["run_cnt"]), 1)
+    finally:
+        os.close(statistics_fd)
+
+
+@contextmanager
+def _empty(load: Load) -> Iterator[int]:
+    """A loaded program that does nothing."""
+    fd, _ = program_load(load.program_type, EMPTY_PROGRAM, "ft_empty", want_log=False, attach_type=load.attach_type)
+    if fd < 0:
+        raise AttachFailed(f"the kernel refused a program that does nothing: {os.strerror(-fd)}")
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _attached(probe: Probe, program_fd: int) -> AbstractContextManager[None]:
+    """A probe, as long as the context lasts."""
+    return _closing(probe.attach(program_fd))
+
+
+@contextmanager
+def _closing(fds: Sequence[int]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _spread_pct(values: Sequence[float], median: float) -> float:
+    low, _, high = statistics.quantiles(values, n=4)
+    return (high - low) / median * 100
+
+
+def _getppid_function() -> str:
+    return {"x86_64": "__x64_sys_getppid", "aarch64": "__arm64_sys_getppid"}.get(platform.machine(), "sys_getppid")
+
+
+def _cpu_ns(work: Work, count: int) -> int:
+    before_ns = time.thread_time_ns()
+    work(count)
+    return time.thread_time_ns() - before_ns
+
+
+def _getppid(count: int) -> None:
+    call = os.getppid
+    for _ in range(count):
+        call()
+
+
+def _call(function: Callable[[], None], count: int) -> None:
+    for _ in range(count):
+        function()
+
+
+def _spin(count: int) -> None:
+    for _ in range(count):
+        pass
