@@ -2,11 +2,12 @@
 """Writes the pages that say what the code says: states.md, tools.md. With --check, only compares."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from controller.scheduler.states import JOB_CHANGES, JOB_STATES, RUN_CHANGES, RUN_STATES, Change
 from fleettrace.catalog import ToolDefinition, builtin_tools
+from fleettrace.model.capability import TRACING_CAPABILITIES
 from fleettrace.model.params import CONNECTION_FILTERS, FINE, PROCESS_FILTERS, Param
 
 DOCS = Path(__file__).parent
@@ -27,6 +28,17 @@ Every tool with a histogram takes one more parameter. A value goes into one buck
 ones cost the host nothing but memory, and a finer histogram folds into a coarser one as if it had been recorded so."""
 
 
+CAPABILITIES_TEXT = """\
+What a tracing child of each tool is given, and no more: the least that its alternative works with, as an unprivileged
+user, without access to tracefs. `tests/kernel/test_least_privilege.py` runs every tool with exactly these, and without
+each one of them. The kernel takes CAP_SYS_ADMIN for CAP_BPF and CAP_PERFMON too. [privileges.md](privileges.md) says
+how an agent comes by them."""
+
+OPTIONAL_CAPABILITIES_TEXT = """\
+These make a result better. A child has those that the grant, the host's file and the agent's service all give; where a
+name is missing for want of one, the result says so."""
+
+
 def states_page() -> str:
     """docs/states.md: the tables of controller/scheduler/states.py."""
     lines = [GENERATED, "# States", "", "## A job", ""]
@@ -42,7 +54,7 @@ def tools_page() -> str:
     tools = builtin_tools().values()
     lines = [GENERATED, "# Tools", ""]
     lines += _table(
-        ("tool", "question", "result", "probes", "ns per hit / event", "capabilities"),
+        ("tool", "question", "result", "probes", "ns per hit / event"),
         (
             (
                 f"[{tool.name}](#{tool.name})",
@@ -50,7 +62,6 @@ def tools_page() -> str:
                 f"{tool.result} ({tool.unit})",
                 "<br>".join(f"`{probe}`" for probe in tool.probes),
                 f"{tool.cost.hit_ns:g} / {tool.cost.event_ns:g}",
-                ", ".join(tool.capabilities),
             )
             for tool in tools
         ),
@@ -60,9 +71,42 @@ def tools_page() -> str:
     lines += ["", CONNECTION_FILTERS_TEXT, "", *_filters(CONNECTION_FILTERS)]
     lines += ["", "## Finer buckets", "", FINE_TEXT, ""]
     lines += _table(("parameter", "range", "meaning"), [(FINE.name, FINE.range_text, FINE.help)])
+    lines += ["", "## Capabilities", "", *_capabilities(tools)]
     for tool in tools:
         lines += ["", f"## {tool.name}", "", *_tool(tool)]
     return "\n".join(lines) + "\n"
+
+
+def _capabilities(tools: Collection[ToolDefinition]) -> list[str]:
+    least = [tool for tool in tools if set(tool.capabilities) == set(TRACING_CAPABILITIES)]
+    names = ", ".join(tool.name for tool in least if not any(one.capabilities for one in tool.alternatives))
+    further = (
+        (
+            f"{tool.name}{f' as {one.name}' if one.name else ''}",
+            ", ".join(tool.needs(one)),
+            "; ".join(one.capabilities.values()) or "-",
+        )
+        for tool in tools
+        for one in tool.alternatives
+        if tool not in least or any(other.capabilities for other in tool.alternatives)
+    )
+    return [
+        CAPABILITIES_TEXT,
+        "",
+        *_table(("tool", "needs", "why more"), [(names, ", ".join(TRACING_CAPABILITIES), "-"), *further]),
+        "",
+        OPTIONAL_CAPABILITIES_TEXT,
+        "",
+        *_table(("capability", "tools", "without it there are no"), _optional_capabilities(tools)),
+    ]
+
+
+def _optional_capabilities(tools: Iterable[ToolDefinition]) -> list[tuple[str, str, str]]:
+    users: dict[tuple[str, str], list[str]] = {}
+    for tool in tools:
+        for name, what in tool.optional_capabilities.items():
+            users.setdefault((name, what), []).append(tool.name)
+    return [(name, ", ".join(names), what) for (name, what), names in sorted(users.items())]
 
 
 def _tool(tool: ToolDefinition) -> list[str]:
@@ -77,8 +121,6 @@ def _tool(tool: ToolDefinition) -> list[str]:
     if len(tool.alternatives) > 1:
         ways = ((one.name, "<br>".join(f"`{attach.probe}`" for attach in one.attach)) for one in tool.alternatives)
         lines += ["", *_table(("alternative", "probes"), ways)]
-    if tool.optional_capabilities:
-        lines += ["", *_table(("capability", "without it"), tool.optional_capabilities.items())]
     return lines
 
 

@@ -93,7 +93,7 @@ def parse_manifest(text: str, origin: Path) -> Manifest:
         optional_capabilities=_optional(top, data),
         cost=_cost(top.table("cost"), params),
         params=params,
-        alternatives=_alternatives(top, params),
+        alternatives=_alternatives(top, data, params),
         decode=parse_decode(top, result),
         headers=_headers(top),
         filters=_filters(top),
@@ -131,9 +131,14 @@ def _filters(top: Table) -> tuple[str, ...]:
 
 
 def _optional(top: Table, data: Mapping[str, Any]) -> dict[str, str]:
-    table = top.table("optional_capabilities")
-    names = tuple(data.get("optional_capabilities", ()))
-    check_capabilities(names, top.place("optional_capabilities"))
+    return _reasons(top, "optional_capabilities", data)
+
+
+def _reasons(top: Table, key: str, data: Mapping[str, Any]) -> dict[str, str]:
+    """A table of capabilities, each with the reason for it."""
+    table = top.table(key)
+    names = tuple(data.get(key, ()))
+    check_capabilities(names, top.place(key))
     return {name: table.text(name) for name in names}
 
 
@@ -212,19 +217,17 @@ def _cost(table: Table, params: tuple[Param, ...]) -> Cost:
     return cost
 
 
-def _alternatives(top: Table, params: tuple[Param, ...]) -> tuple[Alternative, ...]:
+def _alternatives(top: Table, data: Mapping[str, Any], params: tuple[Param, ...]) -> tuple[Alternative, ...]:
     tables = top.tables("alternative", name_key="name", maximum=MAX_ALTERNATIVES)
     if tables and top.has("attach"):
         raise BadInput(f"{top.place('attach')} belongs into the tables [[alternative]]: move it there")
     if not tables:
         return (Alternative("", "", _attach(top, params)),)
     alternatives = []
-    for table in tables:
+    for table, raw in zip(tables, data["alternative"], strict=True):
         name = parse_name(table, "name")
         measure = table.text("measure") if table.has("measure") else ""
-        more = table.texts("capabilities") if table.has("capabilities") else ()
-        capabilities = check_capabilities(more, table.place("capabilities"))
-        alternatives.append(Alternative(name, measure, _attach(table, params), capabilities))
+        alternatives.append(Alternative(name, measure, _attach(table, params), _reasons(table, "capabilities", raw)))
         table.finish()
     if len({alternative.name for alternative in alternatives}) < len(alternatives):
         raise BadInput(f"{top.place('alternative')} has one name twice: give each its own")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -74,14 +74,14 @@ class Attach:
 class Alternative:
     """One way to run a tool: the probes that it takes. The first that a kernel accepts is used.
 
-    Results of alternatives with the same ``measure`` say the same thing and can be added up. ``capabilities`` are what
-    it needs beyond those that the tool always needs.
+    Results of alternatives with the same ``measure`` say the same thing and can be added up. ``capabilities`` are
+    those that it needs beyond the tool's, each with the reason.
     """
 
     name: str
     measure: str
     attach: tuple[Attach, ...]
-    capabilities: tuple[str, ...] = ()
+    capabilities: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ The process bounds itself before it touches the kernel's tracing: it dies with i
 """
 
 import os
-import resource
 import signal
 import sys
 import time
@@ -17,13 +16,14 @@ from fleettrace.oneliner import read_one_liner
 from fleettrace.snapshot import EMPTY
 from node_agent.backends import OneLinerPlan, TracePlan, Tracer, open_one_liner, open_tracer
 from node_agent.child.breaker import STOPPED, Breaker
+from node_agent.child.confinement import confine_child
 from node_agent.child.meter import Meter
 from node_agent.child.protocol import Attached, ChildMessage, ChildPlan, Failed, Measured, Sample, decode_plan, encode
 from node_agent.child.time_limit import OutOfTime, within
 from node_agent.kernel.bpf import enable_run_time_stats
-from node_agent.kernel.capabilities import confine
 from node_agent.kernel.cgroups import resolve_scope
 from node_agent.kernel.deadline import KillTimer, die_with_parent
+from node_agent.kernel.syscall_filter import forbid_programs
 
 __all__ = ["main"]
 
@@ -44,7 +44,6 @@ INTERIM_LIMIT_S = 1.0
 """An interim snapshot that takes longer is given up."""
 INTERIM_DUTY = 10
 """Interim snapshots take at most one part in so many of the child's time."""
-MAX_DATA_BYTES = 1 << 30
 
 _STOP_SIGNALS = frozenset({signal.SIGINT, signal.SIGTERM})
 
@@ -58,12 +57,10 @@ def main() -> int:
     try:
         die_with_parent(plan.parent_pid)
         timer.arm(START_LIMIT_S)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES, MAX_DATA_BYTES))
         # Before the capability for it is given up, and for a trial alone: with statistics on, every program of the host
         # takes some 80 ns a run longer.
         statistics_fd = _statistics() if plan.run_kind is RunKind.TRIAL else -1
-        confine(plan.capabilities)
+        confine_child(plan.capabilities)
         _perform(plan, timer)
         if statistics_fd >= 0:
             os.close(statistics_fd)
@@ -86,6 +83,7 @@ def _perform(plan: ChildPlan, timer: KillTimer) -> None:
         # From here to the end of the duration the kernel itself holds the deadline.
         timer.arm(START_LIMIT_S)
         tracer.attach()
+        forbid_programs()  # compilers and bpftrace have been started by now
         timer.arm(plan.duration_ms / 1000 + (OVERRUN_LIMIT_S if plan.one_liner is None else ONE_LINER_OVERRUN_LIMIT_S))
         _say(Attached(int(time.time() * 1000), tracer.backend, tracer.alternative, tracer.build_id))
         meter = Meter(tracer)

@@ -19,8 +19,9 @@ from fleettrace.model.inspection import ToolTrial, TrialOutcome
 from fleettrace.model.run import RunKind
 from node_agent import guard
 from node_agent.backends import TracePlan, open_tracer
+from node_agent.child.confinement import confine_child
 from node_agent.inspection.setting import InspectionSetting
-from node_agent.kernel.capabilities import confine, effective_capabilities
+from node_agent.kernel.capabilities import effective_capabilities
 from node_agent.kernel.deadline import KillTimer, die_with_parent
 
 __all__ = ["in_child", "try_tools"]
@@ -65,7 +66,7 @@ def _try(
 
 def _attach(plan: TracePlan, backend: str, capabilities: tuple[str, ...]) -> ToolTrial:
     """In the trial's own process."""
-    confine(capabilities)
+    confine_child(capabilities)
     tracer = open_tracer(backend, plan)
     try:
         tracer.attach()

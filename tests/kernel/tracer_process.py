@@ -34,6 +34,7 @@ class Result:
     recorded: int
     peak_rss_kb: int
     frames: list[str]
+    notes: list[str]
 
 
 class TracerProcess:
@@ -94,7 +95,8 @@ def main() -> None:
     # Not ru_maxrss: that one remembers the memory of the process which started this one (exec_mmap() in fs/exec.c).
     status = Path("/proc/self/status").read_text().splitlines()
     peak_rss_kb = next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
-    print(json.dumps(asdict(Result(tracer.stats().events, recorded(tool, snapshot), peak_rss_kb, frames))), flush=True)
+    seen = Result(tracer.stats().events, recorded(tool, snapshot), peak_rss_kb, frames, list(tracer.notes()))
+    print(json.dumps(asdict(seen)), flush=True)
     tracer.close()
 
 

@@ -3,7 +3,7 @@
 import struct
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fleettrace.catalog import Decode
@@ -12,10 +12,11 @@ from fleettrace.snapshot import KERNEL_SUFFIX, MAX_ENTRIES, Snapshot, Stack, mer
 from node_agent.backends.bcc.decode import totals
 from node_agent.backends.bcc.fields import text_of_comm
 from node_agent.kernel.address_space import ProcessLife
+from node_agent.kernel.capabilities import effective_capabilities
 from node_agent.kernel.mapping_events import MappingEvents
 from node_agent.kernel.maps import BpfMap
 from node_agent.kernel.process_history import ProcessHistory
-from node_agent.kernel.symbols_kernel import KernelSymbols
+from node_agent.kernel.symbols_kernel import UNKNOWN_KERNEL_FRAME, KernelSymbols
 from node_agent.kernel.symbols_user import UNKNOWN_FRAME, UserSymbols
 
 __all__ = ["PROCESSES_MAP", "StackReader", "stack_maps"]
@@ -72,6 +73,8 @@ class StackReader:
         self._addresses: dict[int, array[int]] = {}
         self.truncated_stacks = 0
         """Samples, of the last snapshot, with a stack that fills all the slots that the kernel has for one."""
+        self.notes: tuple[str, ...] = ()
+        """Of the last snapshot: which names are missing because this process may not look for them."""
 
     def note_new_processes(self) -> None:
         """Look at processes that were sampled for the first time since the last call."""
@@ -90,6 +93,7 @@ class StackReader:
         for sample in samples:
             user_addresses[sample.life].update(self._stack(sample.user_stack))
         user_names = {life: self._user.resolve(life, addresses) for life, addresses in user_addresses.items()}
+        self.notes = tuple(_missing_names(kernel_names, user_names.values(), effective_capabilities()))
         self.truncated_stacks = sum(
             events or value for sample, (value, events) in samples.items() if self._is_truncated(sample)
         )
@@ -158,6 +162,18 @@ def _record_mappings() -> MappingEvents | None:
         return MappingEvents()
     except OSError:
         return None  # processes that end at once have no names, and everything else is as it was
+
+
+def _missing_names(
+    kernel: Mapping[int, str], processes: Collection[Mapping[int, str]], capabilities: Collection[str]
+) -> Iterator[str]:
+    """What could not be named for want of a capability, a sentence each."""
+    if "CAP_SYSLOG" not in capabilities and UNKNOWN_KERNEL_FRAME in kernel.values():
+        yield "functions of the kernel have no names: the run had no CAP_SYSLOG"
+    nameless = sum(bool(names) and set(names.values()) == {UNKNOWN_FRAME} for names in processes)
+    if "CAP_SYS_PTRACE" not in capabilities and nameless:
+        which = "1 process" if nameless == 1 else f"{nameless} processes"
+        yield f"functions of {which} have no names: the run had no CAP_SYS_PTRACE, so that it sees its own user's alone"
 
 
 def _without_the_probe(names: list[str]) -> list[str]:

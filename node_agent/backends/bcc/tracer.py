@@ -156,8 +156,8 @@ class BccTracer:
         return merge(parts)
 
     def notes(self) -> tuple[str, ...]:
-        """See :meth:`Tracer.notes`. Its counters say it all."""
-        return ()
+        """See :meth:`Tracer.notes`. Beside missing names its counters say it all."""
+        return self._stacks.notes if self._stacks is not None else ()
 
     def detach(self, *, hurry: bool = False) -> float:
         """See :meth:`Tracer.detach`."""

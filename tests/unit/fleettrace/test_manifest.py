@@ -204,19 +204,22 @@ def test_alternatives_in_their_order() -> None:
 
 
 def test_an_alternative_says_what_it_needs_beyond_the_tool() -> None:
-    text = ALTERNATIVES.replace('name = "anywhere"', 'name = "anywhere"\ncapabilities = ["CAP_SYS_ADMIN"]')
+    text = ALTERNATIVES.replace('name = "anywhere"', 'name = "anywhere"\ncapabilities = { CAP_SYS_ADMIN = "why" }')
     manifest = parse_manifest(with_alternatives(text), ORIGIN)
-    assert [one.capabilities for one in manifest.alternatives] == [(), ("CAP_SYS_ADMIN",)]
+    assert [one.capabilities for one in manifest.alternatives] == [{}, {"CAP_SYS_ADMIN": "why"}]
     assert manifest.capabilities == ("CAP_BPF", "CAP_PERFMON")
 
 
-NEEDS_MORE = 'name = "%s"\ncapabilities = ["CAP_SYS_ADMIN"]'
+NEEDS_MORE = 'name = "%s"\ncapabilities = { CAP_SYS_ADMIN = "why" }'
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (ALTERNATIVES.replace('name = "fast"', 'name = "fast"\ncapabilities = ["CAP_SYSADMIN"]'), "CAP_SYS_ADMIN"),
+        (
+            ALTERNATIVES.replace('name = "fast"', 'name = "fast"\ncapabilities = { CAP_SYSADMIN = "why" }'),
+            "CAP_SYS_ADMIN",
+        ),
         (
             ALTERNATIVES.replace('name = "fast"', NEEDS_MORE % "fast").replace(
                 'name = "anywhere"', NEEDS_MORE % "anywhere"

@@ -14,7 +14,7 @@ TOOL = replace(
     alternatives=(
         Alternative("link", "m", ()),
         Alternative("clock", "m", ()),
-        Alternative("event", "m", (), ("CAP_SYS_ADMIN",)),
+        Alternative("event", "m", (), {"CAP_SYS_ADMIN": "why"}),
         Alternative("last", "m", ()),
     ),
 )
