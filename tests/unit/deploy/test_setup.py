@@ -12,8 +12,8 @@ import pytest
 
 REAL_SETUP = Path(__file__).parents[3] / "deploy" / "setup"
 RUNTIME_PACKAGES = (
-    *("ca-certificates", "python3", "python3-venv", "python3-bpfcc"),
-    *("bpftrace", "libseccomp2", "libstdc++6"),
+    *("ca-certificates", "python3", "python3-venv", "python3-bpfcc", "python3-seccomp"),
+    *("bpftrace", "libseccomp2", "libstdc++6", "libuid-wrapper"),
 )
 DEV_PACKAGES = ("gcc", "git", "libbpf-tools", "libc6-dev")
 
