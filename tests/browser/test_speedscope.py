@@ -1,9 +1,8 @@
-"""speedscope itself reads what is exported for it. It comes from npm (``npm install --global speedscope``)."""
+"""speedscope itself reads what is exported for it."""
 
 import base64
 import json
-import os
-import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +13,15 @@ from fleettrace.model.job import JobResult
 from tests.browser.conftest import missing
 from tests.unit.controller.report import hostile, samples
 
-SPEEDSCOPE = "SPEEDSCOPE_DIR"
-"""Where the npm package was unpacked, when it is not installed as a command."""
+PAGE = Path(sys.prefix, "npm", "node_modules", "speedscope", "dist", "release", "index.html")
+"""Where deploy/setup --dev puts it."""
 
 
 @pytest.fixture(scope="module")
 def page_of_speedscope() -> Path:
-    command = shutil.which("speedscope")
-    found = os.environ.get(SPEEDSCOPE) or (command and str(Path(command).resolve().parents[1]))
-    if not found:
-        missing(f"speedscope is not installed: npm install --global speedscope, or set {SPEEDSCOPE}")
-    return Path(found) / "dist" / "release" / "index.html"
+    if not PAGE.exists():
+        missing("speedscope is not installed: deploy/setup --dev")
+    return PAGE
 
 
 @pytest.mark.parametrize("name", ["plain", "hostile", "deep"])
