@@ -46,25 +46,25 @@ class Field:
     size: int
 
 
-def read_btf() -> bytes:
-    """The running kernel's BTF.
+def read_btf(file: Path | None = None) -> bytes:
+    """A kernel's BTF; the running one's if no other is named.
 
     Raises:
         Unfit: the kernel has none.
     """
     try:
-        return BTF_FILE.read_bytes()
+        return (file or BTF_FILE).read_bytes()
     except OSError as error:
         raise Unfit(_NO_BTF) from error
 
 
-def btf_sha256() -> str:
-    """Identity of the running kernel's types; bytecode made for one set of types is valid for no other.
+def btf_sha256(file: Path | None = None) -> str:
+    """Identity of a kernel's types; bytecode made for one set of types is valid for no other.
 
     Raises:
         Unfit: the kernel has no BTF.
     """
-    return hashlib.sha256(read_btf()).hexdigest()
+    return hashlib.sha256(read_btf(file)).hexdigest()
 
 
 class KernelTypes:

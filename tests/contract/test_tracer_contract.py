@@ -13,21 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import ParamValue, builtin_tools
+from fleettrace.catalog import builtin_tools
 from fleettrace.errors import Unfit
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import EMPTY, merge
 from node_agent.backends import TracePlan, Tracer, open_tracer
+from tests.checks.description import checks_of
 from tests.kernel.support import recorded, require_kernel
 
 MAX_MAP_BYTES = 64 << 20
 LIBC = next(line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/libc.so" in line)
-PARAMS: dict[str, dict[str, ParamValue]] = {
-    "biosnoop": {"min_us": 0},
-    "funclatency": {"binary": LIBC, "symbol": "fsync"},
-    "usdt": {"binary": str(Path(sys.executable).resolve()), "provider": "python", "probe": "audit"},
-}
-QUIET = frozenset({"tcpretrans"})  # nothing is lost on the way to oneself
+NAMED = {"{libc}": LIBC, "{python}": str(Path(sys.executable).resolve())}
 
 DISK = Path("/var/tmp")  # not in memory
 
@@ -54,9 +50,9 @@ def tracer_of(request: pytest.FixtureRequest, tool: str, state: Path) -> Iterato
 
     def open_one(kind: RunKind) -> Tracer:
         definition = builtin_tools()[tool]
-        plan = TracePlan(
-            definition, kind, definition.resolve_params(PARAMS.get(tool, {})), None, MAX_MAP_BYTES, str(state)
-        )
+        given = checks_of(definition).any_work
+        params = {name: NAMED.get(str(value), value) for name, value in given.items()}
+        plan = TracePlan(definition, kind, definition.resolve_params(params), None, MAX_MAP_BYTES, str(state))
         opened.append(open_tracer(backend, plan))
         return opened[-1]
 
@@ -92,7 +88,7 @@ def test_events_are_recorded_or_declared_lost(tracer_of: Open, tool: str) -> Non
     tracer.detach()
     snapshot, stats = tracer.snapshot(), tracer.stats()
     assert stats.events == recorded(tool, snapshot) + stats.lost_events
-    assert stats.hits >= stats.events >= (tool not in QUIET)
+    assert stats.hits >= stats.events >= (not checks_of(builtin_tools()[tool]).quiet)
     assert 0 < stats.map_bytes <= MAX_MAP_BYTES
 
 
@@ -129,7 +125,7 @@ def test_a_frequency_check_counts_and_records_nothing(tracer_of: Open, tool: str
     work()
     tracer.detach()
     stats = tracer.stats()
-    assert stats.hits >= stats.events >= (tool not in QUIET)
+    assert stats.hits >= stats.events >= (not checks_of(builtin_tools()[tool]).quiet)
     assert stats.lost_events == 0
     assert stats.map_bytes < 64 << 10, "it pins next to nothing"
     assert tracer.snapshot() == EMPTY

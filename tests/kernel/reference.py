@@ -156,16 +156,20 @@ def counts_of(output: str) -> dict[str, int]:
 
 
 # Probes are attached one after the other, from the first or from the last: when both have fired, all between them are.
-_FIRST, _LAST = "first probe fires", "last probe fires"
+FIRST_FIRES, LAST_FIRES = "first probe fires", "last probe fires"
 _EVERY = 'interval:ms:200 {{ printf("%s\\n", "{}"); }}'
+
+
+def watched(program: str) -> str:
+    """A program of bpftrace's that says when its first and its last probe fire."""
+    return f"{_EVERY.format(FIRST_FIRES)} {program} {_EVERY.format(LAST_FIRES)}"
 
 
 @contextmanager
 def bpftrace(program: str) -> Iterator[Reference]:
     """Start a program of bpftrace's language and wait until all its probes are attached."""
-    whole = f"{_EVERY.format(_FIRST)} {program} {_EVERY.format(_LAST)}"
-    with reference("bpftrace", "-f", "json", "-e", whole, ready=_FIRST) as running:
-        running.read_until(_LAST)
+    with reference("bpftrace", "-f", "json", "-e", watched(program), ready=FIRST_FIRES) as running:
+        running.read_until(LAST_FIRES)
         yield running
 
 

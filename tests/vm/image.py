@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from node_agent.kernel.elf import ElfFile
 from tests.vm.initramfs import build_initramfs
 
 __all__ = ["Image", "NoGuest", "cache_directory", "ensure_image", "locked", "remove_old"]
@@ -28,6 +29,8 @@ SUITE = "bookworm"
 PACKAGES = (
     # a system that boots, with a disk and a network
     *("systemd", "systemd-sysv", "udev", "kmod", "iproute2", "procps", "e2fsprogs", "util-linux", "qemu-guest-agent"),
+    # the filesystems that fsslower looks at
+    *("xfsprogs", "btrfs-progs"),
     # the kernel, and the headers that the stock tools of BCC are compiled against
     *("linux-image-amd64", "linux-headers-amd64"),
     # what an agent needs, as deploy/setup has it
@@ -47,6 +50,7 @@ AGENT_HOME = "opt/fleettrace"
 
 _ROOT_BYTES = 4 << 30
 _DATA_BYTES = 1 << 30
+_MAX_BTF_BYTES = 64 << 20
 _FILES = {
     "etc/hostname": "guest\n",
     "etc/hosts": "127.0.0.1 localhost guest\n::1 localhost\n",
@@ -99,6 +103,11 @@ class Image:
         return self.directory / "data.raw"
 
     @property
+    def btf(self) -> Path:
+        """The types of its kernel, as /sys/kernel/btf/vmlinux has them."""
+        return self.directory / "btf"
+
+    @property
     def release(self) -> str:
         """The guest kernel's, as uname(1) has it."""
         return (self.directory / "release").read_text().strip()
@@ -122,7 +131,7 @@ def ensure_image() -> Image:
     directory = cache_directory() / f"image-{_key()}"
     with locked(cache_directory() / "build.lock"):
         if not directory.exists():
-            remove_old("image-*", "building-*")
+            remove_old("image-*", "building-*", "objects-*")
             _build(directory)
     return Image(directory)
 
@@ -180,6 +189,7 @@ def _build(directory: Path) -> None:
         (release,) = (path.name for path in (root / "lib/modules").iterdir())
         (made / "release").write_text(release)
         (made / "vmlinux").write_bytes(_uncompressed((root / f"boot/vmlinuz-{release}").read_bytes()))
+        (made / "btf").write_bytes(_types_of(made / "vmlinux"))
         busybox = Path(_which("busybox") or "")
         (made / "initramfs").write_bytes(build_initramfs(root / "lib/modules" / release, busybox))
         _make_disk(made / "root.raw", _ROOT_BYTES, root)
@@ -235,6 +245,15 @@ def _uncompressed(kernel: bytes) -> bytes:
     if start < 0:
         raise NoGuest("Debian's kernel is not packed with xz any more: tests/vm/image.py must learn how it is")
     return lzma.LZMADecompressor().decompress(kernel[start:])
+
+
+def _types_of(kernel: Path) -> bytes:
+    with kernel.open("rb") as file:
+        elf = ElfFile(lambda size, offset: os.pread(file.fileno(), size, offset))
+        section = elf.section(".BTF")
+        if section is None:
+            raise NoGuest("Debian's kernel has no types in it any more: tests/vm/image.py must learn where they are")
+        return elf.content(section, _MAX_BTF_BYTES)
 
 
 def _make_disk(path: Path, size_bytes: int, content: Path | None = None) -> None:

@@ -1,108 +1,18 @@
-"""Measurements that are not ours, in the guest: Debian's libbpf-tools, and the stock tools of BCC where they attach."""
+"""Measurements that are not ours, in the guest: Debian's libbpf-tools, bpftrace, and the stock tools of BCC."""
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 
-from tests.kernel.reference import counts_of, histogram_of
-from tests.kernel.workload import NO_SUCH_FILE, OPENED_FILE
+from tests.checks.description import Reference
+from tests.kernel.reference import FIRST_FIRES, LAST_FIRES, watched
 from tests.vm.guest import Guest, Started
-from tests.vm.known import DISK, PID, Snapshot
 
-__all__ = ["REFERENCES", "Counts", "Reference", "Unattached", "references"]
+__all__ = ["check_refused", "running_references"]
 
-Counts = Mapping[str, int]
-"""What two measurements of the same thing are compared by: a total, or one number a bucket or name."""
-START_LIMIT_S = 120.0
+START_LIMIT_S = 150.0
+"""Until a stock tool of BCC has compiled its program on an emulated CPU."""
 END_LIMIT_S = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A command, how to read what it printed, and how to read the same out of a part of ours.
-
-    ``refused``: what this kernel says to it instead, of a tool that is known not to attach here.
-    """
-
-    command: str
-    theirs: Callable[[str], Counts]
-    ours: Callable[[Snapshot], Counts]
-    refused: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.command.split()[0]
-
-
-def buckets(**labels: str) -> Callable[[Snapshot], Counts]:
-    """Of all histograms with these labels together, by the index of the scheme "log2"."""
-
-    def added_up(part: Snapshot) -> Counts:
-        found = Counter[str]()
-        for histogram in part["histograms"]:
-            if labels.items() <= histogram["key"].items():
-                for bucket in histogram["buckets"]:
-                    found[str(max(bucket["low"].bit_length() - 1, 0))] += bucket["count"]
-        return found
-
-    return added_up
-
-
-def printed_buckets(output: str) -> Counts:
-    return {str(index): count for index, count in histogram_of(output).items()}
-
-
-def lines_with(pattern: str) -> Callable[[str], Counts]:
-    return lambda output: {"total": sum(bool(re.search(pattern, line)) for line in output.splitlines())}
-
-
-def rows(by: str, *values: str) -> Callable[[Snapshot], Counts]:
-    return lambda part: {"total": sum(row["count"] for row in part["counts"] if row["key"][by] in values)}
-
-
-def by_syscall(part: Snapshot) -> Counts:
-    found = Counter[str]()
-    for row in part["counts"]:
-        found[row["key"]["syscall"]] += row["count"]
-    return found
-
-
-def events(part: Snapshot) -> Counts:
-    return {"total": len(part["events"])}
-
-
-_OPENED = f"{OPENED_FILE}|{NO_SUCH_FILE}"
-
-REFERENCES: Mapping[str, tuple[Reference, ...]] = {
-    "biolatency": (
-        Reference(f"biolatency -d {DISK}", printed_buckets, buckets(disk=DISK)),
-        Reference("biolatency-bpfcc", printed_buckets, buckets(disk=DISK), refused="blk_account_io_done"),
-    ),
-    "biosnoop": (
-        Reference(
-            f"biosnoop -d {DISK}",
-            lines_with(rf"\b{DISK}\b.* 65536 "),
-            events,
-            refused="BTF type ID of 'blk_account_io_",
-        ),
-    ),
-    "execsnoop": (
-        Reference("execsnoop", lines_with(r"/bin/true"), rows("program", "/bin/true")),
-        Reference("execsnoop-bpfcc", lines_with(r"/bin/true"), rows("program", "/bin/true")),
-    ),
-    "opensnoop": (
-        Reference(f"opensnoop -p {PID}", lines_with(_OPENED), rows("path", OPENED_FILE, NO_SUCH_FILE)),
-        Reference(f"opensnoop-bpfcc -p {PID}", lines_with(_OPENED), rows("path", OPENED_FILE, NO_SUCH_FILE)),
-    ),
-    "runqlat": (Reference(f"runqlat -p {PID}", printed_buckets, buckets()),),
-    "syscount": (Reference(f"syscount -p {PID}", counts_of, by_syscall),),
-    "tcpconnect": (
-        Reference(f"tcpconnect -p {PID}", lines_with(r"127\.0\.0\.1 "), rows("peer", "127.0.0.1")),
-        Reference(f"tcpconnect-bpfcc -p {PID}", lines_with(r"127\.0\.0\.1 "), rows("peer", "127.0.0.1")),
-    ),
-}
 
 
 class Unattached(Exception):
@@ -114,12 +24,12 @@ class _Running:
         self.reference = reference
         self._guest = guest
         self._output = f"/run/reference-{number}"
-        command = reference.command.replace(PID, str(pid))
+        command = reference.command.replace("{pid}", str(pid))
+        if reference.bpftrace:
+            command = f"bpftrace -f json -e {shlex.quote(watched(command))}"
         # To a terminal they write line by line; to a file they would say that they have begun only in the end.
-        started = (
-            f"rm -f {self._output}; exec script --quiet --flush --return --command 'exec {command}' {self._output}"
-        )
-        self._process: Started = guest.start(f"TERM=dumb PYTHONWARNINGS=ignore {started}")
+        script = f"script --quiet --flush --return --command {shlex.quote(f'exec {command}')} {self._output}"
+        self._process: Started = guest.start(f"rm -f {self._output}; TERM=dumb PYTHONWARNINGS=ignore exec {script}")
 
     def wait_attached(self) -> None:
         """Wait until it prints its heading, or ends.
@@ -131,7 +41,13 @@ class _Running:
         def live() -> bool:
             if self._process.poll() is not None:
                 raise Unattached(self._said())
-            return any(line for line in self._said().splitlines() if not line.startswith("Script "))
+            if self.reference.silent:
+                find = f"pgrep --parent {self._process.pid} | xargs -I@ grep -ls link_type: /proc/@/fdinfo -r"
+                return bool(self._guest.run(find, check=False).out)
+            said = self._said()
+            if self.reference.bpftrace:
+                return FIRST_FIRES in said and LAST_FIRES in said
+            return any(line for line in said.splitlines() if not line.startswith("Script "))
 
         self._guest.wait_until(f"{self.reference.command} to trace", live, START_LIMIT_S)
 
@@ -152,16 +68,13 @@ class _Running:
         return self._guest.run(f"cat {self._output}", check=False).out.replace("\r", "")
 
 
-@contextmanager
-def references(guest: Guest, tool: str, pid: int) -> Iterator[Callable[[], list[tuple[Reference, str]]]]:
-    """Start all of a tool's references and wait until they trace; gives a function that ends them, with what they said.
+Stopped = Callable[[], list[tuple[Reference, str]]]
+"""Ends all references, and says what each printed."""
 
-    Those that must be refused are started first, and are gone when the others start.
-    """
-    for number, reference in enumerate(REFERENCES.get(tool, ())):
-        if reference.refused:
-            _check_refused(_Running(guest, number, reference, pid))
-    wanted = [reference for reference in REFERENCES.get(tool, ()) if not reference.refused]
+
+@contextmanager
+def running_references(guest: Guest, wanted: Sequence[Reference], pid: int) -> Iterator[Stopped]:
+    """Start references and wait until all trace."""
     running = [_Running(guest, number, reference, pid) for number, reference in enumerate(wanted)]
     try:
         for one in running:
@@ -172,9 +85,11 @@ def references(guest: Guest, tool: str, pid: int) -> Iterator[Callable[[], list[
             one.kill()
 
 
-def _check_refused(running: _Running) -> None:
+def check_refused(guest: Guest, reference: Reference, pid: int) -> None:
+    """A reference that does not attach here says so."""
+    running = _Running(guest, 0, reference, pid)
     try:
         said = running.wait_ended()
     finally:
         running.kill()
-    assert running.reference.refused in said, f"{running.reference.name}: {said}"
+    assert reference.refused["guest"] in said, f"{reference.name}: {said}"

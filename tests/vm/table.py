@@ -11,7 +11,7 @@ _HEADINGS = ("tool", "alternative", "counted", "number", "reference", "theirs", 
 class Row:
     """``number`` is ours of what ``counted`` names; against a reference, of the same thing as it counts.
 
-    Without a number: of a tool that was not run, and ``note`` says why.
+    Without a number: of a reference that does not attach, and ``note`` says what it says.
     """
 
     tool: str
@@ -24,7 +24,7 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         if self.number is None:
-            return (self.tool, "", self.note, "", "", "", "")
+            return (self.tool, "", "", "", self.reference, "", self.note)
         theirs = "" if self.theirs is None else f"{self.theirs:,}"
         ratio = f"{self.number / self.theirs:.3f}" if self.theirs else self.note
         alternative = self.alternative or "the only one"

@@ -1,23 +1,24 @@
 """The workloads of tests/kernel, in the guest: one waits until it is told to go, and says when it has done its work."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.kernel import file_workload, tcp_workload, workload
-from tests.vm import stir
+from tests.kernel.works import COMPILED, MODULES, work_command
 from tests.vm.guest import Guest
 
-__all__ = ["GuestWork", "install_works", "work"]
+__all__ = ["CALLS", "GuestWork", "install_works", "work"]
 
 _FOLDER = "/opt/works"
-_MODULES = (workload, file_workload, tcp_workload, stir)
+CALLS = f"{_FOLDER}/calls"
+"""The compiled program of :mod:`tests.kernel.calls`, in the guest."""
 DONE_LIMIT_S = 120.0
 
 # Its input is a pipe that stays open, as the workloads want it; its output is looked at in a file.
 _START = """
 mkdir -p /run/works && cd /run/works && rm -f go said && mkfifo go && exec 3<>go
-PYTHONPATH={folder} python3 -s -m {module} {name} {amount} <&3 >said 2>&1 &
+PYTHONPATH={folder} {command} <&3 >said 2>&1 &
 until grep -q ready said; do kill -0 $! || exit 1; sleep 0.2; done
 echo $!
 """
@@ -40,10 +41,12 @@ class GuestWork:
         return float(done.out)
 
 
-def install_works(guest: Guest) -> None:
+def install_works(guest: Guest, calls: Path) -> None:
     """Put the workloads into the guest; what they write to the disk goes to the second one."""
     guest.run(f"mkdir -p {_FOLDER}/tests/kernel {_FOLDER}/tests/vm && mount --bind /mnt /var/tmp")
-    for module in _MODULES:
+    guest.push(CALLS, calls.read_bytes())
+    guest.run(f"chmod +x {CALLS}")
+    for module in MODULES:
         source = Path(str(module.__file__))
         guest.push(f"{_FOLDER}/{module.__name__.replace('.', '/')}.py", source.read_bytes())
 
@@ -51,8 +54,9 @@ def install_works(guest: Guest) -> None:
 @contextmanager
 def work(guest: Guest, name: str, amount: int) -> Iterator[GuestWork]:
     """Start a workload; it ends with the context."""
-    (module,) = (module.__name__ for module in _MODULES if name in module.WORKLOADS)
-    started = guest.run(_START.format(folder=_FOLDER, module=module, name=name, amount=amount), check=False)
+    words = work_command(name, amount, Path(CALLS))
+    command = shlex.join(words if name.startswith(COMPILED) else ["python3", "-s", *words])
+    started = guest.run(_START.format(folder=_FOLDER, command=command), check=False)
     assert started.status == 0, guest.run("cat /run/works/said", check=False).out
     pid = int(started.out)
     try:

@@ -210,7 +210,7 @@ static __always_inline u64 folio_pages(void *folio)
 #ifdef FT_OFFSET_folio__flags  // since 5.16; before, pages came one by one
     u64 flags;
     FT_READ(flags, folio, folio, flags);
-    if (!(flags & (1ULL << FT_ENUM_PG_head)))
+    if (!(flags & (1ULL << FT_ENUM_pageflags__PG_head)))
         return 1;
 #ifdef FT_OFFSET_folio___folio_order  // before 6.6
     u8 order;

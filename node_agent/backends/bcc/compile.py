@@ -1,9 +1,9 @@
 """The compile child: ``python -I -m node_agent.backends.bcc.compile``, one program in, one object out.
 
-BCC and LLVM take some 130 MB, change directory and never give memory back: they live and die here. The child
-reads ``{"text", "flags"}`` on standard input and writes an object's JSON on standard output; on failure it exits
-with 1 and the compiler's words on standard error. It must start in an empty directory, since BCC searches the
-working directory first, and needs CAP_BPF, since BCC creates the maps in order to number them.
+BCC and LLVM take some 130 MB, change directory and never give memory back: they live and die here. The child reads
+``{"text", "flags", "btf_file", "release"}`` on standard input and writes an object's JSON on standard output; when it
+fails it exits with 1 and the compiler's words on standard error. It must start in an empty directory, since BCC
+searches the working directory first, and needs CAP_BPF, since BCC creates the maps in order to number them.
 """
 
 import ctypes
@@ -18,6 +18,7 @@ from typing import Any
 
 from fleettrace.errors import Unfit
 from node_agent.backends.bcc.header_tree import write_header_tree
+from node_agent.backends.bcc.target import TargetKernel
 from node_agent.kernel.bpf_object import BpfObject, find_relocations
 from node_agent.kernel.btf import KernelTypes, read_btf
 from node_agent.kernel.fdinfo import read_fdinfo
@@ -32,8 +33,8 @@ _NICENESS = 10
 _WARNINGS = ("-Wno-visibility", "-Wno-macro-redefined", "-Werror=implicit-function-declaration")
 
 
-def compile_object(text: str, flags: Mapping[str, int]) -> BpfObject:
-    """Compile a program against the running kernel's types.
+def compile_object(text: str, flags: Mapping[str, int], kernel: TargetKernel) -> BpfObject:
+    """Compile a program against a kernel's types.
 
     Raises:
         Unfit: BCC is not installed, or the kernel has no BTF.
@@ -41,7 +42,7 @@ def compile_object(text: str, flags: Mapping[str, int]) -> BpfObject:
         ValueError: the bytecode is not what this loader understands.
     """
     with tempfile.TemporaryDirectory(prefix="fleettrace-types-") as tree:
-        write_header_tree(Path(tree), KernelTypes(read_btf()))
+        write_header_tree(Path(tree), KernelTypes(read_btf(kernel.btf_file)), kernel.release, text)
         os.environ["BCC_KERNEL_SOURCE"] = tree
         try:
             from bcc import BPF  # noqa: PLC0415 - LLVM is loaded by the import, and only this function needs it
@@ -87,8 +88,9 @@ def main() -> int:
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     request = json.load(sys.stdin)
+    kernel = TargetKernel(Path(request["btf_file"]), request["release"])
     try:
-        compiled = compile_object(request["text"], request["flags"])
+        compiled = compile_object(request["text"], request["flags"], kernel)
     except Exception as error:  # noqa: BLE001 - BCC raises bare Exception; the parent gets the words, not a traceback
         print(error, file=sys.stderr)
         return 1

@@ -7,6 +7,7 @@ import tempfile
 
 from fleettrace.errors import Unfit
 from node_agent.backends.bcc.source import ProgramSource
+from node_agent.backends.bcc.target import TargetKernel
 from node_agent.kernel.bpf_object import BpfObject
 
 __all__ = ["compile_in_child"]
@@ -15,13 +16,20 @@ _TIMEOUT_S = 30.0
 _MAX_ERROR_CHARS = 1000
 
 
-def compile_in_child(source: ProgramSource) -> BpfObject:
+def compile_in_child(source: ProgramSource, kernel: TargetKernel) -> BpfObject:
     """Compile in a child process that ends with it.
 
     Raises:
         Unfit: the program does not compile here, or not within 30 s; the message has the compiler's words.
     """
-    request = json.dumps({"text": source.full_text, "flags": source.flags})
+    request = json.dumps(
+        {
+            "text": source.full_text,
+            "flags": source.flags,
+            "btf_file": str(kernel.btf_file.absolute()),
+            "release": kernel.release,
+        }
+    )
     with tempfile.TemporaryDirectory(prefix="fleettrace-compile-") as empty_directory:
         try:
             done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A kernel "header tree" for BCC that holds what differs between kernels, taken from the one that runs.
+"""A kernel "header tree" for BCC that holds what differs between kernels.
 
 BCC compiles against the headers of a kernel source tree. Those installed may be of another version than the running
 kernel; offsets are then wrong and nothing says so. C definitions printed from BTF are no way out either: BCC lays
@@ -9,55 +9,19 @@ not have is a macro that is not defined, which is how programs test for features
 """
 
 import os
+import re
 from pathlib import Path
 
 from node_agent.kernel.btf import KernelTypes
 
-__all__ = ["STRUCTS", "TREE_VERSION", "layout_macros", "write_header_tree"]
+__all__ = ["TREE_VERSION", "layout_macros", "write_header_tree"]
 
-TREE_VERSION = 6
+TREE_VERSION = 7
 """Part of an object's identity: raise it when the tree changes what a program compiles to."""
 
-STRUCTS = (
-    "address_space",
-    "block_device",
-    "cfs_rq",
-    "cgroup",
-    "css_set",
-    "dentry",
-    "fdtable",
-    "file",
-    "file_system_type",
-    "files_struct",
-    "folio",
-    "gendisk",
-    "inet_sock",
-    "inode",
-    "kernfs_node",
-    "linux_binprm",
-    "mm_struct",
-    "page",
-    "path",
-    "pt_regs",
-    "qstr",
-    "request",
-    "request_queue",
-    "rq",
-    "sched_entity",
-    "sk_buff",
-    "sock",
-    "sock_common",
-    "socket",
-    "super_block",
-    "task_io_accounting",
-    "task_struct",
-    "tcp_skb_cb",
-    "tcp_sock",
-)
-"""The structs that programs may read. A tool that needs another one adds it here."""
-
-ENUMERATORS = {"pageflags": ("PG_head",)}
-"""By enum, the names whose values programs may use, as ``FT_ENUM_<name>``."""
+_READ_FIELD = re.compile(r"\bFT_READ\(.*?,\s*(\w+)\s*,\s*\w+\s*\)", re.DOTALL)
+_FIELD_MACRO = re.compile(r"\bFT_(?:OFFSET|SIZE)_(\w+?)__")
+_ENUM_MACRO = re.compile(r"\bFT_ENUM_(\w+?)__")
 
 # What BCC's prelude (src/cc/export/helpers.h, src/cc/compat/linux/virtual_bpf.h) includes.
 _HEADERS = (
@@ -111,24 +75,26 @@ typedef s64 int64_t;
 """
 
 
-def layout_macros(types: KernelTypes) -> str:
-    """``#define`` lines with the offset and the size, in bytes, of every field of :data:`STRUCTS`, and with the
-    values of :data:`ENUMERATORS`.
+def layout_macros(types: KernelTypes, text: str) -> str:
+    """``#define`` lines for what a program's text names.
+
+    The offset and the size, in bytes, of every field of each struct that it reads of, and the values of each enum as
+    ``FT_ENUM_<enum>__<name>``.
     """
     lines = []
-    for name in STRUCTS:
+    for name in sorted({*_READ_FIELD.findall(text), *_FIELD_MACRO.findall(text)}):
         for field in types.fields(name):
             lines += [
                 f"#define FT_OFFSET_{name}__{field.name} {field.offset}",
                 f"#define FT_SIZE_{name}__{field.name} {field.size}",
             ]
-    for enum, wanted in ENUMERATORS.items():
-        lines += [f"#define FT_ENUM_{name} {value}" for name, value in types.enumerators(enum) if name in wanted]
+    for enum in sorted(set(_ENUM_MACRO.findall(text))):
+        lines += [f"#define FT_ENUM_{enum}__{name} {value}" for name, value in types.enumerators(enum)]
     return "\n".join(lines)
 
 
-def write_header_tree(directory: Path, types: KernelTypes) -> None:
-    """Write the tree; BCC uses it when BCC_KERNEL_SOURCE names the directory.
+def write_header_tree(directory: Path, types: KernelTypes, release: str, text: str) -> None:
+    """Write the tree for a program's text; BCC uses it when BCC_KERNEL_SOURCE names the directory.
 
     Raises:
         OSError: the directory cannot be written.
@@ -138,14 +104,14 @@ def write_header_tree(directory: Path, types: KernelTypes) -> None:
         path = include / header
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("#include <linux/kconfig.h>\n")
-    text = _KCONFIG
+    header = _KCONFIG
     for mark, value in (
-        ("@VERSION@", _version_arguments(os.uname().release)),
+        ("@VERSION@", _version_arguments(release)),
         ("@PAGE_SIZE@", str(os.sysconf("SC_PAGESIZE"))),
-        ("@LAYOUT@", layout_macros(types)),
+        ("@LAYOUT@", layout_macros(types, text)),
     ):
-        text = text.replace(mark, value)
-    (include / "linux/kconfig.h").write_text(text)
+        header = header.replace(mark, value)
+    (include / "linux/kconfig.h").write_text(header)
 
 
 def _version_arguments(release: str) -> str:

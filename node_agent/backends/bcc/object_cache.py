@@ -19,6 +19,7 @@ from fleettrace.errors import Unfit
 from node_agent.backends.bcc.compiler import compile_in_child
 from node_agent.backends.bcc.header_tree import TREE_VERSION
 from node_agent.backends.bcc.source import ProgramSource
+from node_agent.backends.bcc.target import TargetKernel, running_kernel
 from node_agent.kernel.bpf_object import BpfObject
 from node_agent.kernel.btf import btf_sha256
 
@@ -38,13 +39,14 @@ def object_directory(state_directory: str | Path) -> Path:
 class ObjectCache:
     """A directory of compiled objects."""
 
-    def __init__(self, directory: Path) -> None:
-        """Use a directory, made when missing.
+    def __init__(self, directory: Path, kernel: TargetKernel | None = None) -> None:
+        """Use a directory, made when missing, for this machine's kernel if no other is given.
 
         Raises:
             Unfit: others could have written into it: what is kept there is loaded into the kernel.
         """
         self.directory = directory
+        self._kernel = kernel or running_kernel()
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = directory.lstat()
@@ -66,7 +68,7 @@ class ObjectCache:
             # Another process may have compiled it while this one waited.
             if (kept := _read(path)) is not None:
                 return kept
-            compiled = compile_in_child(source)
+            compiled = compile_in_child(source, self._kernel)
             self._write(path, compiled)
             self._prune()
             return compiled
@@ -79,7 +81,7 @@ class ObjectCache:
             str(TREE_VERSION),
             _compiler_version(),
             platform.machine(),
-            btf_sha256(),
+            btf_sha256(self._kernel.btf_file),
             json.dumps(source.flags, sort_keys=True),
             source.full_text,
         )

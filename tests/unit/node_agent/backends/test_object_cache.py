@@ -8,6 +8,7 @@ from fleettrace.errors import Unfit
 from node_agent.backends.bcc import object_cache
 from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
 from node_agent.backends.bcc.source import ProgramSource
+from node_agent.backends.bcc.target import TargetKernel
 from node_agent.kernel.bpf_object import BpfObject, ProgramCode
 from node_agent.kernel.maps import MapDefinition
 
@@ -20,12 +21,12 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[ProgramSource]:
     """What was compiled, on a machine whose kernel and compiler do not matter."""
     done: list[ProgramSource] = []
 
-    def compile_in_child(source: ProgramSource) -> BpfObject:
+    def compile_in_child(source: ProgramSource, kernel: TargetKernel) -> BpfObject:
         done.append(source)
         return OBJECT
 
     monkeypatch.setattr(object_cache, "compile_in_child", compile_in_child)
-    monkeypatch.setattr(object_cache, "btf_sha256", lambda: "b" * 64)
+    monkeypatch.setattr(object_cache, "btf_sha256", lambda file: "b" * 64)
     monkeypatch.setattr(object_cache, "_compiler_version", lambda: "1")
     return done
 
@@ -37,7 +38,8 @@ def test_what_was_compiled_once_is_kept(tmp_path: Path, compiled: list[ProgramSo
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("btf_sha256", lambda: "c" * 64), ("_compiler_version", lambda: "2"), ("FORMAT_VERSION", 99)]
+    ("name", "value"),
+    [("btf_sha256", lambda file: "c" * 64), ("_compiler_version", lambda: "2"), ("FORMAT_VERSION", 99)],
 )
 def test_another_kernel_or_compiler_compiles_anew(
     tmp_path: Path, compiled: list[ProgramSource], monkeypatch: pytest.MonkeyPatch, name: str, value: object
@@ -66,7 +68,7 @@ def test_a_damaged_file_is_compiled_again(tmp_path: Path, compiled: list[Program
 def test_a_failed_compile_leaves_nothing(
     tmp_path: Path, compiled: list[ProgramSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(source: ProgramSource) -> BpfObject:
+    def fail(source: ProgramSource, kernel: TargetKernel) -> BpfObject:
         raise Unfit("it does not compile")
 
     monkeypatch.setattr(object_cache, "compile_in_child", fail)

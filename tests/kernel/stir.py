@@ -1,4 +1,4 @@
-"""A little of everything, for a tool that nobody has named a workload for. Run as ``python -m tests.vm.stir``."""
+"""A little of everything, for a tool that nobody has named a workload for. Run as ``python -m tests.kernel.stir``."""
 
 from tests.kernel import workload
 

@@ -1,0 +1,50 @@
+"""How long the suite may take, whatever the machine: what was not tried by then is named, and judged.
+
+No test begins after :data:`BEGIN_LIMIT_S`, and none takes longer than :data:`TEST_LIMIT_S`, so that all of it takes at
+most the sum, 25 minutes, with a disk that is built from nothing. What is not tried any more fails, since nobody knows
+whether it works; but comparisons with other programs, which say again what known work has said, are skipped.
+"""
+
+import os
+import time
+from dataclasses import dataclass, field
+
+__all__ = ["BEGIN_LIMIT_S", "MINUTES", "TEST_LIMIT_S", "Budget"]
+
+MINUTES = "FLEETTRACE_VM_MINUTES"
+"""An environment variable: more or fewer minutes for all of it."""
+TOTAL_LIMIT_S = 25 * 60
+TEST_LIMIT_S = 5 * 60
+"""Of one test. The first has the guest's disk built as well."""
+
+
+def _total_s() -> float:
+    return 60 * float(os.environ.get(MINUTES, TOTAL_LIMIT_S / 60))
+
+
+BEGIN_LIMIT_S = _total_s() - TEST_LIMIT_S
+
+
+@dataclass(slots=True)
+class Budget:
+    """The time of one run of the suite, from its first test."""
+
+    untried: list[str] = field(default_factory=list)
+    _began_s: float | None = None
+
+    def spent_s(self) -> float:
+        """Since the first question; that is the beginning."""
+        now_s = time.monotonic()
+        if self._began_s is None:
+            self._began_s = now_s
+        return now_s - self._began_s
+
+    def has_time(self) -> bool:
+        return self.spent_s() < BEGIN_LIMIT_S
+
+    def text(self) -> str:
+        """For the end of a run."""
+        if self._began_s is None:
+            return ""
+        lines = [f"{self.spent_s():.0f} s; no test begins after {BEGIN_LIMIT_S:.0f} s ({MINUTES} sets the minutes)"]
+        return "\n".join([*lines, *(f"not tried: {name}" for name in self.untried)]) + "\n"
