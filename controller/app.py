@@ -5,27 +5,38 @@ import logging
 import secrets
 import signal
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import grpc
-
+from controller.admission.hosts import HostAdmission
+from controller.admission.join_tokens import JoinTokens
+from controller.admission.operators import OperatorAdmission
 from controller.auditing import AuditReader, tell_head, tell_heads
 from controller.clock import SteadyClock
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.identity.authority import Authority
+from controller.identity.oidc.config import load_oidc
+from controller.identity.oidc.fetch import make_fetch
+from controller.identity.oidc.keys import IssuerKeys
+from controller.identity.oidc.verify import IdTokens
 from controller.importing import Importer
 from controller.inspection import Inspector
-from controller.policy.model import Policy
 from controller.policy.parse import default_policy, load_policy
 from controller.queries import Queries
+from controller.rpc.access import AccessService
 from controller.rpc.agent_link import AgentLinkService
+from controller.rpc.authentication import OperatorAuthentication
 from controller.rpc.control import ControlService
-from controller.rpc.server import add_services, bind, make_server, unbind
+from controller.rpc.enrolment import EnrolmentService
+from controller.rpc.server import Listeners, Services
+from controller.rpc.tls import ServerTls, server_names
 from controller.store.sqlite import SqliteStore
 from controller.store.worker import StoreWorker
 from controller.visibility import Visibility
+from fleettrace.errors import BadInput
 
-__all__ = ["serve"]
+__all__ = ["Settings", "serve"]
 
 STOP_GRACE_S = 1.0
 """How long calls that are under way may take once the controller was told to end."""
@@ -33,80 +44,103 @@ STOP_GRACE_S = 1.0
 _log = logging.getLogger("controller")
 
 
-def serve(
-    db: Path,
-    listen: Sequence[str],
-    policy: Path | None = None,
-    *,
-    allow_plaintext: bool = False,
-    on_ready: Callable[[list[str]], None] = lambda _: None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a controller is started.
+
+    ``listen`` is for operators and hosts that enrol, and over ``unix:PATH`` for agents of this machine; what is TCP
+    needs ``authority``, the folder of ``ca init``. ``names`` are those by which the controller is reached, beside its
+    addresses; ``oidc`` is the file that describes an identity provider.
+    """
+
+    db: Path
+    listen: Sequence[str]
+    listen_agents: Sequence[str] = ()
+    policy: Path | None = None
+    authority: Path | None = None
+    names: Sequence[str] = ()
+    oidc: Path | None = None
+
+
+def serve(settings: Settings, *, on_ready: Callable[[list[str]], None] = lambda _: None) -> None:
     """Run the controller until SIGINT or SIGTERM; ``on_ready`` gets the bound addresses.
 
     Raises:
-        BadInput: the policy or an address cannot be used.
+        BadInput: the policy, an address, the authority or the identity provider's description cannot be used.
         StoreFailed: the database cannot be used.
         AddressInUse: somebody listens there.
     """
-    asyncio.run(_serve(db, listen, policy, allow_plaintext, on_ready))
+    asyncio.run(_serve(settings, on_ready))
 
 
-async def _serve(
-    db: Path,
-    listen: Sequence[str],
-    policy_file: Path | None,
-    allow_plaintext: bool,
-    on_ready: Callable[[list[str]], None],
-) -> None:
-    policy = load_policy(policy_file) if policy_file else default_policy()
-    # Bound before the store is opened: an address that is taken must not leave a new database behind.
-    server = make_server()
-    addresses: list[str] = []
-    try:
-        addresses = bind(server, listen, allow_plaintext=allow_plaintext)
-        await _serve_store(db, server, policy, lambda: on_ready(addresses))
-    finally:
-        unbind(addresses)
-        await server.stop(STOP_GRACE_S)
-
-
-async def _serve_store(db: Path, server: grpc.aio.Server, policy: Policy, on_ready: Callable[[], None]) -> None:
+async def _serve(settings: Settings, on_ready: Callable[[list[str]], None]) -> None:
+    policy = load_policy(settings.policy) if settings.policy else default_policy()
     clock_ms = SteadyClock()
+    authority = Authority.load(settings.authority, clock_ms()) if settings.authority else None
+    id_tokens = _id_tokens(settings.oidc, clock_ms) if settings.oidc else None
     controller_id = secrets.token_hex(8)
-    store = StoreWorker(lambda: SqliteStore.open(db, controller_id=controller_id))
-    await store.open()
+    store = StoreWorker(lambda: SqliteStore.open(settings.db, controller_id=controller_id))
+    fleet = Fleet((), clock_ms)
+    hosts = HostAdmission(store, fleet, authority, clock_ms)
+    operators = OperatorAdmission(store, id_tokens, clock_ms)
+    listeners = Listeners(OperatorAuthentication(operators.authenticate, hosts.check_token))
+
+    def tls(called: list[str]) -> ServerTls:
+        if authority is None:
+            raise BadInput(
+                "nothing is served over TCP without TLS: make an authority with 'fleettrace ca init --dir "
+                "DIR' and give "
+                "--ca DIR, or listen on unix:PATH alone"
+            )
+        return ServerTls(authority, server_names(called, settings.names), clock_ms)
+
+    # Bound before the store is opened: an address that is taken must not leave a new database behind.
     try:
-        fleet = Fleet(await store.call(lambda opened: opened.hosts()), clock_ms)
+        listeners.bind(settings.listen, settings.listen_agents, tls)
+        await store.open()
+        fleet.remember(await store.call(lambda opened: opened.hosts()))
+        await hosts.load()
+        await operators.load()
         coordinator = Coordinator(fleet, store, policy, clock_ms)
         if interrupted := await coordinator.recover():
             _log.warning("%d jobs of an earlier controller were left as interrupted", interrupted)
         visibility = Visibility(coordinator, store)
-        add_services(
-            server,
-            ControlService(
-                fleet,
-                coordinator,
-                Queries(store, coordinator),
-                Inspector(fleet),
-                Importer(store, coordinator, clock_ms),
-                audit=AuditReader(store),
+        agents_port = listeners.bound.agents[0].port if listeners.bound.agents else 0
+        listeners.add(
+            Services(
+                control=ControlService(
+                    fleet,
+                    coordinator,
+                    Queries(store, coordinator),
+                    Inspector(fleet),
+                    Importer(store, coordinator, clock_ms),
+                    audit=AuditReader(store),
+                    visibility=visibility,
+                    clock_ms=clock_ms,
+                ),
+                access=AccessService(JoinTokens(store, authority, clock_ms), hosts, operators, clock_ms),
+                agents=AgentLinkService(fleet, coordinator, hosts, controller_id, clock_ms),
                 visibility=visibility,
-                clock_ms=clock_ms,
-            ),
-            AgentLinkService(fleet, coordinator, controller_id, clock_ms),
-            visibility,
+                enrolment=EnrolmentService(hosts, agents_port, clock_ms),
+            )
         )
-        await server.start()
-        on_ready()
+        await listeners.start()
+        on_ready(listeners.bound.texts())
         _log.info("policy %s from %s", policy.version, policy.origin)
         heads = asyncio.create_task(tell_heads(store))
         await _until_signalled()
         heads.cancel()
         await coordinator.close()
-        await server.stop(STOP_GRACE_S)
+        await listeners.stop(STOP_GRACE_S)
         await tell_head(store)
     finally:
+        await listeners.stop(STOP_GRACE_S)
         await store.close()
+
+
+def _id_tokens(file: Path, clock_ms: Callable[[], int]) -> IdTokens:
+    config = load_oidc(file)
+    return IdTokens(config, IssuerKeys(config, make_fetch(config.ca_file), clock_ms))
 
 
 async def _until_signalled() -> None:

@@ -11,14 +11,16 @@ from typing import Any, Self, cast
 
 import grpc
 
+from controller.login import Login
 from fleettrace import errors
-from fleettrace.errors import FleettraceError, Malformed, Refused, Unreachable
+from fleettrace.errors import FleettraceError, Malformed, Refused, Unauthenticated, Unreachable
 from fleettrace.model.audit import AuditFilter, AuditPage
 from fleettrace.model.host import Host
 from fleettrace.model.inspection import About, AskedHost, HostAnswer
 from fleettrace.model.job import Job, JobResult
 from fleettrace.model.tool import ToolListing
 from fleettrace.snapshot import Snapshot
+from fleettrace.wire.address import UnixAddress, parse_address
 from fleettrace.wire.codec import (
     about_to_wire,
     asked_host_from_wire,
@@ -36,7 +38,7 @@ from fleettrace.wire.metadata import CODE_KEY, RULE_KEY
 from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1.control_pb2_grpc import ControlStub
 
-__all__ = ["Client", "InspectionStream", "JobRequest", "JobStream", "SubmittedJob"]
+__all__ = ["Client", "InspectionStream", "JobRequest", "JobStream", "SubmittedJob", "speaking"]
 
 CALL_S = 10.0
 RESULT_S = 60.0
@@ -94,9 +96,14 @@ class Client:
     :class:`Malformed` when it speaks another version, and otherwise what the controller raised.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, login: Login | None = None) -> None:
+        """Reach a Unix socket as who one is on this machine, any other address with a ``login``.
+
+        Raises:
+            Unauthenticated: it is another address, and there is none.
+        """
         self.address = address
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._channel = _channel(address, login)
         self._stub = ControlStub(self._channel)
 
     def __enter__(self) -> Self:
@@ -107,13 +114,13 @@ class Client:
 
     def hosts(self, selector: str = "") -> list[Host]:
         """The hosts that a selector means, or all."""
-        with _speaking(self.address):
+        with speaking(self.address):
             answer = self._stub.ListHosts(control.ListHostsRequest(selector=wire_text(selector)), timeout=CALL_S)
             return [host_from_wire(host) for host in answer.hosts]
 
     def tools(self) -> list[ToolListing]:
         """The tools that the controller offers."""
-        with _speaking(self.address):
+        with speaking(self.address):
             answer = self._stub.ListTools(control.ListToolsRequest(), timeout=CALL_S)
             return [tool_from_wire(tool) for tool in answer.tools]
 
@@ -124,7 +131,7 @@ class Client:
             Refused: policy said no.
             BadInput: an unknown tool or parameter, a selector that matches nothing, a duration that cannot be.
         """
-        with _speaking(self.address):
+        with speaking(self.address):
             message = control.SubmitJobRequest(
                 tool=wire_text(request.tool),
                 selector=wire_text(request.selector),
@@ -155,7 +162,7 @@ class Client:
         Raises:
             NotFound: there is no such job, or the host has no part in it.
         """
-        with _speaking(self.address):
+        with speaking(self.address):
             request = control.GetJobRequest(job_id=wire_text(job_id), host=wire_text(host))
             return job_result_from_pieces(self._stub.GetJob(request, timeout=RESULT_S))
 
@@ -167,7 +174,7 @@ class Client:
         Raises:
             NotFound, BadInput: see :meth:`controller.importing.Importer.take`.
         """
-        with _speaking(self.address):
+        with speaking(self.address):
             request = control.ImportPartRequest(
                 job_id=wire_text(job_id),
                 host=wire_text(host),
@@ -182,7 +189,7 @@ class Client:
 
     def jobs(self, limit: int) -> list[Job]:
         """The newest jobs first, at most ``limit``."""
-        with _speaking(self.address):
+        with speaking(self.address):
             answer = self._stub.ListJobs(control.ListJobsRequest(limit=limit), timeout=CALL_S)
             return [job_from_wire(job) for job in answer.jobs]
 
@@ -190,7 +197,7 @@ class Client:
         self, wanted: AuditFilter, *, cursor: int = 0, limit: int = 0, oldest_first: bool = False
     ) -> AuditPage:
         """A page of the audit log, behind the entry whose number ``cursor`` is."""
-        with _speaking(self.address):
+        with speaking(self.address):
             request = control.ListAuditRequest(
                 team=wire_text(wanted.teams[0] if wanted.teams else ""),
                 host=wire_text(wanted.host),
@@ -216,7 +223,7 @@ class Client:
 
     def cancel(self, job_id: str, operator: str) -> Job:
         """End a job now; answers once every connected host was told to stop."""
-        with _speaking(self.address):
+        with speaking(self.address):
             request = control.CancelJobRequest(job_id=wire_text(job_id), operator=wire_text(operator))
             return job_from_wire(self._stub.CancelJob(request, timeout=CALL_S))
 
@@ -226,7 +233,7 @@ class Client:
         Raises:
             NotFound, Refused, BadInput: no such job, one of another team, no name of a team.
         """
-        with _speaking(self.address):
+        with speaking(self.address):
             request = control.ShareJobRequest(
                 job_id=wire_text(job_id), team=wire_text(team), operator=wire_text(operator), unshare=unshare
             )
@@ -234,7 +241,7 @@ class Client:
 
     def cancel_all(self, operator: str) -> list[Job]:
         """End every job now; those that had not ended, once every connected host was told to stop."""
-        with _speaking(self.address):
+        with speaking(self.address):
             request = control.CancelAllJobsRequest(operator=wire_text(operator))
             return [job_from_wire(job) for job in self._stub.CancelAllJobs(request, timeout=CALL_S).jobs]
 
@@ -247,7 +254,7 @@ class InspectionStream:
         self._address = address
 
     def __iter__(self) -> Iterator[tuple[AskedHost, ...] | HostAnswer]:
-        with _speaking(self._address):
+        with speaking(self._address):
             for message in self._call:
                 if message.WhichOneof("reply") == "asked":
                     yield tuple(asked_host_from_wire(one) for one in message.asked.hosts)
@@ -272,7 +279,7 @@ class JobStream:
 
     def __iter__(self) -> Iterator[Job]:
         job: Job | None = None
-        with _speaking(self._address):
+        with speaking(self._address):
             try:
                 for message in self._call:
                     job = job_from_wire(message)
@@ -289,8 +296,22 @@ class JobStream:
         self._call.cancel()
 
 
+def _channel(address: str, login: Login | None) -> grpc.Channel:
+    if isinstance(parse_address(address), UnixAddress):
+        return grpc.insecure_channel(address, options=_OPTIONS)
+    if login is None:
+        raise Unauthenticated(
+            f"you are not logged in at {address}: 'fleettrace login --controller {address} --ca FILE', or use the "
+            "controller's Unix socket on its own machine"
+        )
+    transport = grpc.ssl_channel_credentials(login.authority_pem.encode())
+    bearer = grpc.access_token_call_credentials(login.token)
+    credentials = grpc.composite_channel_credentials(transport, bearer)
+    return grpc.secure_channel(address, credentials, options=_OPTIONS)
+
+
 @contextmanager
-def _speaking(address: str) -> Iterator[None]:
+def speaking(address: str) -> Iterator[None]:
     """Turn what a call raises into the error tree."""
     try:
         yield
@@ -327,6 +348,12 @@ def _from_rpc(call: grpc.Call, address: str) -> FleettraceError:
     if known is not None:
         return known(details)
     match call.code():
+        case grpc.StatusCode.UNAVAILABLE if "CERTIFICATE_VERIFY_FAILED" in details or "Peer name" in details:
+            return Unauthenticated(
+                f"what answers at {address} is not the controller that you trust there, or is called "
+                "otherwise: check the "
+                "address, log in again with the authority's --ca FILE, and see --reachable-as of 'fleettrace serve'"
+            )
         case grpc.StatusCode.UNAVAILABLE:
             return Unreachable(
                 f"no controller answers at {address}: start one there with 'fleettrace serve --listen {address}', "

@@ -19,10 +19,11 @@ from fleettrace.model.run import RunLimits, StartRun
 from fleettrace.wire.address import parse_address
 from node_agent import guard
 from node_agent.fitness import gather_facts, prepare_bcc
+from node_agent.identity.entering import JOIN_VARIABLE, enter, hide_join_token
 from node_agent.inspection.setting import InspectionSetting
 from node_agent.kernel.capabilities import permitted_capabilities, put_down
 from node_agent.kernel.cgroups import resolve_scope
-from node_agent.link import Identity, Link
+from node_agent.link import Identity, Link, dial_grpc
 from node_agent.outbox import Outbox
 from node_agent.questions import Answerer, ask_child
 from node_agent.runner import ChildSettings, Runner
@@ -40,17 +41,25 @@ _EPILOG = """An agent on a machine that cannot trace connects all the same and s
 what to do about it, without a controller.
 
 exit codes: 0 ended by a signal, and of doctor: all is fine; 2 bad option or host file; 3 the controller refused this
-agent; 6 of doctor: this machine cannot trace, or cannot run one of the tools"""
+agent; 6 of doctor: this machine cannot trace, or cannot run one of the tools; 17 this host is not enrolled, or was
+revoked"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``fleettrace-agent``."""
     options = _parser().parse_args(arguments)
+    if arguments is None and options.join:
+        hide_join_token(options.join)
     try:
         put_down(permitted_capabilities())
         if options.command == "doctor":
             sys.exit(
-                asyncio.run(visit_doctor(_inspection(options, check_host_name(options.name)), as_json=options.json))
+                asyncio.run(
+                    visit_doctor(
+                        _inspection(options, check_host_name(options.name or socket.gethostname())),
+                        as_json=options.json,
+                    )
+                )
             )
         asyncio.run(_serve(options))
     except FleettraceError as error:
@@ -73,8 +82,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--json", action="store_true", help="of doctor: print one JSON document")
     add("--controller", default=os.environ.get("FLEETTRACE_CONTROLLER"), help="host:port or unix:PATH to dial")
-    add("--name", default=socket.gethostname(), help="this host's name in the fleet (default: the host name)")
-    add("--label", action="append", default=[], metavar="NAME=VALUE", help="a label to select by; repeatable")
+    add(
+        "--join",
+        default=os.environ.pop(JOIN_VARIABLE, None),
+        metavar="TOKEN",
+        help="of a TCP controller, once: the join token, or @FILE that holds it",
+    )
+    add(
+        "--stream",
+        default=os.environ.get("FLEETTRACE_STREAM"),
+        metavar="HOST:PORT",
+        help="where the controller takes agents, if not where it says (behind a tunnel)",
+    )
+    add("--name", default=None, help="this host's name in the fleet (default: that of the token, else the host name)")
+    add(
+        "--label",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a label to select by; repeatable; over TCP the controller holds them",
+    )
     add("--scope", default="", metavar="CGROUP", help="trace this cgroup v2 alone, children included")
     add("--backend", choices=("bcc", "replay"), default="bcc", help="replay plays recordings and says so in results")
     add(
@@ -92,9 +119,9 @@ def _parser() -> argparse.ArgumentParser:
 async def _serve(options: argparse.Namespace) -> None:
     if not options.controller:
         raise BadInput("no controller: give --controller host:port (or unix:PATH), or set FLEETTRACE_CONTROLLER")
-    address = str(parse_address(options.controller))
-    name = check_host_name(options.name)
     labels = parse_labels(options.label)
+    renewal = await enter(options, _say)
+    name = renewal.credential.host if renewal else check_host_name(options.name or socket.gethostname())
     policy = guard.load_host_policy(options.config)
     if os.geteuid() != 0:
         # What the host's owner allows nobody is given up for good. Root keeps it: what it starts would have it anyway.
@@ -134,10 +161,15 @@ async def _serve(options: argparse.Namespace) -> None:
     settings = ChildSettings(options.backend, str(scope), options.state_directory, calibration, policy.max_map_fill_pct)
     runner = Runner(settings, check, outbox.part, outbox.progress)
     answerer = Answerer(partial(ask_child, _inspection(options, name)), outbox.answer)
-    link = Link(address, Identity(name, labels, facts), runner, outbox, _say, ask=answerer.ask)
+    address = renewal.credential.stream if renewal else str(parse_address(options.controller))
+    dial = renewal.dial if renewal else dial_grpc
+    link = Link(address, Identity(name, labels, facts), runner, outbox, _say, ask=answerer.ask, dial=dial)
+    renewing = asyncio.create_task(renewal.run(link.redial)) if renewal else None
     try:
         await _until_signalled(link, runner, outbox)
     finally:
+        if renewing:
+            renewing.cancel()
         await answerer.close()
 
 

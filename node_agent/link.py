@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import grpc
 
-from fleettrace.errors import FleettraceError, Malformed, Refused
+from fleettrace.errors import FleettraceError, Malformed, Refused, Unauthenticated
 from fleettrace.model.host import HostFacts
 from fleettrace.model.inspection import Answer, Question, Unanswered
 from fleettrace.wire.codec import (
@@ -27,13 +27,16 @@ from fleettrace.wire.v1.agent_link_pb2_grpc import AgentLinkStub
 from node_agent.outbox import Outbox
 from node_agent.runner import Runner
 
-__all__ = ["Identity", "Link", "backoff_s"]
+__all__ = ["Connect", "Identity", "Link", "backoff_s"]
 
 FIRST_BACKOFF_S = 0.2
 MAX_BACKOFF_S = 15.0
 STABLE_S = 5.0
 """A connection that lasted for longer was a good one: the next wait is short again."""
 LEASE_CHECK_S = 0.5
+IDLE_CHECK_S = 1.0
+MAX_IDLE_WAIT_S = 600.0
+"""A stream that is to be dialled anew waits for its runs to end; for longer than any run lasts it does not."""
 FATAL_STATUS = frozenset({grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION})
 """The controller will not take this agent as it is; trying again changes nothing."""
 
@@ -100,12 +103,15 @@ class Link:
         self._clock_ms = clock_ms
         self._heard_s = 0.0
         self._connected = False
+        self._call: Call | None = None
+        self._redialling = False
 
     async def run(self) -> None:
         """Connect, and connect again.
 
         Raises:
             Refused: the controller will never take this agent as it is.
+            Unauthenticated: it takes this host no more; its runs are told to end.
         """
         self._heard_s = _monotonic_s()
         lease = asyncio.create_task(self._hold_lease())
@@ -115,6 +121,10 @@ class Link:
                 self._connected = False
                 dialled_s = _monotonic_s()
                 reason = await self._connect_once()
+                if self._redialling:
+                    self._redialling = False
+                    failures = 0
+                    continue
                 # A stream that is cut as soon as it is made has failed too: the controller may be in trouble.
                 lasted = self._connected and _monotonic_s() - dialled_s > STABLE_S
                 failures = 0 if lasted else failures + 1
@@ -125,11 +135,21 @@ class Link:
         finally:
             lease.cancel()
 
+    async def redial(self) -> None:
+        """Dial anew, once no run is alive: with a renewed certificate, which the controller has not seen yet."""
+        waited_s = 0.0
+        while self._runner.busy.is_set() and waited_s < MAX_IDLE_WAIT_S:
+            await asyncio.sleep(IDLE_CHECK_S)
+            waited_s += IDLE_CHECK_S
+        if self._call is not None:
+            self._redialling = True
+            self._call.cancel()
+
     async def _connect_once(self) -> str:
         """One connection from dial to end; returns why it ended."""
         queue = self._outbox.open()
         async with self._dial(self._address) as connect:
-            call = connect(self._outgoing(queue))
+            self._call = call = connect(self._outgoing(queue))
             heart = asyncio.create_task(self._beat(call))
             last_s = _monotonic_s()
             try:
@@ -143,6 +163,9 @@ class Link:
                     self._take(message)
                 return "the controller ended the stream"
             except grpc.aio.AioRpcError as error:
+                if error.code() is grpc.StatusCode.UNAUTHENTICATED:
+                    self._runner.stop_all("the controller takes this host no more")
+                    raise Unauthenticated(f"the controller refused this host: {error.details()}") from error
                 if error.code() in FATAL_STATUS:
                     raise Refused(f"the controller refused this agent: {error.details()}") from error
                 return error.details() or error.code().name
@@ -151,6 +174,7 @@ class Link:
                     return "the controller was silent for too long"
                 raise
             finally:
+                self._call = None
                 heart.cancel()
                 self._outbox.close()
 

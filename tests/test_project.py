@@ -7,6 +7,7 @@ import sys
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -120,20 +121,24 @@ def without_code(markdown: str) -> str:
     return re.sub(r"^```.*?^```$|`[^`\n]*`", "", markdown, flags=re.MULTILINE | re.DOTALL)
 
 
+def stands_alone(command: Any, words: list[str]) -> bool:
+    """Whether these words are for a command itself that has others beneath it, such as `hosts` has `revoke`."""
+    return bool(command.invoke_without_command) and (not words or words[0].startswith("-"))
+
+
 @pytest.mark.parametrize("page", [page for page in pages() if not text(page).startswith(GENERATED)], ids=named)
 def test_commands_that_pages_show_exist(page: Path) -> None:
     commands = getattr(get_command(app), "commands")  # noqa: B009  (typer's group has them, its type does not say so)
     for line in re.findall(r"^\s*(?:\$ )?(fleettrace .+)$", shown(page), re.MULTILINE):
-        name, *words = line.split()[1:]
+        name, *words = takewhile(lambda word: word != "#", line.split()[1:])
         if name.startswith("-"):
             continue
         assert name in commands, line
         command = commands[name]
-        while hasattr(command, "commands"):
+        while hasattr(command, "commands") and not stands_alone(command, words):
             assert words, line
             assert words[0] in command.commands, line
             command, words = command.commands[words[0]], words[1:]
-        words = list(takewhile(lambda word: word != "#", words))
         options = {option for parameter in command.params for option in parameter.opts}
         assert {word.partition("=")[0] for word in words if word.startswith("-")} <= options | {"--help"}, line
     for script in re.findall(r"^\s*(?:\$ )?((?:deploy|tests|proto|docs)/[a-z_]+)(?= |$)", shown(page), re.MULTILINE):

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.audit import audit
+from controller.cli.ca import ca
 from controller.cli.cancel import cancel
 from controller.cli.compare import compare
 from controller.cli.doctor import doctor
@@ -15,12 +16,15 @@ from controller.cli.flame import flame
 from controller.cli.hosts import hosts
 from controller.cli.import_ import import_result
 from controller.cli.jobs import jobs
+from controller.cli.login import login, logout, whoami
+from controller.cli.operator import operator
 from controller.cli.probes import probes
 from controller.cli.report import report
 from controller.cli.run import run
 from controller.cli.serve import serve
 from controller.cli.share import share
 from controller.cli.show import show
+from controller.cli.token import token
 from controller.cli.tools import tools
 from fleettrace import __version__
 
@@ -33,7 +37,8 @@ _EXIT_CODES = "Exit codes:\n\n" + "\n".join(f"- `{code.value}` {code.meaning}" f
 app = typer.Typer(
     name=PROGRAM,
     help="Trace a whole fleet with bounded eBPF jobs: canary first, one merged answer, the outlier named.",
-    epilog="Every command but `serve` finds the controller by `--controller` or FLEETTRACE_CONTROLLER.",
+    epilog="Every command but `serve` and `ca` finds the controller by `--controller`, FLEETTRACE_CONTROLLER, "
+    "or where you logged in.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -57,7 +62,7 @@ def _main(
 
 
 app.command()(serve)
-app.command()(hosts)
+app.add_typer(hosts, name="hosts")
 app.command(epilog=_EXIT_CODES)(doctor)
 app.command()(probes)
 app.command()(tools)
@@ -73,3 +78,9 @@ app.command("import")(import_result)
 app.command()(cancel)
 app.add_typer(audit, name="audit")
 app.command()(share)
+app.add_typer(ca, name="ca")
+app.add_typer(token, name="token")
+app.add_typer(operator, name="operator")
+app.command()(login)
+app.command()(logout)
+app.command()(whoami)

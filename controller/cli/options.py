@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from controller.client import Client
+from controller.access_client import AccessClient
+from controller.login import Logins
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import BadInput, BadParameter, FleettraceError
 from fleettrace.wire.address import parse_address
@@ -48,15 +49,19 @@ Selector = Annotated[
 ]
 
 
-def connect(address: str) -> Client:
-    """A client of the controller.
+def connect(address: str) -> AccessClient:
+    """A client of the controller that is named, or else of the one where the operator logged in last.
 
     Raises:
         BadInput: no address, or none that could be one.
+        Unauthenticated: a TCP address where nobody has logged in.
     """
+    logins = Logins.load() if not address.startswith("unix:") else Logins()
+    address = address or logins.current
     if not address:
-        raise BadInput("no controller is named: give --controller ADDR, or set FLEETTRACE_CONTROLLER")
-    return Client(str(parse_address(address)))
+        raise BadInput("no controller is named: give --controller ADDR, set FLEETTRACE_CONTROLLER, or log in")
+    address = str(parse_address(address))
+    return AccessClient(address, logins.find(address))
 
 
 def local_user() -> str:

@@ -18,9 +18,10 @@ else. An error is one sentence on stderr, `fleettrace: ...`, with the way out.
 
 | variable | for |
 |---|---|
-| FLEETTRACE_CONTROLLER | `--controller` of every command but `serve` |
+| FLEETTRACE_CONTROLLER | `--controller` of every command that reaches one |
 | FLEETTRACE_TEAM | `--team` of `run` |
 | FLEETTRACE_DEBUG | 1: a traceback with each error |
+| XDG_CONFIG_HOME | where `fleettrace/login.json` is kept (`~/.config`) |
 | NO_COLOR, COLUMNS | no colours; the width of the text |
 
 ## Exit codes

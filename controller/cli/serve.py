@@ -25,30 +25,77 @@ def serve(
     db: Annotated[Path, typer.Option("--db", metavar="FILE", help="The SQLite database; made when it is not there.")],
     listen: Annotated[
         list[str],
-        typer.Option("--listen", metavar="ADDR", help="Where to listen: `host:port` or `unix:PATH`. May be repeated."),
+        typer.Option(
+            "--listen",
+            metavar="ADDR",
+            help="Where to listen for commands: `host:port` or `unix:PATH`. May be repeated.",
+        ),
     ],
     policy: Annotated[
         Path | None,
         typer.Option("--policy", metavar="FILE", help="The policy (TOML); without it the built-in one holds."),
     ] = None,
-    allow_plaintext: Annotated[
-        bool,
+    *,
+    listen_agents: Annotated[
+        list[str] | None,
         typer.Option(
-            "--allow-plaintext", help="Listen beyond loopback although nothing is encrypted or authenticated there."
+            "--listen-agents",
+            metavar="HOST:PORT",
+            help="Where agents with certificates are taken. May be repeated.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--ca",
+            metavar="DIR",
+            help="The authority, of `fleettrace ca init`; what is TCP needs it.",
+            show_default=False,
+        ),
+    ] = None,
+    reachable_as: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reachable-as",
+            metavar="NAME",
+            help="A name or number by which the controller is reached, for its certificate; its addresses, "
+            "its machine's "
+            "name and `localhost` are in it already. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    oidc: Annotated[
+        Path | None,
+        typer.Option(
+            "--oidc",
+            metavar="FILE",
+            help="An identity provider of operators (TOML, docs/identity.md).",
+            show_default=False,
+        ),
+    ] = None,
     log_level: Annotated[LogLevel, typer.Option("--log-level", help="How much to tell on stderr.")] = LogLevel.INFO,
 ) -> int:
     """Run the controller.
 
-    It ends on Ctrl-C or SIGTERM. Agents and commands reach it at any of its addresses. Jobs of an earlier controller
-    that had not ended are kept as interrupted, with the parts that had arrived.
+    It ends on Ctrl-C or SIGTERM. Over TCP everything is encrypted and everybody proves who they are; a Unix socket
+    lets in whom its file's rights do. Jobs of an earlier controller that had not ended are kept as interrupted, with
+    the parts that had arrived.
     """
     logging.basicConfig(level=log_level.name, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # The server and its store are for this command alone; the others start without them.
     from controller import app  # noqa: PLC0415
 
-    app.serve(db, listen, policy, allow_plaintext=allow_plaintext, on_ready=_announce)
+    settings = app.Settings(
+        db=db,
+        listen=listen,
+        listen_agents=listen_agents or (),
+        policy=policy,
+        authority=ca,
+        names=reachable_as or (),
+        oidc=oidc,
+    )
+    app.serve(settings, on_ready=_announce)
     return ExitCode.OK
 
 

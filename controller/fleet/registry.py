@@ -55,6 +55,10 @@ class Fleet:
         self._connections: dict[str, Connection] = {}
         self._clock_ms = clock_ms
 
+    def remember(self, known: Iterable[Host]) -> None:
+        """Take in hosts of an earlier controller."""
+        self._hosts.update((host.name, host) for host in known)
+
     def hosts(self) -> list[Host]:
         """All hosts, by name."""
         return [self._hosts[name] for name in sorted(self._hosts)]

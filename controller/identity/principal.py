@@ -14,7 +14,7 @@ from typing import Protocol
 
 from fleettrace.errors import Unauthenticated
 
-__all__ = ["LOCAL", "Principal", "Scope", "is_local", "principal_of", "proven"]
+__all__ = ["LOCAL", "Principal", "Scope", "is_local", "principal_of", "proven", "set_proven"]
 
 UNIX_PEER = "unix:"
 """How gRPC begins the name of a peer on a Unix socket; those on TCP begin with ``ipv4:`` or ``ipv6:``."""
@@ -72,6 +72,11 @@ def proven(principal: Principal) -> Iterator[None]:
         yield
     finally:
         _proven.reset(token)
+
+
+def set_proven(principal: Principal) -> None:
+    """From here on, the calls of this task are this principal's; gRPC has a task for each call."""
+    _proven.set(principal)
 
 
 def is_local(context: CallContext) -> bool:

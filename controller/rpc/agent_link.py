@@ -2,16 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import grpc
 from grpc.aio import ServicerContext
 
+from controller.admission.hosts import HostAdmission
 from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
+from controller.identity.host_certificate import HostCertificate
+from controller.rpc.authentication import host_certificate_of
 from controller.rpc.status import abort_with
-from fleettrace.errors import BadInput, FleettraceError, Malformed, StoreFailed
+from fleettrace.errors import BadInput, FleettraceError, Malformed, StoreFailed, Unauthenticated
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart
 from fleettrace.model.names import check_host_name, check_labels
@@ -38,11 +41,32 @@ Context = ServicerContext[link_pb.AgentMessage, link_pb.ControllerMessage]
 _log = logging.getLogger(__name__)
 
 
+class Allowed:
+    """Whether what holds a stream still counts: asked for each message, since anything may have been revoked."""
+
+    def __init__(self, admission: HostAdmission, certificate: HostCertificate | None) -> None:
+        self._admission = admission
+        self._certificate = certificate
+
+    def check(self) -> None:
+        """Raises :class:`Unauthenticated` when it does not."""
+        if self._certificate is not None:
+            self._admission.check(self._certificate)
+
+
 class AgentLinkService(AgentLinkServicer):
     """Greets agents, carries orders to them and parts from them."""
 
-    def __init__(self, fleet: Fleet, coordinator: Coordinator, controller_id: str, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        fleet: Fleet,
+        coordinator: Coordinator,
+        admission: HostAdmission,
+        controller_id: str,
+        clock_ms: Callable[[], int],
+    ) -> None:
         self._fleet = fleet
+        self._admission = admission
         self._coordinator = coordinator
         self._controller_id = controller_id
         self._clock_ms = clock_ms
@@ -52,7 +76,8 @@ class AgentLinkService(AgentLinkServicer):
     ) -> AsyncIterator[link_pb.ControllerMessage]:
         """One agent's stream, from its greeting to its end."""
         try:
-            host, keys = await self._greeting(request_iterator)
+            certificate = host_certificate_of(context)
+            host, keys = await self._greeting(request_iterator, certificate)
         except TimeoutError:
             # Not the agent's fault for good: INVALID_ARGUMENT would end it.
             await context.abort(
@@ -71,11 +96,19 @@ class AgentLinkService(AgentLinkServicer):
         except FleettraceError as error:
             await abort_with(context, error)
             return
-        reader = asyncio.create_task(self._read(request_iterator, host, keys, connection))
+        allowed = Allowed(self._admission, certificate)
+        reader = asyncio.create_task(self._read(request_iterator, host, keys, connection, allowed))
         try:
-            yield self._welcome()
+            yield self._welcome(host)
             async for message in _outgoing(connection):
+                allowed.check()
                 yield message
+            allowed.check()
+        except Unauthenticated as error:
+            connection.end(f"it was cut off: {error}")
+            reader.cancel()
+            await asyncio.wait({reader})  # a stream that is aborted must not be read any more
+            await abort_with(context, error)
         finally:
             reader.cancel()
             connection.end("the agent's connection ended")
@@ -89,7 +122,9 @@ class AgentLinkService(AgentLinkServicer):
         except StoreFailed as error:
             _log.error("that %s is gone could not be written down: %s", host.name, error)
 
-    async def _greeting(self, messages: AsyncIterator[link_pb.AgentMessage]) -> tuple[Host, frozenset[RunKey]]:
+    async def _greeting(
+        self, messages: AsyncIterator[link_pb.AgentMessage], certificate: HostCertificate | None
+    ) -> tuple[Host, frozenset[RunKey]]:
         try:
             async with asyncio.timeout(HELLO_LIMIT_S):
                 first = await anext(aiter(messages))
@@ -105,9 +140,10 @@ class AgentLinkService(AgentLinkServicer):
             )
         if len(hello.running) > MAX_GREETED_RUNS:
             raise Malformed(f"an agent greets with at most {MAX_GREETED_RUNS} runs")
+        name, labels = self._identify(hello, certificate)
         host = Host(
-            name=check_host_name(hello.host),
-            labels=check_labels(dict(hello.labels)),
+            name=name,
+            labels=labels,
             facts=host_facts_from_wire(hello.facts),
             connected=True,
             last_seen_ms=self._clock_ms(),
@@ -115,12 +151,26 @@ class AgentLinkService(AgentLinkServicer):
         keys = frozenset(run_key_from_wire(key) for key in hello.running)
         return host, frozenset(_own(key, host.name) for key in keys)
 
-    def _welcome(self) -> link_pb.ControllerMessage:
+    def _identify(self, hello: link_pb.Hello, certificate: HostCertificate | None) -> tuple[str, Mapping[str, str]]:
+        """The host's name and labels: what is held for its certificate, and what is said by who needs none."""
+        name = check_host_name(hello.host)
+        if certificate is None:
+            self._admission.check_unenrolled(name)
+            return name, check_labels(dict(hello.labels))
+        enrolment = self._admission.check(certificate)
+        if name != enrolment.host:
+            raise Unauthenticated(
+                f"the agent calls itself {name}, and its certificate is {enrolment.host}'s: leave --name out"
+            )
+        return enrolment.host, enrolment.labels
+
+    def _welcome(self, host: Host) -> link_pb.ControllerMessage:
         welcome = link_pb.Welcome(
             protocol=PROTOCOL_VERSION,
             controller_id=self._controller_id,
             heartbeat_ms=HEARTBEAT_MS,
             lease_ms=LEASE_MS,
+            labels=host.labels,
         )
         return link_pb.ControllerMessage(welcome=welcome)
 
@@ -130,6 +180,7 @@ class AgentLinkService(AgentLinkServicer):
         host: Host,
         keys: frozenset[RunKey],
         connection: Connection,
+        allowed: Allowed,
     ) -> None:
         """Take in what an agent says until it is silent for too long or breaks the contract."""
         stream = aiter(messages)
@@ -138,6 +189,7 @@ class AgentLinkService(AgentLinkServicer):
             while True:
                 async with asyncio.timeout(SILENCE_MS / 1000):
                     message = await anext(stream)
+                allowed.check()
                 await self._take(message, host, connection)
         except TimeoutError:
             connection.end(f"the agent was silent for {SILENCE_MS / 1000:.0f} s")

@@ -67,7 +67,7 @@ class Authorised:
             BadInput: no team is named by somebody who has several.
         """
         principal = principal_of(context)
-        if requirement.scope not in principal.scopes:
+        if requirement.scope is not None and requirement.scope not in principal.scopes:
             raise Refused(
                 f"{name} takes a credential with the scope {requirement.scope.value}, which {principal.operator}'s "
                 "has not: ask an administrator for one that has",

@@ -1,8 +1,8 @@
 """The operators' service."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 from grpc.aio import ServicerContext
 
@@ -14,6 +14,7 @@ from controller.importing import Import, Importer
 from controller.inspection import Inspector, Request
 from controller.queries import Queries
 from controller.rpc.status import abort_with
+from controller.rpc.status import guarded as _guarded
 from controller.submission import Asked
 from controller.visibility import Visibility, may_stop, sees_everything
 from fleettrace.catalog import builtin_tools
@@ -40,7 +41,6 @@ from fleettrace.wire.v1.control_pb2_grpc import ControlServicer
 
 __all__ = ["ControlService"]
 
-Answer = TypeVar("Answer")
 Context = ServicerContext[Any, Any]
 
 
@@ -246,15 +246,3 @@ def _priority(text: str) -> Priority:
     except ValueError:
         known = " or ".join(Priority)
         raise BadInput(f"{text[:40]!r} is no priority: ask for {known}") from None
-
-
-async def _guarded(context: Context, answer: Callable[[], Awaitable[Answer]]) -> Answer:
-    try:
-        return await answer()
-    except FleettraceError as error:
-        await abort_with(context, error)
-        raise _unreachable() from error
-
-
-def _unreachable() -> NoReturn:
-    raise AssertionError("abort always raises")

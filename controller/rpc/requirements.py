@@ -22,10 +22,12 @@ class JobRight(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """``scope`` of the credential; ``job``: what the caller must be to the job; ``for_team``: it acts for the team that
-    the request names, and must be of it."""
+    """``scope`` of the credential, None: any; ``job``: what the caller must be to the job;
 
-    scope: Scope
+    ``for_team``: it acts for the team that the request names, and must be of it.
+    """
+
+    scope: Scope | None
     job: JobRight | None = None
     for_team: bool = False
 
@@ -45,4 +47,12 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "Control/ShareJob": Requirement(Scope.RUN, JobRight.OWN),
     "Control/CancelJob": Requirement(Scope.RUN, JobRight.STOP),
     "Control/CancelAllJobs": Requirement(Scope.RUN),
+    "Access/WhoAmI": Requirement(None),
+    "Access/CreateJoinToken": Requirement(Scope.ADMIN),
+    "Access/ListJoinTokens": Requirement(Scope.ADMIN),
+    "Access/RevokeJoinToken": Requirement(Scope.ADMIN),
+    "Access/RevokeHost": Requirement(Scope.ADMIN),
+    "Access/AddOperator": Requirement(Scope.ADMIN),
+    "Access/ListOperators": Requirement(Scope.ADMIN),
+    "Access/RevokeOperator": Requirement(Scope.ADMIN),
 }

@@ -1,6 +1,7 @@
 """The one place that maps the error tree to gRPC statuses."""
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn, TypeVar
 
 import grpc
 from grpc.aio import ServicerContext
@@ -19,7 +20,9 @@ from fleettrace.errors import (
 )
 from fleettrace.wire.metadata import CODE_KEY, RULE_KEY
 
-__all__ = ["abort_with", "status_of"]
+__all__ = ["abort_with", "guarded", "status_of"]
+
+Answer = TypeVar("Answer")
 
 _STATUS: dict[type[FleettraceError], grpc.StatusCode] = {
     BadInput: grpc.StatusCode.INVALID_ARGUMENT,
@@ -48,3 +51,16 @@ async def abort_with(context: ServicerContext[Any, Any], error: FleettraceError)
     rule = getattr(error, "rule", "").encode("ascii", "backslashreplace").decode()
     context.set_trailing_metadata(((CODE_KEY, error.code), (RULE_KEY, rule)))
     await context.abort(status_of(error), str(error))
+
+
+async def guarded(context: ServicerContext[Any, Any], answer: Callable[[], Awaitable[Answer]]) -> Answer:
+    """What a method answers; an error of the tree ends the call."""
+    try:
+        return await answer()
+    except FleettraceError as error:
+        await abort_with(context, error)
+        raise _unreachable() from error
+
+
+def _unreachable() -> NoReturn:
+    raise AssertionError("abort always raises")

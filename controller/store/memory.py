@@ -10,6 +10,7 @@ from controller.audit.chain import entry_of, genesis, seal_all
 from controller.audit.jobs import job_entries
 from controller.store.audit_log import cut_page
 from controller.store.blobs import Packed, check_frames, pack_merged, pack_part, unpack_merged, unpack_parts
+from controller.store.identity_memory import KeptIdentities, MemoryIdentities
 from controller.store.port import SeenBy
 from controller.store.rows import UNSEEN_REASON, check_job
 from fleettrace.errors import NotFound, StoreFailed
@@ -32,6 +33,7 @@ class _Kept:
     merged: dict[str, bytes] = field(default_factory=dict)
     frames: dict[bytes, bytes] = field(default_factory=dict)
     shares: set[tuple[str, str]] = field(default_factory=set)
+    identities: KeptIdentities = field(default_factory=KeptIdentities)
     audit: list[AuditRecord] = field(default_factory=lambda: [genesis(secrets.token_hex(16), 0)])
 
     def append(self, entries: Sequence[AuditEntry]) -> None:
@@ -45,6 +47,7 @@ class MemoryStore:
     def __init__(self, kept: _Kept | None = None) -> None:
         self._kept = kept or _Kept()
         self._closed = False
+        self.identities = MemoryIdentities(self._kept.identities, self._kept.append, self._check_open)
         for host in self._kept.hosts.values():
             if host.connected:
                 self._kept.hosts[host.name] = replace(host, connected=False, missing_reason=UNSEEN_REASON)

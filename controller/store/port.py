@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from controller.store.identity_port import IdentityStore
 from fleettrace.model.audit import AuditEntry, AuditFilter, AuditHead, AuditRecord
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job
@@ -26,6 +27,10 @@ class Store(Protocol):
     :class:`~fleettrace.errors.Malformed` instead of being written. Text reads back as
     :func:`~fleettrace.wire.codec.wire_text` has it.
     """
+
+    @property
+    def identities(self) -> IdentityStore:
+        """Who may come in."""
 
     def save_host(self, host: Host, audit: Sequence[AuditEntry] = ()) -> None:
         """Insert or replace a host by its name; ``audit`` is what that records."""

@@ -11,6 +11,7 @@ from typing import Self
 from controller.audit.jobs import job_entries
 from controller.store.audit_log import AuditLog
 from controller.store.blobs import pack_merged, pack_part, unpack_merged, unpack_parts
+from controller.store.identity_sqlite import SqliteIdentities
 from controller.store.lock import DatabaseLock
 from controller.store.opening import check_place, connect, holds_database
 from controller.store.port import SeenBy
@@ -46,6 +47,7 @@ class SqliteStore:
         self._tables = tables
         self._audit = AuditLog(tables)
         self._shares = Shares(tables)
+        self.identities = SqliteIdentities(tables, self._audit)
         self._lock = lock
         # Running jobs as last saved: the next save writes what changed, and not a thousand runs each time.
         self._saved: dict[str, Job] = {}

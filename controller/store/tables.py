@@ -73,6 +73,13 @@ class Tables:
         """Insert rows, or update the given columns of those that are there."""
         self._db.table(table).upsert_all((dict(row) for row in rows), pk=primary_key)
 
+    def update(self, table: str, values: Row, where: str, arguments: Sequence[Any]) -> int:
+        """Set columns of the rows that fulfil ``where``; how many there are."""
+        columns = ", ".join(f"{name} = ?" for name in values)
+        # What is put together here are names of columns and a condition of the code's own; all values are bound.
+        statement = f"UPDATE {table} SET {columns} WHERE {where}"  # noqa: S608
+        return int(self._db.execute(statement, [*values.values(), *arguments]).rowcount)
+
     def delete(self, table: str, where: str, arguments: Arguments) -> None:
         """Delete the rows that fulfil ``where``."""
         self._db.table(table).delete_where(where, arguments)

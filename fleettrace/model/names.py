@@ -23,8 +23,8 @@ MAX_LABELS = 32
 _HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _LABEL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,62}")
 _LABEL_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/:-]{0,126}[A-Za-z0-9])?")
-_DURATION = re.compile(r"(\d{1,9})(ms|s|m|h)")
-_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
+_DURATION = re.compile(r"(\d{1,9})(ms|s|m|h|d)")
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 _TEAM = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 
@@ -80,7 +80,7 @@ def parse_labels(items: Iterable[str]) -> dict[str, str]:
 
 
 def parse_duration_ms(text: str) -> int:
-    """Milliseconds of ``500ms``, ``5s``, ``2m`` or ``1h``.
+    """Milliseconds of ``500ms``, ``5s``, ``2m``, ``1h`` or ``30d``.
 
     Raises:
         BadDuration: anything else, and zero.

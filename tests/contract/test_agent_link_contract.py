@@ -13,8 +13,11 @@ import grpc
 import pytest
 
 from controller import inspection
+from controller.admission.hosts import HostAdmission
+from controller.admission.join_tokens import JoinTokens
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.identity.authority import Authority
 from controller.inspection import Inspector, Request
 from controller.policy.parse import default_policy
 from controller.rpc import agent_link
@@ -50,7 +53,7 @@ from fleettrace.wire.codec import (
 )
 from fleettrace.wire.limits import LEASE_MS, PROTOCOL_VERSION
 from fleettrace.wire.v1 import agent_link_pb2 as pb
-from tests.contract.dialling import Dialler, Stream, StreamEnded, dialling
+from tests.contract.dialling import Dialler, EnrolledHosts, Stream, StreamEnded, dialling, now_ms
 
 COST = RunCost(hits=900, events=500, events_per_cpu=(500,))
 
@@ -63,7 +66,7 @@ class Link:
     store: MemoryStore
 
     async def greet(self, name: str = "api-1", *running: RunKey, protocol: int = PROTOCOL_VERSION) -> Stream:
-        stream = await self.dialler.dial()
+        stream = await self.dialler.dial(name)
         await stream.send(hello(name, *running, protocol=protocol))
         return stream
 
@@ -95,8 +98,8 @@ def part(key: RunKey, kind: RunKind = RunKind.FREQUENCY_CHECK) -> pb.AgentMessag
     return pb.AgentMessage(part=part_to_wire(made))
 
 
-@pytest.fixture(params=["memory", "unix", "tcp"])
-async def link(request: pytest.FixtureRequest) -> AsyncIterator[Link]:
+@pytest.fixture(params=["memory", "unix", "tls"])
+async def link(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Link]:
     store = MemoryStore()
     worker = StoreWorker(lambda: store)
     await worker.open()
@@ -105,9 +108,12 @@ async def link(request: pytest.FixtureRequest) -> AsyncIterator[Link]:
     clock_ms = partial(next, ticks)
     fleet = Fleet([], clock_ms)
     coordinator = Coordinator(fleet, worker, default_policy(), clock_ms)
-    service = AgentLinkService(fleet, coordinator, "c1", clock_ms)
+    authority = Authority.create(tmp_path / "ca", now_ms())
+    admission = HostAdmission(worker, fleet, authority, now_ms)
+    hosts = EnrolledHosts(admission, JoinTokens(worker, authority, now_ms), authority)
+    service = AgentLinkService(fleet, coordinator, admission, "c1", clock_ms)
     with tempfile.TemporaryDirectory(prefix="ft-") as folder:
-        async with dialling(request.param, service, Path(folder)) as dialler:
+        async with dialling(request.param, service, Path(folder), hosts) as dialler:
             yield Link(dialler, coordinator, fleet, store)
     await coordinator.close()
     await worker.close()
@@ -284,7 +290,7 @@ async def test_a_question_is_answered_and_the_two_clocks_are_compared(link: Link
 
 
 async def test_an_agent_that_knows_no_questions_is_not_asked_and_the_answer_says_what_to_do(link: Link) -> None:
-    stream = await link.dialler.dial()
+    stream = await link.dialler.dial("old-1")
     old = hello("old-1")
     del old.hello.facts.questions[:]
     await stream.send(old)

@@ -27,6 +27,9 @@ class LiveFleet:
         self.folder = folder
         self.state_directory = state_directory
         self.address = f"unix:{folder}/c.sock"
+        self.operators_address = self.agents_address = ""
+        """Where the controller is reached over TLS, once it was started with ``tls``."""
+        self.controller_command = [str(BIN / "fleettrace")]
         self.controller: subprocess.Popen[str] | None = None
         self.agents: dict[str, subprocess.Popen[str]] = {}
         self._started: list[subprocess.Popen[str]] = []
@@ -49,13 +52,19 @@ class LiveFleet:
         if error is not None:
             print("\n".join(self.log))
 
-    def start_controller(self, *, policy: str | None = None) -> None:
+    def start_controller(self, *, policy: str | None = None, tls: Sequence[str] = ()) -> None:
+        """Start a controller on its socket, and over TLS when ``tls`` gives names by which it is reached, or ports."""
         arguments = ["serve", "--db", str(self.folder / "fleet.db"), "--listen", self.address]
         if policy is not None:
             (self.folder / "policy.toml").write_text(policy)
             arguments += ["--policy", str(self.folder / "policy.toml")]
-        self.controller = self._spawn("controller", [str(BIN / "fleettrace"), *arguments])
+        if tls:
+            arguments += self._over_tls(tls)
+        known = len(self.log)
+        self.controller = self._spawn("controller", [*self.controller_command, *arguments])
         wait_for("the controller", self._answers)
+        if tls:
+            self.operators_address, self.agents_address = wait_for("its addresses", lambda: self._listening(known))
 
     def start_agent(
         self, name: str, *arguments: str, wait: bool = True, under: Sequence[str] = ()
@@ -67,6 +76,26 @@ class LiveFleet:
         if wait:
             self.wait_connected(name)
         return self.agents[name]
+
+    def enrol_agent(
+        self, name: str, state_directory: Path, *arguments: str, wait: bool = True, under: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
+        """Start an agent that enrols over TLS, with a token that was made for it."""
+        token = self.join_token(name)
+        command = [*under, str(BIN / "fleettrace-agent"), "--controller", self.operators_address, "--join", f"@{token}"]
+        command += ["--state-directory", str(state_directory), *arguments]
+        self.agents[name] = self._spawn(name, command)
+        if wait:
+            self.wait_connected(name)
+        return self.agents[name]
+
+    def join_token(self, host: str, *arguments: str) -> Path:
+        """The file of a new join token."""
+        code, text, err = self.fleettrace("token", "create", "--host", host, *arguments)
+        assert code == 0, err
+        file = self.folder / f"join-{host}-{len(list(self.folder.glob('join-*')))}"
+        file.write_text(text)
+        return file
 
     def wait_connected(self, *names: str) -> None:
         for name in names:
@@ -129,6 +158,21 @@ class LiveFleet:
             f"a child of {name}",
             lambda: next(iter(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())), None),
         )
+
+    def _over_tls(self, tls: Sequence[str]) -> list[str]:
+        authority = self.folder / "ca"
+        if not authority.exists():
+            code, _, err = self.fleettrace("ca", "init", "--dir", str(authority))
+            assert code == 0, err
+        names = [argument for name in tls for argument in ("--reachable-as", name)]
+        operators, agents = self.operators_address or "127.0.0.1:0", self.agents_address or "127.0.0.1:0"
+        return ["--ca", str(authority), "--listen", operators, "--listen-agents", agents, *names]
+
+    def _listening(self, known: int) -> tuple[str, str] | None:
+        """The two addresses that the controller has named since."""
+        named = [line.partition("listening on ")[2] for line in self.log[known:] if "listening on " in line]
+        tcp = [address for address in named if address and not address.startswith("unix:")]
+        return (tcp[0], tcp[1]) if len(tcp) == 2 else None
 
     def _spawn(self, name: str, command: Sequence[str]) -> subprocess.Popen[str]:
         process = subprocess.Popen(

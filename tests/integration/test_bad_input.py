@@ -103,14 +103,17 @@ def test_a_database_or_an_address_in_use(replaying: LiveFleet, tmp_path: Path) -
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        refused(serve(tmp_path / "own.db", f"127.0.0.1:{port}"), 8, str(port))
+        assert replaying.fleettrace("ca", "init", "--dir", str(tmp_path / "ca"))[0] == 0
+        refused(serve(tmp_path / "own.db", f"127.0.0.1:{port}", "--ca", str(tmp_path / "ca")), 8, str(port))
     assert replaying.fleettrace("hosts")[0] == 0
 
 
 def test_addresses_that_cannot_be_or_that_others_can_reach(tmp_path: Path) -> None:
     for address in ("nowhere", "localhost:x", "unix:", f"unix:{tmp_path}/none/c.sock", f"unix:/tmp/{'x' * 120}"):
         refused(serve(tmp_path / "own.db", address), 2)
-    refused(serve(tmp_path / "own.db", "0.0.0.0:0"), 2, "--allow-plaintext")
+    for address in ("0.0.0.0:0", "127.0.0.1:0", "localhost:0"):
+        refused(serve(tmp_path / "own.db", address), 2, "--ca DIR")
+    assert not (tmp_path / "own.db").exists()
 
 
 def test_a_malformed_policy_names_file_table_and_key(tmp_path: Path) -> None:
@@ -143,21 +146,17 @@ def test_not_root_is_no_reason_to_stay_away(tmp_path: Path) -> None:
     os.chown(theirs, NOBODY, NOBODY)
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     with LiveFleet(tmp_path, theirs) as fleet:
-        fleet.address = f"127.0.0.1:{port}"
-        fleet.start_controller()
+        fleet.start_controller(tls=["localhost"])
         plain = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps", "-all"]
-        fleet.start_agent("plain", under=plain)
+        fleet.enrol_agent("plain", theirs, under=plain)
         (host,) = fleet.json("hosts")["hosts"]
         assert (host["connected"], "CAP_BPF and CAP_PERFMON" in host["unfit_reason"]) == (True, True)
         status, _, err = fleet.fleettrace("run", "runqlat", "--on", "all")
         assert (status, "it cannot trace: this process lacks CAP_BPF" in err) == (2, True)
         (report,) = fleet.json("doctor", code=6)["hosts"]
         assert report["can_trace"] is False
-        assert list(theirs.iterdir()) == []
+        assert [path.name for path in theirs.iterdir()] == ["identity.json"]
 
 
 def test_two_agents_of_one_name(replaying: LiveFleet) -> None:
@@ -171,15 +170,16 @@ def test_two_agents_of_one_name(replaying: LiveFleet) -> None:
 def test_a_replaying_agent_needs_no_privilege_and_its_results_say_what_they_are(
     replaying: LiveFleet, tmp_path: Path
 ) -> None:
-    # The socket is the controller's user's; an unprivileged agent dials a port.
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with LiveFleet(tmp_path, replaying.state_directory) as fleet:
-        fleet.address = f"127.0.0.1:{port}"
-        fleet.start_controller()
+    # The socket is the controller's user's; an unprivileged agent enrols and dials a port.
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, NOBODY, NOBODY)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    with LiveFleet(tmp_path, theirs) as fleet:
+        fleet.start_controller(tls=["localhost"])
         plain = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps", "-all"]
-        fleet.start_agent("plain", "--backend", "replay", under=plain)
+        fleet.enrol_agent("plain", theirs, "--backend", "replay", under=plain)
         for tool in ("runqlat", "profile", "syscount"):
             data = fleet.json("run", tool, "--on", "all", "--for", "1s", "--promote")
             assert data["coverage"]["replayed"] == ["plain"]

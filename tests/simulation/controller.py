@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 
+from controller.admission.hosts import HostAdmission
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.policy.model import Policy
@@ -116,7 +117,8 @@ class ControllerSite:
             return
         self._tell(f"controller {self.generation} is up; {interrupted} jobs were interrupted")
         self.coordinator, self.fleet = coordinator, fleet
-        service = AgentLinkService(fleet, coordinator, f"c{self.generation}", clock_ms)
+        admission = HostAdmission(worker, fleet, None, clock_ms)
+        service = AgentLinkService(fleet, coordinator, admission, f"c{self.generation}", clock_ms)
         self._network.server = (self.process, service)
 
     def _new_id(self) -> str:

@@ -113,6 +113,10 @@ class Context:
     def __init__(self) -> None:
         self.end = End(grpc.StatusCode.OK)
 
+    def peer(self) -> str:
+        """Agents of the simulation have no certificates."""
+        return "unix:"
+
     def set_trailing_metadata(self, metadata: object) -> None:
         """Nobody reads it."""
 

@@ -46,7 +46,8 @@ class AgentLinkServicer:
 
     def Connect(self, request_iterator, context):
         """First message of each side: Hello, Welcome. A second stream under the same host name is refused with
-        ALREADY_EXISTS while the first one lives; INVALID_ARGUMENT for a malformed Hello.
+        ALREADY_EXISTS while the first one lives; INVALID_ARGUMENT for a malformed Hello; UNAUTHENTICATED, at any time, when
+        the certificate does not count (any more), or is not that of the host that Hello names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

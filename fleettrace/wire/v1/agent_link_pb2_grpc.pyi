@@ -33,7 +33,8 @@ class AgentLinkStub:
     def __new__(cls, channel: _aio.Channel) -> AgentLinkAsyncStub: ...
     Connect: _grpc.StreamStreamMultiCallable[_agent_link_pb2.AgentMessage, _agent_link_pb2.ControllerMessage]
     """First message of each side: Hello, Welcome. A second stream under the same host name is refused with
-    ALREADY_EXISTS while the first one lives; INVALID_ARGUMENT for a malformed Hello.
+    ALREADY_EXISTS while the first one lives; INVALID_ARGUMENT for a malformed Hello; UNAUTHENTICATED, at any time, when
+    the certificate does not count (any more), or is not that of the host that Hello names.
     """
 
 @_typing.type_check_only
@@ -41,7 +42,8 @@ class AgentLinkAsyncStub(AgentLinkStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Connect: _aio.StreamStreamMultiCallable[_agent_link_pb2.AgentMessage, _agent_link_pb2.ControllerMessage]  # type: ignore[assignment]
     """First message of each side: Hello, Welcome. A second stream under the same host name is refused with
-    ALREADY_EXISTS while the first one lives; INVALID_ARGUMENT for a malformed Hello.
+    ALREADY_EXISTS while the first one lives; INVALID_ARGUMENT for a malformed Hello; UNAUTHENTICATED, at any time, when
+    the certificate does not count (any more), or is not that of the host that Hello names.
     """
 
 class AgentLinkServicer(metaclass=_abc_1.ABCMeta):
@@ -52,7 +54,8 @@ class AgentLinkServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_agent_link_pb2.ControllerMessage], _abc.AsyncIterator[_agent_link_pb2.ControllerMessage]]:
         """First message of each side: Hello, Welcome. A second stream under the same host name is refused with
-        ALREADY_EXISTS while the first one lives; INVALID_ARGUMENT for a malformed Hello.
+        ALREADY_EXISTS while the first one lives; INVALID_ARGUMENT for a malformed Hello; UNAUTHENTICATED, at any time, when
+        the certificate does not count (any more), or is not that of the host that Hello names.
         """
 
 def add_AgentLinkServicer_to_server(servicer: AgentLinkServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -90,9 +90,9 @@ def bad_parts_cut_the_stream(patch: Patch) -> None:
 def late_greeting_is_fatal(patch: Patch) -> None:
     greeting = AgentLinkService._greeting
 
-    async def strict(self: AgentLinkService, messages: Any) -> Any:
+    async def strict(self: AgentLinkService, messages: Any, certificate: Any) -> Any:
         try:
-            return await greeting(self, messages)
+            return await greeting(self, messages, certificate)
         except TimeoutError:
             raise Malformed("the agent did not greet in time") from None
 

@@ -29,7 +29,7 @@ def test_every_error_of_the_tree_has_a_documented_exit_code() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ((), "give --controller ADDR, or set FLEETTRACE_CONTROLLER"),
+        ((), "give --controller ADDR, set FLEETTRACE_CONTROLLER, or log in"),
         (("--controller", "nonsense"), "'nonsense' is not an address: use host:port, or unix:PATH"),
         (("--controller", "host:99999"), "is not an address"),
         (("--controller", "unix:"), "is not an address"),

@@ -102,7 +102,7 @@ def test_the_shell_completes_tools(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_shell_completes_commands() -> None:
-    environment = {"_FLEETTRACE_COMPLETE": "complete_bash", "COMP_WORDS": "fleettrace ca", "COMP_CWORD": "1"}
+    environment = {"_FLEETTRACE_COMPLETE": "complete_bash", "COMP_WORDS": "fleettrace can", "COMP_CWORD": "1"}
     assert start(**environment).stdout.split() == ["cancel"]
 
 

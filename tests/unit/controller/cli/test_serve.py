@@ -1,50 +1,54 @@
 """serve: hands its options on, and says where it listens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from controller.app import Settings
 from controller.cli.exit_codes import ExitCode
 from fleettrace.errors import AddressInUse, StoreFailed
 from tests.unit.controller.cli.conftest import Command
 
 
 @pytest.fixture
-def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """What the application was started with."""
-    calls: list[tuple[Any, ...]] = []
+    calls: list[Settings] = []
 
-    def serve(
-        db: Path,
-        listen: Sequence[str],
-        policy: Path | None = None,
-        *,
-        allow_plaintext: bool = False,
-        on_ready: Callable[[list[str]], None],
-    ) -> None:
-        calls.append((db, list(listen), policy, allow_plaintext))
+    def serve(settings: Settings, *, on_ready: Callable[[list[str]], None]) -> None:
+        calls.append(settings)
         on_ready(["127.0.0.1:7070", "unix:/run/fleettrace.sock"])
 
     monkeypatch.setattr("controller.app.serve", serve)
     return calls
 
 
-def test_hands_everything_on_and_says_where_it_listens(command: Command, served: list[tuple[Any, ...]]) -> None:
+def test_hands_everything_on_and_says_where_it_listens(command: Command, served: list[Settings]) -> None:
     outcome = command(
         *("serve", "--db", "f.db", "--listen", "127.0.0.1:0", "--listen", "unix:/run/fleettrace.sock"),
-        *("--policy", "p.toml", "--allow-plaintext", "--log-level", "error"),
+        *("--policy", "p.toml", "--log-level", "error", "--listen-agents", "127.0.0.1:1", "--ca", "ca"),
+        *("--reachable-as", "fleettrace.example", "--oidc", "oidc.toml"),
     )
     assert outcome.code == ExitCode.OK
-    assert served == [(Path("f.db"), ["127.0.0.1:0", "unix:/run/fleettrace.sock"], Path("p.toml"), True)]
+    assert served == [
+        Settings(
+            db=Path("f.db"),
+            listen=["127.0.0.1:0", "unix:/run/fleettrace.sock"],
+            listen_agents=["127.0.0.1:1"],
+            policy=Path("p.toml"),
+            authority=Path("ca"),
+            names=["fleettrace.example"],
+            oidc=Path("oidc.toml"),
+        )
+    ]
     assert outcome.stdout == ""
     assert outcome.stderr == "listening on 127.0.0.1:7070\nlistening on unix:/run/fleettrace.sock\n"
 
 
-def test_defaults(command: Command, served: list[tuple[Any, ...]]) -> None:
+def test_defaults(command: Command, served: list[Settings]) -> None:
     command("serve", "--db", "f.db", "--listen", "127.0.0.1:0")
-    assert served == [(Path("f.db"), ["127.0.0.1:0"], None, False)]
+    assert served == [Settings(db=Path("f.db"), listen=["127.0.0.1:0"])]
 
 
 @pytest.mark.parametrize(

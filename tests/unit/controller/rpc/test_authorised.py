@@ -13,8 +13,8 @@ from controller.policy import parse_policy
 from controller.rpc.authorised import acting_team
 from controller.rpc.requirements import REQUIREMENTS, JobRight
 from fleettrace.errors import BadInput, Refused
+from fleettrace.wire.v1 import access_pb2, inspection_pb2
 from fleettrace.wire.v1 import control_pb2 as pb
-from fleettrace.wire.v1 import inspection_pb2
 from tests.unit.controller.house import House, host
 from tests.unit.controller.rpc.operators import ALL, DESCRIPTOR, Site, operator, serving
 
@@ -92,7 +92,8 @@ EMPTY = {"ListHosts": "hosts", "ListJobs": "jobs", "CancelAllJobs": "jobs"}
 
 def test_every_method_has_a_row_and_every_row_a_method() -> None:
     # A new method without a row cannot be served at all, and fails here first: say who may call it.
-    assert set(REQUIREMENTS) == {f"Control/{name}" for name in METHODS}
+    access = access_pb2.DESCRIPTOR.services_by_name["Access"].methods
+    assert set(REQUIREMENTS) == {f"Control/{name}" for name in METHODS} | {f"Access/{one.name}" for one in access}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -107,6 +108,7 @@ async def test_who_is_nobody_calls_nothing(site: Site, method: str) -> None:
 async def test_a_credential_without_the_scope_is_for_nothing(site: Site, method: str) -> None:
     job_id = await job_of(site, DB)
     scope = REQUIREMENTS[f"Control/{method}"].scope
+    assert scope is not None
     # GIVEN the job's own team, with every scope but the one
     narrow = replace(DB, operator="narrow", scopes=ALL - {scope, Scope.ADMIN})
     status, details = await site.status(narrow, method, request_for(method, job_id))

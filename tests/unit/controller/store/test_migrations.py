@@ -12,6 +12,9 @@ def test_steps_are_numbered_from_one_without_gaps() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+IDENTITIES = ("join_tokens", "enrolments", "operator_tokens")
+
+
 def test_all_steps_are_applied_and_recorded_and_not_again() -> None:
     db = Database(memory=True)
     MIGRATIONS.apply(db)
@@ -28,6 +31,7 @@ def test_the_tables_and_that_their_types_are_strict() -> None:
     MIGRATIONS.apply(db)
     tables = {table.name: table.strict for table in db.tables if not table.name.startswith("_")}
     expected = ["hosts", "jobs", "decisions", "runs", "parts", "stacks", "merged", "audit", "shared_requests", "shares"]
+    expected += IDENTITIES
     assert tables == dict.fromkeys(expected, True)
     db.close()
 

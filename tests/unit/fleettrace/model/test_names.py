@@ -62,14 +62,23 @@ def test_labels_are_bounded() -> None:
 
 @pytest.mark.parametrize(
     ("text", "duration_ms"),
-    [("1ms", 1), ("500ms", 500), ("5s", 5_000), ("2m", 120_000), ("1h", 3_600_000), (" 5s ", 5_000), ("007s", 7_000)],
+    [
+        ("1ms", 1),
+        ("500ms", 500),
+        ("5s", 5_000),
+        ("2m", 120_000),
+        ("1h", 3_600_000),
+        ("30d", 2_592_000_000),
+        (" 5s ", 5_000),
+        ("007s", 7_000),
+    ],
 )
 def test_durations(text: str, duration_ms: int) -> None:
     assert parse_duration_ms(text) == duration_ms
 
 
 @pytest.mark.parametrize(
-    "text", ["", "5", "s", "0s", "-5s", "1.5s", "5 s", "5d", "5S", "1m30s", "1e3s", "9" * 10 + "s"]
+    "text", ["", "5", "s", "0s", "-5s", "1.5s", "5 s", "5w", "5S", "1m30s", "1e3s", "9" * 10 + "s"]
 )
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(BadDuration, match="such as 500ms, 5s or 2m"):

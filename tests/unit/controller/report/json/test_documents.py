@@ -25,10 +25,20 @@ from controller.report.json import (
     jobs_document,
     outlier_document,
     probes_document,
+    shares_document,
     submitted_document,
     tools_document,
 )
+from controller.report.json.access import (
+    authority_document,
+    caller_document,
+    join_token_document,
+    join_tokens_document,
+    operator_document,
+    operators_document,
+)
 from controller.report.outlier import Hunt, LaterRun
+from fleettrace.model.access import Caller, JoinTokenListing, OperatorTokenListing
 from fleettrace.model.audit import AuditHead
 from fleettrace.model.inspection import HostAnswer, ProbeList
 from fleettrace.model.job import Verdict
@@ -76,16 +86,26 @@ def changes() -> dict[str, Any]:
     )
 
 
+JOIN_TOKEN = JoinTokenListing("0a", "", {"role": "api"}, "ada", 1_000, 2_000, "used", "api-1")
+OPERATOR_TOKEN = OperatorTokenListing("0b", "ada", ("db",), ("read", "run"), "root", 1_000, 2_000, "valid")
+
 DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fleettrace.job/1": full_job,
     "fleettrace.comparison/1": lambda: comparison_document(samples.histogram_result()),
     "fleettrace.changes/1": changes,
     "fleettrace.outlier/1": outlier,
     "fleettrace.imported/1": lambda: imported_document("j1", "api-9", "c1", 7),
+    "fleettrace.shares/1": lambda: shares_document("j1", ["web"]),
     "fleettrace.submitted/1": lambda: submitted_document("k3f9q2"),
     "fleettrace.jobs/1": lambda: jobs_document(samples.jobs()),
     "fleettrace.hosts/1": lambda: hosts_document(samples.hosts()),
     "fleettrace.tools/1": lambda: tools_document(samples.tools()),
+    "fleettrace.authority/1": lambda: authority_document(Path("ca/authority.key"), Path("ca/authority.pem")),
+    "fleettrace.caller/1": lambda: caller_document("c:1", Caller("ada", ("db",), ("read",), "a token", local=False)),
+    "fleettrace.join_token/1": lambda: join_token_document(JOIN_TOKEN, "ftj1.x"),
+    "fleettrace.join_tokens/1": lambda: join_tokens_document([JOIN_TOKEN]),
+    "fleettrace.operator/1": lambda: operator_document(OPERATOR_TOKEN, "fto1_x"),
+    "fleettrace.operators/1": lambda: operators_document([OPERATOR_TOKEN]),
     "fleettrace.doctor/1": lambda: doctors_document(inspections.doctors()),
     "fleettrace.audit/1": lambda: audit_document(audits.audit_entries(), 1),
     "fleettrace.audit-head/1": lambda: audit_head_document(AuditHead(3, "0f" * 32)),

@@ -1,0 +1,1 @@
+"""Operators whom an identity provider vouches for, by OpenID Connect ID tokens."""

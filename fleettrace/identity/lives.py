@@ -1,0 +1,35 @@
+"""How long credentials live. All in milliseconds, like every time on the wire."""
+
+__all__ = [
+    "AUTHORITY_LIFE_MS",
+    "CLOCK_SKEW_MS",
+    "CONTROLLER_LIFE_MS",
+    "HOST_LIFE_MS",
+    "MAX_JOIN_TOKEN_LIFE_MS",
+    "MAX_OPERATOR_TOKEN_LIFE_MS",
+    "RENEW_AT_FRACTION",
+]
+
+_HOUR_MS = 3_600_000
+_DAY_MS = 24 * _HOUR_MS
+
+AUTHORITY_LIFE_MS = 10 * 365 * _DAY_MS
+"""Of a private authority; every host enrols anew under the next one."""
+
+CONTROLLER_LIFE_MS = 7 * _DAY_MS
+"""Of the controller's own certificate, which it renews by itself."""
+
+HOST_LIFE_MS = 24 * _HOUR_MS
+"""Of a host's certificate, from its first valid moment to its last."""
+
+CLOCK_SKEW_MS = 5 * 60_000
+"""Certificates are valid from this long before they are issued, for hosts whose clocks are behind; OIDC tokens too."""
+
+RENEW_AT_FRACTION = 0.5
+"""A certificate is renewed when this much of its life is over: half of it is left for a controller that is away."""
+
+MAX_JOIN_TOKEN_LIFE_MS = 7 * _DAY_MS
+"""The longest that a one-time join token may wait to be used."""
+
+MAX_OPERATOR_TOKEN_LIFE_MS = 366 * _DAY_MS
+"""The longest life of a personal token."""

@@ -1,0 +1,1 @@
+"""The host's certificate: had for a join token, kept, renewed."""
