@@ -1,0 +1,95 @@
+"""A real agent as an unprivileged user, under what its unit says, traces real jobs."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.fleet import BIN, LiveFleet
+from tests.integration.unit_emulation import under_unit
+from tests.kernel.support import NOBODY, REPOSITORY, require_kernel
+
+pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
+
+UNIT = REPOSITORY / "deploy" / "systemd" / "fleettrace-agent.service"
+
+
+@pytest.fixture
+def agents_state() -> Iterator[Path]:
+    require_kernel()
+    with tempfile.TemporaryDirectory() as directory:
+        os.chown(directory, NOBODY, NOBODY)
+        yield Path(directory)
+
+
+def reachable(fleet: LiveFleet) -> None:
+    """The demonstration's socket is its user's own; here another user's agent is let in."""
+    fleet.folder.chmod(0o711)
+    (fleet.folder / "c.sock").chmod(0o666)
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def test_an_agent_under_its_unit_traces(fleet: LiveFleet, agents_state: Path) -> None:
+    reachable(fleet)
+    fleet.state_directory = agents_state
+    agent = fleet.start_agent("plain", under=under_unit(UNIT, NOBODY, agents_state))
+    status = status_of(agent.pid)
+    assert status["Uid"].split() == [str(NOBODY)] * 4
+    assert int(status["CapEff"], 16) == int(status["CapAmb"], 16) == 0, "it uses no capability"
+    assert status["CapPrm"] == status["CapBnd"]
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    mounts = {
+        line.split()[4]: line.split()[5] for line in Path(f"/proc/{agent.pid}/mountinfo").read_text().splitlines()
+    }
+    assert mounts["/"].startswith("ro"), "it writes nowhere"
+    assert mounts[str(agents_state)].startswith("rw"), "but to its state directory"
+    for tool in ("runqlat", "syscount", "profile", "opensnoop"):
+        data = fleet.json("run", tool, "--on", "all", "--for", "1s", "--promote")
+        (host,) = data["hosts"]
+        assert (host["outcome"], host["backend"]) == ("complete", "bcc"), host
+        assert host["cost"]["events"] > 0
+        frames = {frame for stack in data["merged"].get("stacks", []) for frame in stack["frames"]}
+        assert "[kernel]_[k]" not in frames, "its unit has CAP_SYSLOG, and so has the grant"
+
+
+def test_an_interpreter_with_file_capabilities_serves_as_well(fleet: LiveFleet, agents_state: Path) -> None:
+    reachable(fleet)
+    fleet.state_directory = agents_state
+    interpreter = BIN / f"fleettrace-python-{os.getpid()}"
+    interpreter.write_bytes(Path(sys.executable).resolve().read_bytes())
+    try:
+        interpreter.chmod(0o755)
+        subprocess.run(["setcap", "cap_bpf,cap_perfmon=p", str(interpreter)], check=True)
+        under = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", str(interpreter), "-I"]
+        agent = fleet.start_agent("by-file", under=under)
+        status = status_of(agent.pid)
+        assert int(status["CapEff"], 16) == 0
+        assert int(status["CapPrm"], 16).bit_count() == 2
+        data = fleet.json("run", "runqlat", "--on", "all", "--for", "1s", "--promote")
+        assert data["hosts"][0]["outcome"] == "complete"
+    finally:
+        interpreter.unlink()
+
+
+def test_without_a_capability_nothing_is_compiled_and_the_line_that_mends_it_is_said(
+    fleet: LiveFleet, agents_state: Path
+) -> None:
+    reachable(fleet)
+    fleet.state_directory = agents_state
+    under = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps", "-all,+bpf"]
+    fleet.start_agent("poor", under=[*under, "--ambient-caps", "-all,+bpf"])
+    (host,) = fleet.json("hosts")["hosts"]
+    assert "CAP_PERFMON" in host["unfit_reason"]
+    assert "AmbientCapabilities=CAP_BPF CAP_PERFMON" in host["unfit_reason"]
+    assert list((agents_state / "objects").glob("*.json")) == []
+    code, out, err = fleet.fleettrace("run", "runqlat", "--on", "all", "--for", "1s")
+    assert code != 0
+    assert "CAP_PERFMON" in out + err
