@@ -207,6 +207,7 @@ def _terms(plan: Plan, policy: Policy, granted: Granted) -> JobTerms:
         timing=Timing(
             start_grace_ms=policy.waits.start_ms,
             end_grace_ms=policy.waits.end_ms,
+            lead_ms=policy.waves.lead_ms,
             queue_ms=policy.waits.queue_ms,
         ),
     )

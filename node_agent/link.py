@@ -177,6 +177,7 @@ class Link:
                 self._call = None
                 heart.cancel()
                 self._outbox.close()
+                self._runner.clock.forget()
 
     async def _outgoing(self, queue: asyncio.Queue[link_pb.AgentMessage]) -> AsyncIterator[link_pb.AgentMessage]:
         hello = link_pb.Hello(
@@ -197,7 +198,10 @@ class Link:
             await asyncio.sleep(HEARTBEAT_MS / 1000)
             if _monotonic_s() - max(self._heard_s, dialled_s) > SILENCE_MS / 1000:
                 call.cancel()
-            self._outbox.heartbeat(self._clock_ms())
+            self._send_heartbeat()
+
+    def _send_heartbeat(self) -> None:
+        self._outbox.heartbeat(self._clock_ms(), int(_monotonic_s() * 1e6))
 
     async def _hold_lease(self) -> None:
         """A host that cannot be told to stop stops by itself."""
@@ -213,6 +217,12 @@ class Link:
             case "welcome":
                 self._connected = True
                 self._say(f"connected to the controller at {self._address} as {self._identity.host}")
+                # What is ordered next may be for a common time: the clocks are compared without delay.
+                self._send_heartbeat()
+            case "heartbeat":
+                if message.heartbeat.echo:
+                    sent_s = message.heartbeat.echo / 1e6
+                    self._runner.clock.heard(sent_s, message.heartbeat.sent_at_ms, _monotonic_s())
             case "start":
                 try:
                     self._runner.start(start_run_from_wire(message.start))

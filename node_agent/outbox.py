@@ -60,9 +60,9 @@ class Outbox:
         """Send an answer; who asked on an earlier connection does not wait any more."""
         self._put(link_pb.AgentMessage(answer=answer))
 
-    def heartbeat(self, at_ms: int) -> None:
-        """Say that the agent lives."""
-        self._put(link_pb.AgentMessage(heartbeat=link_pb.Heartbeat(sent_at_ms=at_ms)))
+    def heartbeat(self, at_ms: int, echo: int) -> None:
+        """Say that the agent lives; the answer repeats ``echo``."""
+        self._put(link_pb.AgentMessage(heartbeat=link_pb.Heartbeat(sent_at_ms=at_ms, echo=echo)))
 
     def acknowledged(self, key: RunKey) -> None:
         """The part is durable at the controller."""

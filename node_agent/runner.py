@@ -5,7 +5,7 @@ import os
 import signal
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fleettrace.catalog import ToolDefinition, Way, find_tool
@@ -14,8 +14,10 @@ from fleettrace.model.calibration import Calibration
 from fleettrace.model.run import Part, RunCost, RunKey, RunLimits, RunOutcome, StartRun
 from node_agent.child.protocol import ChildPlan, Failed, decode_message, encode
 from node_agent.child_process import ChildProcess, start_child
+from node_agent.controller_clock import ControllerClock
 from node_agent.session import (
     ChildExited,
+    CommonStart,
     Emit,
     EndChild,
     Instruction,
@@ -37,6 +39,8 @@ FINISH_LIMIT_S = 25.0
 """Beyond the duration: detaching, reading maps, resolving symbols, handing in."""
 END_LIMIT_S = 2.0
 """From asking a child to end to killing it."""
+MAX_START_WAIT_S = 10.0
+"""How long a child that is ready waits for the moment at which its wave begins."""
 MAX_KNOWN_RUNS = 1_024
 """How many past runs are remembered, so that a repeated order starts nothing twice."""
 STDERR_TAIL_CHARS = 400
@@ -77,6 +81,8 @@ class Runner:
         self._on_progress = on_progress
         self._spawn = spawn
         self._live: dict[RunKey, _LiveRun] = {}
+        self.clock = ControllerClock()
+        """What time it is at the controller, for runs that begin together with those of other hosts."""
         self.busy = asyncio.Event()
         """Set while a run is alive."""
         self._known: OrderedDict[RunKey, None] = OrderedDict()
@@ -99,9 +105,11 @@ class Runner:
         except FleettraceError as error:
             self._on_part(_refused(order, self._settings.backend, str(error)))
             return
-        plans = self._plans(order, tool, limits)
+        start = self._common_start(order)
+        plans = [replace(plan, attach_at_s=start.attach_at_s) for plan in self._plans(order, tool, limits)]
         out_of_reach = tool.out_of_reach(limits.capabilities)
-        live = _LiveRun(order, plans, out_of_reach, self._perform_outcome, self._spawn)
+        session = Session(order=order, backend=plans[0].backend, start=start)
+        live = _LiveRun(session, plans, out_of_reach, self._perform_outcome, self._spawn)
         self._live[order.run] = live
         self.busy.set()
         live.task = asyncio.get_running_loop().create_task(live.follow(), name=f"run {order.run}")
@@ -125,6 +133,14 @@ class Runner:
     async def wait_all(self) -> None:
         """Wait until no run is alive; each is bounded."""
         await asyncio.gather(*(live.task for live in self._live.values() if live.task), return_exceptions=True)
+
+    def _common_start(self, order: StartRun) -> CommonStart:
+        """When that is on this host; at once where the clocks were not compared yet, or the time has passed."""
+        offset_ms, uncertainty_ms = self.clock.offset_ms, self.clock.uncertainty_ms
+        if offset_ms is None or not order.start_at_ms:
+            return CommonStart(0.0, offset_ms, uncertainty_ms)
+        latest_s = asyncio.get_running_loop().time() + MAX_START_WAIT_S
+        return CommonStart(min((order.start_at_ms - offset_ms) / 1000, latest_s), offset_ms, uncertainty_ms)
 
     def _plans(self, order: StartRun, tool: ToolDefinition, limits: RunLimits) -> list[ChildPlan]:
         """What the run's children are told: one for each way in which the tool can run, tried in this order."""
@@ -170,7 +186,7 @@ class _LiveRun:
 
     def __init__(
         self,
-        order: StartRun,
+        session: Session,
         plans: Sequence[ChildPlan],
         out_of_reach: str,
         outcome: Callable[[Report | Emit, RunKey], None],
@@ -180,7 +196,7 @@ class _LiveRun:
         self._plans = plans
         self._out_of_reach = out_of_reach
         self._outcome = outcome
-        self._session = Session(order=order, backend=plans[0].backend)
+        self._session = session
         self._events: asyncio.Queue[SessionEvent] = asyncio.Queue()
         self._spawn = spawn
         self._process: ChildProcess | None = None

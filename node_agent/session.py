@@ -11,6 +11,7 @@ A run that has ended hears nothing more. Whatever happens, exactly one final par
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from math import ceil
 
 from fleettrace.model.run import Part, RunCost, RunKind, RunOutcome, StartRun
 from fleettrace.snapshot import EMPTY
@@ -18,6 +19,7 @@ from node_agent.child.protocol import Attached, ChildMessage, Failed, Measured, 
 
 __all__ = [
     "ChildExited",
+    "CommonStart",
     "Emit",
     "EndChild",
     "Instruction",
@@ -30,6 +32,10 @@ __all__ = [
     "StopAsked",
     "apply",
 ]
+
+
+LATE_S = 0.25
+"""A host that attached by so much later than its wave was to says so; attaching takes some time everywhere."""
 
 
 class Phase(StrEnum):
@@ -94,6 +100,19 @@ Instruction = EndChild | KillChild | Report | Emit
 
 
 @dataclass(frozen=True, slots=True)
+class CommonStart:
+    """When the hosts of a wave attach, and how far the controller's clock is known.
+
+    ``attach_at_s`` is on this host's monotonic clock (0: at once). ``offset_ms`` is that of the controller's clock from
+    it (None: not known yet), and may be wrong by ``uncertainty_ms``, either way.
+    """
+
+    attach_at_s: float = 0.0
+    offset_ms: float | None = None
+    uncertainty_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One run as it stands: the newest interim result is what remains when the child dies."""
 
@@ -107,6 +126,9 @@ class Session:
     cost: RunCost = field(default_factory=RunCost)
     interim: Measured | None = None
     stop_reason: str = ""
+    start: CommonStart = CommonStart()
+    attached_at_s: float = 0.0
+    """On the monotonic clock; 0: not yet."""
 
 
 def apply(session: Session, event: SessionEvent) -> tuple[Session, tuple[Instruction, ...]]:
@@ -121,6 +143,7 @@ def apply(session: Session, event: SessionEvent) -> tuple[Session, tuple[Instruc
                 backend=event.backend,
                 alternative=event.alternative,
                 build_id=event.build_id,
+                attached_at_s=event.at_s,
             )
             if session.phase is Phase.STARTING:
                 traced = replace(traced, phase=Phase.TRACING)
@@ -188,6 +211,23 @@ def _part(session: Session, outcome: RunOutcome, reason: str, measured: Measured
         snapshot=measured.snapshot if measured else EMPTY,
         final=final,
         alternative=session.alternative,
-        notes=measured.notes if measured else (),
+        notes=(*_start_notes(session), *measured.notes) if measured else (),
         build_id=session.build_id,
+        started_at_controller_ms=_by_controller_ms(session),
+        clock_uncertainty_ms=ceil(session.start.uncertainty_ms) if _by_controller_ms(session) else 0,
     )
+
+
+def _by_controller_ms(session: Session) -> int:
+    offset_ms = session.start.offset_ms
+    return round(session.attached_at_s * 1000 + offset_ms) if session.attached_at_s and offset_ms is not None else 0
+
+
+def _start_notes(session: Session) -> tuple[str, ...]:
+    """What a reader must know of a host that did not begin together with the others of its wave."""
+    if not session.order.start_at_ms or not session.attached_at_s:
+        return ()
+    if not session.start.attach_at_s:
+        return ("it did not wait for the others of its wave: its clock was not compared with the controller's yet",)
+    late_s = session.attached_at_s - session.start.attach_at_s
+    return (f"it began {late_s:.1f} s after its wave was to begin",) if late_s > LATE_S else ()

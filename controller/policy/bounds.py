@@ -13,6 +13,7 @@ __all__ = [
     "MAX_GRANTS",
     "MAX_HOSTS",
     "MAX_JOBS_PER_DAY",
+    "MAX_LEAD_S",
     "MAX_MAP_MIB",
     "MAX_ONE_LINER_KEYS",
     "MAX_ONE_LINER_PROBES",
@@ -39,6 +40,8 @@ MAX_TESTS = 1_000
 MAX_TEST_HOSTS = 10_000
 MAX_APPROVAL_WAIT_S = 86_400
 MAX_SETTLE_S = 60
+MAX_LEAD_S = 10
+"""No agent waits for the others of its wave for longer (``node_agent/runner.py``)."""
 MAX_CHECK_S = 60
 MAX_WAIT_S = 600
 MAX_QUEUE_S = 86_400

@@ -47,11 +47,14 @@ class CanaryPolicy:
 class WavePolicy:
     """Waves after the canaries: ascending fractions of the hosts, the last one 1.0.
 
+    ``lead_ms``: from the orders of a wave to the moment at which all of its hosts attach.
+
     ``spread_label``: hosts that share its value fail together, and a wave takes an even share of each.
     """
 
     fractions: tuple[float, ...]
     settle_ms: int
+    lead_ms: int
     spread_label: str
 
 

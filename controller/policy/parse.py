@@ -14,6 +14,7 @@ from controller.policy.bounds import (
     MAX_EVENTS_PER_S,
     MAX_GRANTS,
     MAX_HOSTS,
+    MAX_LEAD_S,
     MAX_MAP_MIB,
     MAX_ONE_LINER_KEYS,
     MAX_ONE_LINER_PROBES,
@@ -124,8 +125,8 @@ def _limits(table: Table) -> SiteLimits:
                 f"{table.place('max_host_cpu_pct')} ({limits.max_host_cpu_pct:g}) is below max_cpu_pct "
                 f"({limits.max_cpu_pct:g}), so that no job would ever fit: raise the one or lower the other"
             )
-        # A built-in value gives way to a ceiling that the text raised.
-        limits = replace(limits, max_host_cpu_pct=limits.max_cpu_pct)
+        # A built-in value gives way to a ceiling that the text raised, and holds two jobs as it does otherwise.
+        limits = replace(limits, max_host_cpu_pct=2 * limits.max_cpu_pct)
     return limits
 
 
@@ -147,12 +148,13 @@ def _canary(table: Table, limits: SiteLimits) -> CanaryPolicy:
 def _waves(table: Table) -> WavePolicy:
     fractions = table.numbers("fractions", minimum=MIN_FRACTION, maximum=1)
     settle_ms = milliseconds(table, "settle_s", MAX_SETTLE_S, minimum_s=0)
+    lead_ms = milliseconds(table, "lead_s", MAX_LEAD_S, minimum_s=0)
     spread_label = _label_name(table, "spread_label")
     table.finish()
     if list(fractions) != sorted(set(fractions)) or fractions[-1] != 1:
         shown = ", ".join(f"{fraction:g}" for fraction in fractions)
         raise BadInput(f"{table.place('fractions')} must ascend and end with 1.0, not [{shown}]")
-    return WavePolicy(fractions=fractions, settle_ms=settle_ms, spread_label=spread_label)
+    return WavePolicy(fractions=fractions, settle_ms=settle_ms, lead_ms=lead_ms, spread_label=spread_label)
 
 
 def _waits(table: Table) -> WaitPolicy:

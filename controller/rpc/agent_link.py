@@ -215,7 +215,8 @@ class AgentLinkService(AgentLinkServicer):
             case "answer":
                 connection.answered(answer_from_wire(message.answer))
             case "heartbeat":
-                connection.send(link_pb.ControllerMessage(heartbeat=link_pb.Heartbeat(sent_at_ms=self._clock_ms())))
+                beat = link_pb.Heartbeat(sent_at_ms=self._clock_ms(), echo=message.heartbeat.echo)
+                connection.send(link_pb.ControllerMessage(heartbeat=beat))
             case _:
                 raise Malformed("the agent sent a message that this controller does not know")
 

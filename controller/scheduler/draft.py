@@ -77,8 +77,8 @@ class Draft:
         by_host = {run.key.host: run for run in self.runs.values() if run.kind is kind}
         return [by_host[host] for host in hosts if host in by_host]
 
-    def start(self, host: str, kind: RunKind, duration_ms: int) -> None:
-        """Order a run; its deadline is when the controller stops waiting for it."""
+    def start(self, host: str, kind: RunKind, duration_ms: int, start_at_ms: int = 0) -> None:
+        """Order a run, to attach at a time (0: at once); its deadline is when the controller stops waiting for it."""
         attempt = 1 + sum(key.host == host for key in self.runs)
         key = RunKey(self.spec.job_id, host, attempt)
         timing = self.terms.timing
@@ -103,6 +103,7 @@ class Draft:
             team=self.spec.team,
             operator=self.spec.operator,
             program=self.spec.program,
+            start_at_ms=start_at_ms,
         )
         self.instructions.append(SendStart(order))
 

@@ -99,8 +99,10 @@ def _try_other_canaries(draft: Draft) -> bool:
 def _start_wave(draft: Draft, index: int) -> None:
     wave = draft.waves[index]
     draft.waves[index] = replace(wave, started_at_ms=draft.at_ms, verdict=Verdict.RUNNING)
+    # Each loads what it needs, and waits for the others: attached one after the other, they would not compare.
+    start_at_ms = draft.at_ms + draft.terms.timing.lead_ms if len(wave.hosts) > 1 else 0
     for host in wave.hosts:
-        draft.start(host, RunKind.TRACE, draft.spec.duration_ms)
+        draft.start(host, RunKind.TRACE, draft.spec.duration_ms, start_at_ms)
 
 
 def _advance_tracing(draft: Draft) -> None:
@@ -110,7 +112,9 @@ def _advance_tracing(draft: Draft) -> None:
     last = index == len(draft.waves) - 1
     runs = draft.runs_of(wave.hosts, RunKind.TRACE)
     if wave.verdict is Verdict.RUNNING and all(_settled(run, draft, last=last) for run in runs):
-        verdict, reason = judge_wave(runs, draft.terms, first=index == 0)
+        by_class = {check.host_class: check.predicted_cpu_pct for check in draft.canaries}
+        predicted_pct = {host: by_class.get(draft.classes[host], 0.0) for host in wave.hosts}
+        verdict, reason = judge_wave(runs, draft.terms, first=index == 0, predicted_pct=predicted_pct)
         draft.waves[index] = replace(wave, verdict=verdict, reason=reason)
         draft.decide("wave", verdict, f"wave {index + 1} of {len(draft.waves)}: {reason}", draft.terms.rule)
         if not last and verdict is Verdict.ABORT:

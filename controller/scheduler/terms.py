@@ -15,12 +15,14 @@ class Timing:
     ``start_grace_ms``: from the order to the first attached probe (a cold host compiles first).
     ``end_grace_ms``: from the end of a run's duration to its part.
     ``stop_grace_ms``: from telling a run to stop to its part.
+    ``lead_ms``: from the orders of a wave to the moment at which all of its hosts attach.
     ``queue_ms``: for room on its hosts, before a job is given up.
     """
 
     start_grace_ms: int = 15_000
     end_grace_ms: int = 5_000
     stop_grace_ms: int = 3_000
+    lead_ms: int = 1_000
     queue_ms: int = 600_000
 
 

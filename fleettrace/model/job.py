@@ -258,6 +258,10 @@ class Coverage:
     """(host, what a reader of its result must know), by host."""
     imported: tuple[str, ...] = ()
     """Hosts that were measured by hand: no targets of the job, and not among those that answered."""
+    wave_skew_ms: int = 0
+    """``window_skew_ms`` within one wave, by the controller's clock; of the wave that started least together."""
+    wave_skew_uncertainty_ms: int = 0
+    """Of that, either way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,6 +144,8 @@ class StartRun:
     """Of a one-liner, in its canonical text; empty for a tool of the catalogue."""
     program_scale: float = 0.0
     """How much dearer than its manifest says the canary has measured the program; 0: not measured."""
+    start_at_ms: int = 0
+    """When to attach (Unix, the controller's clock), together with the others of the wave; 0: at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,3 +171,7 @@ class Part:
     """What a reader of the result must know, a sentence each."""
     build_id: str = ""
     """Of the program or library that was probed, in hexadecimal digits; empty: none was, or it has none."""
+    started_at_controller_ms: int = 0
+    """``started_at_ms`` by the controller's clock; 0: not known."""
+    clock_uncertainty_ms: int = 0
+    """Of that, either way."""

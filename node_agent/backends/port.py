@@ -1,6 +1,6 @@
 """The tracer port: what a run needs of whatever does the tracing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,7 +10,11 @@ from fleettrace.model.run import MapFill, RunKind
 from fleettrace.snapshot import Snapshot
 from node_agent.kernel.cgroups import Scope
 
-__all__ = ["ProbeStats", "TracePlan", "Tracer"]
+__all__ = ["ProbeStats", "TracePlan", "Tracer", "no_wait"]
+
+
+def no_wait() -> None:
+    """Attach at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,11 @@ class Tracer(Protocol):
     def build_id(self) -> str:
         """Of the program or library that its probes are in; empty before, and when they are in none."""
 
-    def attach(self) -> None:
+    def attach(self, wait: Callable[[], None] = no_wait) -> None:
         """Load and attach; when it returns, every probe is live. It leaves nothing behind when it raises.
+
+        ``wait`` is called when everything is loaded that can be, before the first probe is attached; what it raises
+        passes through.
 
         Raises:
             Unfit: this machine cannot run the tool (AttachFailed: the kernel refused it).

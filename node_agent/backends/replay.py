@@ -10,7 +10,7 @@ from dataclasses import replace
 from fleettrace.errors import BadInput, Unfit
 from fleettrace.model.run import MapFill, RunKind
 from fleettrace.snapshot import EMPTY, Snapshot
-from node_agent.backends.port import ProbeStats, TracePlan
+from node_agent.backends.port import ProbeStats, TracePlan, no_wait
 from node_agent.backends.sample import Recording, read_sample, sample_files
 
 __all__ = ["ReplayTracer"]
@@ -46,8 +46,9 @@ class ReplayTracer:
         self._attached_s = 0.0
         self._detached = False
 
-    def attach(self) -> None:
+    def attach(self, wait: Callable[[], None] = no_wait) -> None:
         """See :meth:`Tracer.attach`."""
+        wait()
         self._attached_at_s = self._clock_s()
 
     def stats(self) -> ProbeStats:

@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 import time
+from functools import partial
 
 from fleettrace.catalog import ToolDefinition, find_tool
-from fleettrace.errors import DigestMismatch, FleettraceError
+from fleettrace.errors import DigestMismatch, FleettraceError, Refused
 from fleettrace.model.run import RunKind
 from fleettrace.oneliner import read_one_liner
 from fleettrace.snapshot import EMPTY
@@ -82,10 +83,10 @@ def _perform(plan: ChildPlan, timer: KillTimer) -> None:
     try:
         # From here to the end of the duration the kernel itself holds the deadline.
         timer.arm(START_LIMIT_S)
-        tracer.attach()
+        tracer.attach(partial(_wait_until, plan.attach_at_s, timer))
         forbid_programs()  # compilers and bpftrace have been started by now
         timer.arm(plan.duration_ms / 1000 + (OVERRUN_LIMIT_S if plan.one_liner is None else ONE_LINER_OVERRUN_LIMIT_S))
-        _say(Attached(int(time.time() * 1000), tracer.backend, tracer.alternative, tracer.build_id))
+        _say(Attached(int(time.time() * 1000), tracer.backend, tracer.alternative, tracer.build_id, time.monotonic()))
         meter = Meter(tracer)
         stopped = _watch(plan, tool, tracer, meter)
         ended_s = tracer.detach(hurry=stopped.startswith(STOPPED))
@@ -104,6 +105,15 @@ def _statistics() -> int:
         return enable_run_time_stats()
     except OSError:
         return -1
+
+
+def _wait_until(attach_at_s: float, timer: KillTimer) -> None:
+    """Wait for the moment at which the other hosts of the wave attach too."""
+    while (left_s := attach_at_s - time.monotonic()) > 0:
+        if signal.sigtimedwait(_STOP_SIGNALS, left_s) is not None:
+            raise Refused("the run was told to stop before it began", "run.stopped")
+    # The wait takes nothing of the time in which to attach.
+    timer.arm(START_LIMIT_S)
 
 
 def _open(plan: ChildPlan, tool: ToolDefinition) -> Tracer:

@@ -42,6 +42,7 @@ class ChildPlan:
     ``alternatives`` those of the tool that make do with them. ``program`` and ``one_liner``: of a one-liner, its
     canonical text and its bounds. ``calibration`` and ``program_scale`` (0: not measured) turn what is counted into
     cost, for the child's own breaker; its ceilings are those that begin with ``max_``.
+    ``attach_at_s``: when to attach, on the monotonic clock; 0: at once.
     """
 
     backend: str
@@ -65,6 +66,7 @@ class ChildPlan:
     max_child_cpu_pct: float = 100.0
     max_child_rss_bytes: int = 1 << 30
     max_map_fill_pct: float = 100.0
+    attach_at_s: float = 0.0
 
     @property
     def run_kind(self) -> RunKind:
@@ -76,13 +78,15 @@ class ChildPlan:
 class Attached:
     """The last probe is attached; ``at_ms`` is the host's clock (Unix), ``alternative`` which way of the tool it is.
 
-    ``build_id`` is that of the binary that the probes are in, where they are in one.
+    ``at_s`` is the same moment on the monotonic clock. ``build_id`` is that of the binary that the probes are in, where
+    they are in one.
     """
 
     at_ms: int
     backend: str
     alternative: str = ""
     build_id: str = ""
+    at_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,20 @@ def test_events_are_recorded_or_declared_lost(tracer_of: Open, tool: str) -> Non
     assert 0 < stats.map_bytes <= MAX_MAP_BYTES
 
 
+class StopError(Exception):
+    """Raised by a test."""
+
+
+def test_it_waits_before_its_first_probe_and_what_the_wait_raises_leaves_nothing(tracer_of: Open) -> None:
+    def stop() -> None:
+        raise StopError
+
+    tracer = tracer_of(RunKind.TRACE)
+    with pytest.raises(StopError):
+        tracer.attach(stop)
+    tracer.close()
+
+
 def test_a_snapshot_is_valid_and_canonical(tracer_of: Open) -> None:
     tracer = tracer_of(RunKind.TRACE)
     tracer.attach()

@@ -15,6 +15,7 @@ ROOMY = """
 [limits]
 max_duration_s = 60
 max_cpu_pct = 100.0
+max_host_cpu_pct = 300.0
 max_events_per_s = 100000000
 max_map_mib = 64
 max_hosts = 100
@@ -23,6 +24,7 @@ name = "everyone"
 teams = ["*"]
 tools = ["*"]
 hosts = "all"
+incident = true
 tool_capabilities = { "*" = ["CAP_SYSLOG", "CAP_SYS_PTRACE"] }
 """
 

@@ -143,6 +143,10 @@ class SimulatedChild:
             self._say(Failed("attach-failed", "the kernel refused a probe"))
             self._exit(0)
             return
+        if await self._pause(max(plan.attach_at_s - self._loop.time(), 0.0)):
+            self._say(Failed("refused", "the run was told to stop before it began"))
+            self._exit(0)
+            return
         self._arm(plan.duration_ms / 1000 + child_main.OVERRUN_LIMIT_S)
         self.attached_s = started_s = self._loop.time()
         self._host.attached(self)
@@ -150,7 +154,7 @@ class SimulatedChild:
             self._loop.call_later(self.fate.freezes_after_s, self.process.freeze, context=WORLD)
         if self.fate.dies_after_s is not None:
             self._loop.call_later(self.fate.dies_after_s, self.die, -11, context=WORLD)
-        self._say(Attached(self._host.clock_ms(), plan.backend))
+        self._say(Attached(self._host.clock_ms(), plan.backend, at_s=started_s))
         stopped = await self._watch(plan, tool, started_s)
         self._detach()
         cost = self._cost(tool, started_s)

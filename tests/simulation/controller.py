@@ -40,6 +40,8 @@ class ControllerSite:
         self._tell = tell
         self._jobs = 0
         self.clock_offset_ms = 0
+        self.clock_ms: Callable[[], int] = lambda: 0
+        """Of the controller that is up."""
         self.generation = 0
         self.process = Process(loop, "controller")
         self.coordinator: Coordinator | None = None
@@ -104,6 +106,7 @@ class ControllerSite:
         def clock_ms() -> int:
             return offset_ms + int(self._loop.time() * 1000)
 
+        self.clock_ms = clock_ms
         worker = SimulatedWorker(self._disk)
         await worker.open()
         fleet = Fleet(await worker.call(lambda store: store.hosts()), clock_ms)

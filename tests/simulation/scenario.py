@@ -80,6 +80,7 @@ class World:
         self.site.on_fleet = self._watch_fleet
         self.site.on_death = self._controller_gone
         self.watcher.is_connected = self._is_connected
+        self.watcher.site = self.site
         self.watcher.on_order = self._ordered
         self.site.on_stop = self.watcher.told_to_end
         self.site.on_stopped = self.watcher.check_stopped

@@ -17,10 +17,12 @@ from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 from node_agent.child.protocol import Measured, Sample
 from tests.simulation.ledger import JobLedger
 from tests.simulation.loop import WORLD, Process, VirtualLoop
+from tests.simulation.starts import StartWatch
 from tests.simulation.story import Story
 
 if TYPE_CHECKING:
     from tests.simulation.child import SimulatedChild
+    from tests.simulation.controller import ControllerSite
     from tests.simulation.disk import Disk
     from tests.simulation.host import SimulatedHost
 
@@ -66,6 +68,8 @@ class Watcher:
         self._sent_s: dict[RunKey, float] = {}
         self._truth: dict[RunKey, list[tuple[RunCost, Snapshot, bool]]] = {}
         self.is_connected: Callable[[str], bool] = lambda _: False
+        self.site: ControllerSite | None = None
+        self.starts = StartWatch(story)
 
     def tell(self, text: str) -> None:
         self.story.tell(text)
@@ -93,6 +97,7 @@ class Watcher:
         assert child.plan is not None
         self.tell(f"{host.name}: probes of {child.key} are attached")
         self.running[child.key] = (host, child)
+        self.starts.attached(child.key, self.loop.time())
         limit_s = self._duration_s[child.key] + GRACE_S
         self.loop.call_later(limit_s, self._overdue, child, child.attached_s, context=WORLD)
         self.jobs.check_attached(child.key, child.plan.run_kind)
@@ -138,6 +143,8 @@ class Watcher:
                 if self._ending:
                     self.story.fail("I6 doubt closes starting", f"{order.run} was ordered by a controller that ends")
                 self._sent_s[order.run] = self.loop.time()
+                assert self.site is not None
+                self.starts.ordered(order, self.site.clock_ms(), self.loop.time())
                 self.tell(f"controller: orders {order.run} ({order.kind})")
                 self.jobs.check_ordered(order)
                 self.on_order(order)
@@ -219,6 +226,7 @@ class Watcher:
     def _check_part(self, kept: HostPart) -> None:
         part = kept.part
         self.tell(f"disk: part {part.run} {part.outcome}{'' if part.final else ' (interim)'} {part.reason}")
+        self.starts.check_told(part)
         if part.outcome is RunOutcome.FAILED:
             if part.snapshot != EMPTY:
                 self.story.fail("a failed part is empty", f"{part.run} has a result")

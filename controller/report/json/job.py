@@ -101,6 +101,8 @@ def _coverage(coverage: Coverage) -> Document:
         "lost_events": coverage.lost_events,
         "truncated_stacks": coverage.truncated_stacks,
         "window_skew_s": coverage.window_skew_ms / 1000,
+        "wave_skew_s": coverage.wave_skew_ms / 1000,
+        "wave_skew_uncertainty_s": coverage.wave_skew_uncertainty_ms / 1000,
         "replayed": list(coverage.replayed),
         "imported": list(coverage.imported),
     }

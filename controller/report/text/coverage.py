@@ -51,7 +51,11 @@ def coverage_lines(coverage: Coverage, recorded: int) -> list[tuple[str, Text]]:
         )
         lines.append(("truncated", Text(cut, "yellow")))
     if coverage.window_skew_ms:
-        lines.append(("skew", Text(f"{duration_text(coverage.window_skew_ms)} between the first and the last start")))
+        skew = f"{duration_text(coverage.window_skew_ms)} between the first and the last start"
+        if coverage.wave_skew_uncertainty_ms:
+            uncertainty = duration_text(coverage.wave_skew_uncertainty_ms)
+            skew += f"; within a wave at most {duration_text(coverage.wave_skew_ms)} (give or take {uncertainty})"
+        lines.append(("skew", Text(skew)))
     return lines
 
 

@@ -210,6 +210,7 @@ def start_run_to_wire(start: StartRun) -> link.StartRun:
         operator=wire_text(start.operator),
         program=wire_text(start.program),
         program_scale=start.program_scale,
+        start_at_ms=start.start_at_ms,
     )
 
 
@@ -227,6 +228,7 @@ def start_run_from_wire(message: link.StartRun) -> StartRun:
         operator=message.operator,
         program=message.program,
         program_scale=parse_amount(message.program_scale, "scale of the program's cost"),
+        start_at_ms=parse_number(message.start_at_ms, "time to start"),
     )
 
 
@@ -246,6 +248,8 @@ def part_to_wire(part: Part) -> types.Part:
         alternative=part.alternative,
         notes=[wire_text(note) for note in part.notes],
         build_id=part.build_id,
+        started_at_controller_ms=part.started_at_controller_ms,
+        clock_uncertainty_ms=part.clock_uncertainty_ms,
     )
 
 
@@ -265,6 +269,8 @@ def part_from_wire(message: types.Part) -> Part:
         alternative=message.alternative,
         notes=tuple(message.notes),
         build_id=message.build_id,
+        started_at_controller_ms=parse_number(message.started_at_controller_ms, "start by the controller's clock"),
+        clock_uncertainty_ms=message.clock_uncertainty_ms,
     )
     if part.snapshot.total > MAX_NUMBER:
         raise Malformed(f"a part's counts add up to {part.snapshot.total}, more than {MAX_NUMBER}")

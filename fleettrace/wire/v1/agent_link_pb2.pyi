@@ -221,15 +221,19 @@ class Heartbeat(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SENT_AT_MS_FIELD_NUMBER: _builtins.int
+    ECHO_FIELD_NUMBER: _builtins.int
     sent_at_ms: _builtins.int
+    echo: _builtins.int
+    """an agent's own mark, which the controller's answer repeats; 0: none"""
     def __init__(
         self,
         *,
         sent_at_ms: _builtins.int = ...,
+        echo: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sent_at_ms", b"sent_at_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["echo", b"echo", "sent_at_ms", b"sent_at_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -350,6 +354,7 @@ class StartRun(_message.Message):
     OPERATOR_FIELD_NUMBER: _builtins.int
     PROGRAM_FIELD_NUMBER: _builtins.int
     PROGRAM_SCALE_FIELD_NUMBER: _builtins.int
+    START_AT_MS_FIELD_NUMBER: _builtins.int
     kind: _types_pb2.RunKind.ValueType
     tool: _builtins.str
     digest: _builtins.str
@@ -361,6 +366,8 @@ class StartRun(_message.Message):
     """canonical text of a one-liner, whose SHA-256 is the digest"""
     program_scale: _builtins.float
     """how much dearer than its manifest says the canary has measured it; 0: not measured"""
+    start_at_ms: _builtins.int
+    """by the controller's clock, when to attach, with the others of the wave; 0: at once"""
     @_builtins.property
     def run(self) -> _types_pb2.RunKey: ...
     @_builtins.property
@@ -383,10 +390,11 @@ class StartRun(_message.Message):
         operator: _builtins.str = ...,
         program: _builtins.str = ...,
         program_scale: _builtins.float = ...,
+        start_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "expires_at_ms", b"expires_at_ms", "kind", b"kind", "limits", b"limits", "operator", b"operator", "params", b"params", "program", b"program", "program_scale", b"program_scale", "run", b"run", "team", b"team", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "expires_at_ms", b"expires_at_ms", "kind", b"kind", "limits", b"limits", "operator", b"operator", "params", b"params", "program", b"program", "program_scale", b"program_scale", "run", b"run", "start_at_ms", b"start_at_ms", "team", b"team", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

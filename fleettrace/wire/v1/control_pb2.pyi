@@ -1050,12 +1050,18 @@ class Coverage(_message.Message):
     REPLAYED_HOSTS_FIELD_NUMBER: _builtins.int
     LEFT_OUT_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    WAVE_SKEW_MS_FIELD_NUMBER: _builtins.int
+    WAVE_SKEW_UNCERTAINTY_MS_FIELD_NUMBER: _builtins.int
     IMPORTED_HOSTS_FIELD_NUMBER: _builtins.int
     targeted: _builtins.int
     answered: _builtins.int
     lost_events: _builtins.int
     truncated_stacks: _builtins.int
     window_skew_ms: _builtins.int
+    wave_skew_ms: _builtins.int
+    """of the wave that started least together, by the controller's clock"""
+    wave_skew_uncertainty_ms: _builtins.int
+    """of that, either way"""
     @_builtins.property
     def missing(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingHost]: ...
     @_builtins.property
@@ -1091,11 +1097,13 @@ class Coverage(_message.Message):
         replayed_hosts: _abc.Iterable[_builtins.str] | None = ...,
         left_out: _abc.Iterable[Global___MissingHost] | None = ...,
         notes: _abc.Iterable[Global___MissingHost] | None = ...,
+        wave_skew_ms: _builtins.int = ...,
+        wave_skew_uncertainty_ms: _builtins.int = ...,
         imported_hosts: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "imported_hosts", b"imported_hosts", "left_out", b"left_out", "lost_events", b"lost_events", "missing", b"missing", "notes", b"notes", "partial", b"partial", "replayed_hosts", b"replayed_hosts", "targeted", b"targeted", "truncated_stacks", b"truncated_stacks", "window_skew_ms", b"window_skew_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered", b"answered", "imported_hosts", b"imported_hosts", "left_out", b"left_out", "lost_events", b"lost_events", "missing", b"missing", "notes", b"notes", "partial", b"partial", "replayed_hosts", b"replayed_hosts", "targeted", b"targeted", "truncated_stacks", b"truncated_stacks", "wave_skew_ms", b"wave_skew_ms", "wave_skew_uncertainty_ms", b"wave_skew_uncertainty_ms", "window_skew_ms", b"window_skew_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

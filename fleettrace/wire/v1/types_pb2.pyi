@@ -836,6 +836,8 @@ class Part(_message.Message):
     FINAL_FIELD_NUMBER: _builtins.int
     ALTERNATIVE_FIELD_NUMBER: _builtins.int
     NOTES_FIELD_NUMBER: _builtins.int
+    STARTED_AT_CONTROLLER_MS_FIELD_NUMBER: _builtins.int
+    CLOCK_UNCERTAINTY_MS_FIELD_NUMBER: _builtins.int
     BUILD_ID_FIELD_NUMBER: _builtins.int
     kind: Global___RunKind.ValueType
     outcome: Global___RunOutcome.ValueType
@@ -849,6 +851,10 @@ class Part(_message.Message):
     final: _builtins.bool
     alternative: _builtins.str
     """which of the tool's alternatives ran; empty: it has one way only"""
+    started_at_controller_ms: _builtins.int
+    """started_at_ms by the controller's clock; 0: not known"""
+    clock_uncertainty_ms: _builtins.int
+    """of that, either way"""
     build_id: _builtins.str
     """of the binary that was probed, hexadecimal; empty: none was, or it has none"""
     @_builtins.property
@@ -876,11 +882,13 @@ class Part(_message.Message):
         final: _builtins.bool = ...,
         alternative: _builtins.str = ...,
         notes: _abc.Iterable[_builtins.str] | None = ...,
+        started_at_controller_ms: _builtins.int = ...,
+        clock_uncertainty_ms: _builtins.int = ...,
         build_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "run", b"run", "snapshot", b"snapshot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternative", b"alternative", "backend", b"backend", "build_id", b"build_id", "cost", b"cost", "duration_ms", b"duration_ms", "final", b"final", "kind", b"kind", "notes", b"notes", "outcome", b"outcome", "reason", b"reason", "run", b"run", "snapshot", b"snapshot", "started_at_ms", b"started_at_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternative", b"alternative", "backend", b"backend", "build_id", b"build_id", "clock_uncertainty_ms", b"clock_uncertainty_ms", "cost", b"cost", "duration_ms", b"duration_ms", "final", b"final", "kind", b"kind", "notes", b"notes", "outcome", b"outcome", "reason", b"reason", "run", b"run", "snapshot", b"snapshot", "started_at_controller_ms", b"started_at_controller_ms", "started_at_ms", b"started_at_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

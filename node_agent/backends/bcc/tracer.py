@@ -1,7 +1,7 @@
 """The tracer on a real kernel: a compiled object, loaded with the run's filters as constants."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fleettrace.catalog import Alternative, Output, ParamValue, ResultKind, ToolDefinition
 from fleettrace.errors import AttachFailed, Unfit
@@ -16,7 +16,7 @@ from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
 from node_agent.backends.bcc.source import tool_source
 from node_agent.backends.bcc.stacks import StackReader, stack_maps
 from node_agent.backends.bcc.stats import STATS_MAP, read_stats
-from node_agent.backends.port import ProbeStats, TracePlan
+from node_agent.backends.port import ProbeStats, TracePlan, no_wait
 from node_agent.kernel.bpf_object import BpfObject
 from node_agent.kernel.loader import LoadedObject
 from node_agent.kernel.probes import parse_probes
@@ -59,7 +59,7 @@ class BccTracer:
         """See :meth:`Tracer.build_id`."""
         return self._build_id
 
-    def attach(self) -> None:
+    def attach(self, wait: Callable[[], None] = no_wait) -> None:
         """See :meth:`Tracer.attach`."""
         plan = self._plan
         constants = program_constants(plan)
@@ -67,7 +67,7 @@ class BccTracer:
         refusals: list[AttachFailed] = []
         for alternative in plan.tool.alternatives:
             try:
-                self._load(compiled, alternative, constants)
+                self._load(compiled, alternative, constants, wait)
             except AttachFailed as refusal:
                 refusals.append(refusal)
             else:
@@ -78,7 +78,9 @@ class BccTracer:
         named = zip(plan.tool.alternatives, refusals, strict=True)
         raise AttachFailed("; ".join(f"{alternative.name}: {refusal}" for alternative, refusal in named))
 
-    def _load(self, compiled: BpfObject, alternative: Alternative, constants: Mapping[int, int]) -> None:
+    def _load(
+        self, compiled: BpfObject, alternative: Alternative, constants: Mapping[int, int], wait: Callable[[], None]
+    ) -> None:
         plan = self._plan
         probes = [
             (attach.program, probe)
@@ -97,6 +99,7 @@ class BccTracer:
             stacks = next((output for output in self._outputs() if output.result is ResultKind.STACKS), None)
             if plan.kind is RunKind.TRACE and stacks is not None:
                 self._stacks = StackReader(loaded.maps, stacks.decode, stacks.unit)
+            wait()
             loaded.attach(probes)
         except BaseException:
             loaded.close()

@@ -20,7 +20,7 @@ from node_agent.backends.bpftrace.plan import DETACH_S_PER_PROBE, END_LIMIT_S, S
 from node_agent.backends.bpftrace.preflight import check_host, field_style, matches, version_of
 from node_agent.backends.bpftrace.process import BpftraceProcess, KernelCounts, find_bpftrace, kernel_counts
 from node_agent.backends.bpftrace.program import RunProgram, run_program
-from node_agent.backends.port import ProbeStats
+from node_agent.backends.port import ProbeStats, no_wait
 from node_agent.kernel.cgroups import Scope
 from node_agent.kernel.cpus import possible_cpu_count
 
@@ -85,7 +85,7 @@ class BpftraceTracer:
         self._was_killed = False
         self._was_hurried = False
 
-    def attach(self) -> None:
+    def attach(self, wait: Callable[[], None] = no_wait) -> None:
         """See :meth:`Tracer.attach`."""
         path = find_bpftrace()
         version = version_of(path)
@@ -95,6 +95,8 @@ class BpftraceTracer:
             self._plan, _scope_cgroups(self._plan.scope), self._cpu_count, secrets.randbits(_MARKER_BITS) | 1
         )
         decoder = Decoder(run, self._clock_ms)
+        # bpftrace attaches what it has loaded without a pause.
+        wait()
         process = BpftraceProcess(
             path,
             program_text(run.program, field_style(version)),

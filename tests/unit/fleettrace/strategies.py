@@ -44,6 +44,7 @@ from fleettrace.model.job import (
     JobSpec,
     JobState,
     PlannedHost,
+    Priority,
     Run,
     RunState,
     Suspect,
@@ -113,7 +114,19 @@ limits = st.builds(
 )
 params = st.dictionaries(names, st.integers(-(1 << 62), 1 << 62) | texts, max_size=3)
 starts = st.builds(
-    StartRun, run_keys, st.sampled_from(RunKind), names, digests, params, limits, numbers, texts, texts, texts, amounts
+    StartRun,
+    run_keys,
+    st.sampled_from(RunKind),
+    names,
+    digests,
+    params,
+    limits,
+    numbers,
+    texts,
+    texts,
+    texts,
+    amounts,
+    start_at_ms=numbers,
 )
 parts = st.builds(
     Part,
@@ -129,6 +142,8 @@ parts = st.builds(
     st.booleans(),
     texts,
     notes=st.lists(texts, max_size=2).map(tuple),
+    started_at_controller_ms=numbers,
+    clock_uncertainty_ms=st.integers(0, 1 << 31),
 )
 host_parts = st.builds(HostPart, parts, labels, texts)
 
@@ -173,6 +188,7 @@ specs = st.builds(
     st.booleans(),
     st.booleans(),
     program=texts,
+    priority=st.sampled_from(Priority),
 )
 planned = st.builds(PlannedHost, host_names, st.integers(1, 1 << 31), host_names, amounts, amounts)
 verdicts = st.sampled_from(Verdict)
@@ -223,6 +239,8 @@ jobs = st.builds(
         st.just({}),
         st.lists(decisions, max_size=3).map(tuple),
         st.lists(planned, max_size=2).map(tuple),
+        st.integers(0, 64),
+        texts,
     ),
     st.lists(runs, max_size=3),
 )
@@ -241,6 +259,8 @@ coverages = st.builds(
     reasons,
     notes=reasons,
     imported=st.lists(host_names, max_size=2).map(tuple),
+    wave_skew_ms=numbers,
+    wave_skew_uncertainty_ms=numbers,
 )
 
 values = st.integers(0, (1 << 64) - 1)

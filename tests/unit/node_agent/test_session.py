@@ -10,6 +10,7 @@ from fleettrace.snapshot import EMPTY, Count, Snapshot
 from node_agent.child.protocol import Attached, Failed, Measured, Sample
 from node_agent.session import (
     ChildExited,
+    CommonStart,
     Emit,
     EndChild,
     Instruction,
@@ -153,3 +154,31 @@ def test_every_event_is_defined_in_every_phase_and_one_final_part_comes_out(
     last = [i for i in out + more if isinstance(i, Emit | Report | KillChild)][-1]
     assert isinstance(last, Emit)
     assert last.part.final
+
+
+def test_a_part_tells_when_it_began_by_the_controllers_clock_and_that_it_was_late() -> None:
+    # GIVEN a run that is to begin at second 10 of the host's monotonic clock, which is 1,000,010 s of the controller's
+    order = replace(ORDER, start_at_ms=1_000_010_000)
+    start = CommonStart(attach_at_s=10.0, offset_ms=1_000_000_000.0, uncertainty_ms=1.4)
+
+    def part_of(at_s: float, start: CommonStart = start, order: StartRun = order) -> Part:
+        _, out = told(
+            Session(order, "bcc", start=start),
+            Attached(5_000, "bcc", at_s=at_s),
+            Measured(5_000, events_cost(20), TWENTY, final=True),
+        )
+        (part,) = final_parts(out)
+        return part
+
+    # THEN
+    in_time, late = part_of(10.02), part_of(12.3)
+    assert (in_time.started_at_controller_ms, in_time.clock_uncertainty_ms, in_time.notes) == (1_000_010_020, 2, ())
+    assert late.notes == ("it began 2.3 s after its wave was to begin",)
+    # AND a host that does not know the controller's time says that it did not wait
+    alone = part_of(9.0, CommonStart())
+    assert (alone.started_at_controller_ms, alone.clock_uncertainty_ms) == (0, 0)
+    assert alone.notes == (
+        "it did not wait for the others of its wave: its clock was not compared with the controller's yet",
+    )
+    # AND one that was not asked to has nothing to say
+    assert part_of(9.0, CommonStart(), ORDER).notes == ()

@@ -76,7 +76,7 @@ policies = st.builds(
     ),
     default_duration_ms=durations_ms,
     canary=st.just(CanaryPolicy(check_ms=1, min_events=1)),
-    waves=st.just(WavePolicy(fractions=(1.0,), settle_ms=0, spread_label="zone")),
+    waves=st.just(WavePolicy(fractions=(1.0,), settle_ms=0, lead_ms=0, spread_label="zone")),
     aborts=st.builds(AbortPolicy, max_aborts=st.integers(1, 2), window_ms=st.just(1)),
     grants=st.lists(grants, max_size=4, unique_by=lambda grant: grant.name).map(tuple),
     redact=st.lists(st.tuples(st.sampled_from(RedactedField), st.sampled_from(RedactAs)), max_size=2).map(tuple),

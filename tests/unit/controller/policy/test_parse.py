@@ -46,6 +46,7 @@ min_events = 9
 [waves]
 fractions = [0.5, 1]
 settle_s = 0
+lead_s = 1.5
 spread_label = "rack"
 [waits]
 start_s = 90
@@ -107,7 +108,7 @@ def test_every_key_is_read_in_its_unit() -> None:
     )
     assert policy.default_duration_ms == 1500
     assert policy.canary == CanaryPolicy(check_ms=250, min_events=9)
-    assert policy.waves == WavePolicy(fractions=(0.5, 1.0), settle_ms=0, spread_label="rack")
+    assert policy.waves == WavePolicy(fractions=(0.5, 1.0), settle_ms=0, lead_ms=1_500, spread_label="rack")
     assert policy.waits == WaitPolicy(start_ms=90_000, end_ms=20_500, queue_ms=45_000)
     assert policy.aborts == AbortPolicy(max_aborts=3, window_ms=5_400_000)
     assert policy.grants == (
@@ -173,7 +174,7 @@ def test_the_builtin_policy_is_modest_and_open_to_all() -> None:
     )
     assert policy.default_duration_ms == 10_000
     assert policy.canary == CanaryPolicy(check_ms=1000, min_events=50)
-    assert policy.waves == WavePolicy(fractions=(0.05, 0.25, 1.0), settle_ms=500, spread_label="zone")
+    assert policy.waves == WavePolicy(fractions=(0.05, 0.25, 1.0), settle_ms=500, lead_ms=1_000, spread_label="zone")
     assert policy.waits == WaitPolicy(start_ms=15_000, end_ms=5_000, queue_ms=600_000)
     assert policy.aborts == AbortPolicy(max_aborts=2, window_ms=86_400_000)
     (grant,) = policy.grants
@@ -286,4 +287,4 @@ def test_the_budget_of_a_host_holds_at_least_one_job() -> None:
     with pytest.raises(BadInput, match=r"limits.max_host_cpu_pct \(2\) is below max_cpu_pct \(3\)"):
         parse_policy(f"[limits]\nmax_cpu_pct = 3\nmax_host_cpu_pct = 2\n{GRANT}", "p.toml")
     # AND one that the text leaves out follows a ceiling that was raised
-    assert parse_policy(f"[limits]\nmax_cpu_pct = 30\n{GRANT}", "p.toml").limits.max_host_cpu_pct == 30
+    assert parse_policy(f"[limits]\nmax_cpu_pct = 30\n{GRANT}", "p.toml").limits.max_host_cpu_pct == 60

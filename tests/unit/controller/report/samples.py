@@ -166,6 +166,8 @@ def histogram_result() -> JobResult:
             partial=(("api-2", "the breaker opened after 3.1 s: 210,000 events/s, over 200,000"),),
             lost_events=17,
             window_skew_ms=300,
+            wave_skew_ms=31,
+            wave_skew_uncertainty_ms=2,
             replayed=("api-4",),
             left_out=(("api-4", "its units differ from those of 3 hosts: not added up"),),
             notes=(("api-2", "map_update_elem failed 17 times: its map was full"),),

@@ -54,7 +54,9 @@ def test_printing_above_the_rate_aborts_a_one_liner_in_the_check_and_in_a_wave()
     loud = RunCost(hits=202, events=202, events_per_cpu=(202,), printing_events=202)
 
     judged = judge_canary(CHECK, loud, 2_000, terms(limits=granted), promote=True)
-    verdict, reason = judge_wave([_run("a", RunState.RUNNING, 2_000, loud)], terms(limits=granted), first=True)
+    verdict, reason = judge_wave(
+        [_run("a", RunState.RUNNING, 2_000, loud)], terms(limits=granted), first=True, predicted_pct={}
+    )
     quiet = judge_canary(CHECK, replace(loud, printing_events=200), 2_000, terms(limits=granted), promote=True)
 
     assert judged.verdict is verdict is Verdict.ABORT
@@ -94,12 +96,12 @@ def _run(host: str, state: RunState, elapsed_ms: int = 1_000, measured: RunCost 
 
 def test_a_wave_within_budget_promotes() -> None:
     runs = [_run("a", RunState.RUNNING), _run("b", RunState.COMPLETE)]
-    assert judge_wave(runs, terms(), first=True)[0] is Verdict.PROMOTE
+    assert judge_wave(runs, terms(), first=True, predicted_pct={})[0] is Verdict.PROMOTE
 
 
 def test_a_host_far_busier_than_the_canary_aborts_its_wave() -> None:
     runs = [_run("a", RunState.RUNNING), _run("b", RunState.RUNNING, 500, cost(40_000))]
-    verdict, reason = judge_wave(runs, terms(), first=False)
+    verdict, reason = judge_wave(runs, terms(), first=False, predicted_pct={})
     assert verdict is Verdict.ABORT
     assert "b measured 8.00%" in reason
 
@@ -107,16 +109,40 @@ def test_a_host_far_busier_than_the_canary_aborts_its_wave() -> None:
 def test_a_wave_that_lost_most_of_its_hosts_aborts_and_half_does_not() -> None:
     lost = _run("a", RunState.LOST, 0, reason="the agent's connection ended")
     running = _run("c", RunState.RUNNING)
-    verdict, reason = judge_wave([lost, _run("b", RunState.LOST, 0), running], terms(), first=False)
+    verdict, reason = judge_wave([lost, _run("b", RunState.LOST, 0), running], terms(), first=False, predicted_pct={})
     assert verdict is Verdict.ABORT
     assert "2 of 3 hosts" in reason
     assert "a: the agent's connection ended" in reason
-    assert judge_wave([lost, running], terms(), first=False)[0] is Verdict.PROMOTE
+    assert judge_wave([lost, running], terms(), first=False, predicted_pct={})[0] is Verdict.PROMOTE
 
 
 def test_hosts_that_said_why_they_failed_stop_only_the_canaries_wave() -> None:
     failed = _run("a", RunState.FAILED, 0, reason="agent.toml allows no tool")
-    assert judge_wave([failed], terms(), first=False)[0] is Verdict.PROMOTE
-    verdict, reason = judge_wave([failed], terms(), first=True)
+    assert judge_wave([failed], terms(), first=False, predicted_pct={})[0] is Verdict.PROMOTE
+    verdict, reason = judge_wave([failed], terms(), first=True, predicted_pct={})
     assert verdict is Verdict.ABORT
     assert "a: agent.toml allows no tool" in reason
+
+
+def test_one_host_that_was_lost_while_it_traced_ends_a_small_wave() -> None:
+    lost = _run("a", RunState.LOST, 700, reason="no part came in time")
+    running = [_run(f"b{number}", RunState.RUNNING) for number in range(19)]
+    verdict, reason = judge_wave([lost, *running[:18]], terms(), first=False, predicted_pct={})
+    assert verdict is Verdict.ABORT
+    assert reason == "1 of 19 hosts of the wave were lost while tracing; a: no part came in time"
+    # AND of 20 it may have been chance
+    assert judge_wave([lost, *running], terms(), first=False, predicted_pct={})[0] is Verdict.PROMOTE
+
+
+def test_real_cost_is_held_against_what_was_predicted() -> None:
+    # GIVEN hosts that cost 2% where 0.3% was predicted, all of them within the budget of 5%
+    runs = [_run(host, RunState.RUNNING, 1_000, cost(5_000, 155_000)) for host in ("a", "b", "c")]
+    verdict, reason = judge_wave(runs, terms(), first=False, predicted_pct=dict.fromkeys("abc", 0.3))
+    assert verdict is Verdict.ABORT
+    assert reason == "c cost the most, 2.00% where 0.30% was predicted: the canaries do not speak for these hosts"
+    # AND one busy host among them is left to its own breaker, and costs that are small are not compared
+    assert judge_wave(runs, terms(), first=False, predicted_pct={"a": 0.3, "b": 1.0, "c": 1.0})[0] is Verdict.PROMOTE
+    small = [_run("a", RunState.RUNNING, 1_000, cost(5_000))]
+    verdict, reason = judge_wave(small, terms(), first=False, predicted_pct={"a": 0.01})
+    assert verdict is Verdict.PROMOTE
+    assert reason.endswith("within 5% of one CPU; a cost the most, 0.50% where 0.01% was predicted")
