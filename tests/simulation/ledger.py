@@ -100,6 +100,8 @@ class JobLedger:
                     self._story.fail("I2 a wave over the budget is the last", f"{name}: {run.key.host} was over it")
             if sum(run.state is RunState.LOST for run in runs) > len(runs) / 2:
                 self._story.fail("I2 a wave that was lost is the last", name)
+            if sum(run.state is RunState.LOST and run.elapsed_ms > 0 for run in runs) > len(runs) / 20:
+                self._story.fail("I2 a wave that was lost while tracing is the last", name)
         if index == 0 and all(run.state in {RunState.FAILED, RunState.LOST} for run in runs):
             self._story.fail("I2 a wave that measured nothing promotes nothing", name)
 
