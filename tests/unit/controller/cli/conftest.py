@@ -10,6 +10,7 @@ from controller.cli import main
 from tests.unit.controller.cli.fake_control import FakeControl, serving
 from tests.unit.controller.report import samples
 from tests.unit.controller.report.golden_files import compare_with_golden
+from tests.unit.controller.report.tool_samples import tools
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def control() -> FakeControl:
     result = samples.histogram_result()
     return FakeControl(
         host_list=samples.hosts(),
-        tool_list=samples.tools(),
+        tool_list=tools(),
         job_list=samples.jobs(),
         result=result,
         watches=[[samples.live_result().job, result.job]],

@@ -14,6 +14,7 @@ from fleettrace.wire.v1 import control_pb2 as pb
 from tests.unit.controller.cli.conftest import Command
 from tests.unit.controller.cli.fake_control import FakeControl
 from tests.unit.controller.report import samples
+from tests.unit.controller.report.tool_samples import tools
 
 QUICK = (300, 900, 1500, 800, 200, 60)
 SLOW = (*QUICK, 0, 0, 0, 700, 600, 200)
@@ -38,7 +39,7 @@ def test_confirmed_when_a_second_run_beside_controls_says_the_same(control: Fake
     control.earlier_results = [result("api-3")]
     control.result = result("api-3", hosts=4)
     fine = Param("fine", 0, 0, 4, "finer")
-    control.tool_list = [replace(samples.tools()[0], params=(fine,))]
+    control.tool_list = [replace(tools()[0], params=(fine,))]
     # WHEN it is hunted for
     outcome = fleettrace("find-outlier", "runqlat", "pid=7", "--on", "role=api", "--for", "2s", "--json")
     # THEN two runs are enough

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fleettrace.catalog import Param, ResultKind
 from fleettrace.model.calibration import Calibration, HitKind
 from fleettrace.model.findings import FrameBlame, HostVerdict, RateChange
 from fleettrace.model.host import Host, HostFacts
@@ -23,7 +22,6 @@ from fleettrace.model.job import (
     Wave,
 )
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
-from fleettrace.model.tool import ToolListing
 from fleettrace.snapshot import LOG2, Count, Histogram, Snapshot, Stack, merge
 from fleettrace.snapshot.counts import Event
 from tests.unit.controller.report import found
@@ -165,7 +163,9 @@ def histogram_result() -> JobResult:
             missing=(("api-5", "not connected since 02:11:07: its agent was not heard of for 6 s"),),
             partial=(("api-2", "the breaker opened after 3.1 s: 210,000 events/s, over 200,000"),),
             lost_events=17,
-            **{"window_skew_ms": 300, "wave_skew_ms": 31, "wave_skew_uncertainty_ms": 2},
+            window_skew_ms=300,
+            wave_skew_ms=31,
+            wave_skew_uncertainty_ms=2,
             replayed=("api-4",),
             left_out=(("api-4", "its units differ from those of 3 hosts: not added up"),),
             notes=(("api-2", "map_update_elem failed 17 times: its map was full"),),
@@ -366,27 +366,6 @@ def hosts() -> list[Host]:
         Host("api-1", {"role": "api", "zone": "a"}, facts, connected=True, last_seen_ms=START_MS),
         Host("api-2", {"role": "api"}, replace(facts, unfit_reason=no_types), connected=True, last_seen_ms=START_MS),
         Host(far, {"role": "db", "team": "storage"}, facts, False, START_MS, "its agent was not heard of for 6 s"),
-    ]
-
-
-def tools() -> list[ToolListing]:
-    """One with a README and a parameter, one without."""
-    readme = "# runqlat\n\nHow long runnable tasks **wait** for a CPU.\n\n## Cost\n\n- 70 ns a hit\n- 300 ns an event\n"
-    pid = Param("pid", 0, 0, 4_194_304, "Only this process (its process id; 0 for all).")
-    return [
-        ToolListing(
-            name="runqlat",
-            digest="9f86d081884c7d65" * 4,
-            question="How long do runnable tasks wait for a CPU?",
-            result=ResultKind.HISTOGRAM,
-            params=(pid,),
-            capabilities=("CAP_BPF", "CAP_PERFMON"),
-            probes=("raw_tracepoint:sched_wakeup", "raw_tracepoint:sched_switch"),
-            readme=readme,
-        ),
-        ToolListing(
-            "syscount", "ab" * 32, "Which system calls?", ResultKind.COUNTS, (), (), ("raw_tracepoint:sys_enter",), ""
-        ),
     ]
 
 

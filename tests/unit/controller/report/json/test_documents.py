@@ -44,6 +44,7 @@ from fleettrace.model.inspection import HostAnswer, ProbeList
 from fleettrace.model.job import Verdict
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
 from tests.unit.controller.report import audits, inspections, planned, samples
+from tests.unit.controller.report.tool_samples import tools
 
 PAGE = Path(__file__).parents[5] / "docs" / "json.md"
 DATA_KEYED = re.compile(r"(detail|params|labels|tools|hit_ns|key|fields|sums)$")
@@ -99,7 +100,7 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fleettrace.submitted/1": lambda: submitted_document("k3f9q2"),
     "fleettrace.jobs/1": lambda: jobs_document(samples.jobs()),
     "fleettrace.hosts/1": lambda: hosts_document(samples.hosts()),
-    "fleettrace.tools/1": lambda: tools_document(samples.tools()),
+    "fleettrace.tools/1": lambda: tools_document(tools()),
     "fleettrace.authority/1": lambda: authority_document(Path("ca/authority.key"), Path("ca/authority.pem")),
     "fleettrace.caller/1": lambda: caller_document("c:1", Caller("ada", ("db",), ("read",), "a token", local=False)),
     "fleettrace.join_token/1": lambda: join_token_document(JOIN_TOKEN, "ftj1.x"),

@@ -8,11 +8,12 @@ from rich.console import RenderableType
 from controller.report.text import render_audit, render_host_list, render_jobs, render_tool, render_tools
 from tests.unit.controller.report import audits, samples
 from tests.unit.controller.report.rendering import rendered, squeezed
+from tests.unit.controller.report.tool_samples import tools
 
 LISTS: dict[str, Callable[[], RenderableType]] = {
     "hosts": lambda: render_host_list(samples.hosts()),
-    "tools": lambda: render_tools(samples.tools()),
-    "tool": lambda: render_tool(samples.tools()[0]),
+    "tools": lambda: render_tools(tools()),
+    "tool": lambda: render_tool(tools()[0]),
     "jobs": lambda: render_jobs(samples.jobs()),
     "audit": lambda: render_audit(audits.audit_entries(), 3),
 }
