@@ -2,13 +2,17 @@
 
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fleettrace.snapshot import Count, Histogram, Snapshot, Stack
 
-FILE = Path(__file__).with_name("captures.json.gz")
+FILES = (
+    Path(__file__).with_name("captures.json.gz"),
+    Path(__file__).with_name("captures-io.json.gz"),
+)
+"""Of services on the CPU, and of those that wait for the disk or the network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,14 @@ def write_captures(path: Path, captures: Iterable[Capture]) -> None:
     path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
 
 
-def read_captures(path: Path = FILE) -> list[Capture]:
-    """Read them back."""
+def read_captures(paths: Sequence[Path] = FILES) -> list[Capture]:
+    """All of some files."""
+    return [capture for path in paths for capture in _read(path)]
+
+
+def _read(path: Path) -> Iterator[Capture]:
     data = json.loads(gzip.decompress(path.read_bytes()))
     names: list[str] = data["names"]
-    found = []
     for service, tool, fault, host, number, window_s, histograms, stacks, counts in data["captures"]:
         snapshot = Snapshot(
             tuple(Histogram((), "us", "log2", tuple((index, count) for index, count in own)) for own in histograms),
@@ -60,5 +67,4 @@ def read_captures(path: Path = FILE) -> list[Capture]:
                 for (process, syscall), count in counts
             ),
         )
-        found.append(Capture(service, tool, fault, host, number, window_s, snapshot))
-    return found
+        yield Capture(service, tool, fault, host, number, window_s, snapshot)
