@@ -61,10 +61,16 @@ class LiveFleet:
         if tls:
             arguments += self._over_tls(tls)
         known = len(self.log)
-        self.controller = self._spawn("controller", [*self.controller_command, *arguments])
+        self.controller = self.spawn("controller", [*self.controller_command, *arguments])
         wait_for("the controller", self._answers)
         if tls:
             self.operators_address, self.agents_address = wait_for("its addresses", lambda: self._listening(known))
+
+    def stop_controller(self) -> None:
+        """End it, and wait until it has."""
+        assert self.controller is not None
+        self.controller.terminate()
+        self.controller.wait(15)
 
     def start_agent(
         self, name: str, *arguments: str, wait: bool = True, under: Sequence[str] = ()
@@ -72,7 +78,7 @@ class LiveFleet:
         """Start an agent, as it is or ``under`` a command that changes what it may do."""
         command = [*under, str(BIN / "fleettrace-agent"), "--controller", self.address, "--name", name]
         command += ["--state-directory", str(self.state_directory), *arguments]
-        self.agents[name] = self._spawn(name, command)
+        self.agents[name] = self.spawn(name, command)
         if wait:
             self.wait_connected(name)
         return self.agents[name]
@@ -84,7 +90,7 @@ class LiveFleet:
         token = self.join_token(name)
         command = [*under, str(BIN / "fleettrace-agent"), "--controller", self.operators_address, "--join", f"@{token}"]
         command += ["--state-directory", str(state_directory), *arguments]
-        self.agents[name] = self._spawn(name, command)
+        self.agents[name] = self.spawn(name, command)
         if wait:
             self.wait_connected(name)
         return self.agents[name]
@@ -174,7 +180,8 @@ class LiveFleet:
         tcp = [address for address in named if address and not address.startswith("unix:")]
         return (tcp[0], tcp[1]) if len(tcp) == 2 else None
 
-    def _spawn(self, name: str, command: Sequence[str]) -> subprocess.Popen[str]:
+    def spawn(self, name: str, command: Sequence[str]) -> subprocess.Popen[str]:
+        """Start a program whose stderr is kept in ``log``, and which ends with the fleet."""
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
