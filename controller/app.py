@@ -5,7 +5,7 @@ import logging
 import secrets
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.admission.hosts import HostAdmission
@@ -22,6 +22,8 @@ from controller.identity.oidc.keys import IssuerKeys
 from controller.identity.oidc.verify import IdTokens
 from controller.importing import Importer
 from controller.inspection import Inspector
+from controller.orders.desk import OrderDesk
+from controller.orders.settings import OrderSettings
 from controller.policy.parse import default_policy, load_policy
 from controller.queries import Queries
 from controller.rpc.access import AccessService
@@ -36,7 +38,7 @@ from controller.store.worker import StoreWorker
 from controller.visibility import Visibility
 from fleettrace.errors import BadInput
 
-__all__ = ["Settings", "serve"]
+__all__ = ["OrderSettings", "Settings", "serve"]
 
 STOP_GRACE_S = 1.0
 """How long calls that are under way may take once the controller was told to end."""
@@ -60,6 +62,7 @@ class Settings:
     authority: Path | None = None
     names: Sequence[str] = ()
     oidc: Path | None = None
+    orders: OrderSettings = field(default_factory=OrderSettings)
 
 
 def serve(settings: Settings, *, on_ready: Callable[[list[str]], None] = lambda _: None) -> None:
@@ -75,12 +78,14 @@ def serve(settings: Settings, *, on_ready: Callable[[list[str]], None] = lambda 
 
 async def _serve(settings: Settings, on_ready: Callable[[list[str]], None]) -> None:
     policy = load_policy(settings.policy) if settings.policy else default_policy()
+    ordering = settings.orders.read(settings.db)
     clock_ms = SteadyClock()
     authority = Authority.load(settings.authority, clock_ms()) if settings.authority else None
     id_tokens = _id_tokens(settings.oidc, clock_ms) if settings.oidc else None
     controller_id = secrets.token_hex(8)
     store = StoreWorker(lambda: SqliteStore.open(settings.db, controller_id=controller_id))
-    fleet = Fleet((), clock_ms)
+    orders = OrderDesk(clock_ms, ordering.approvals)
+    fleet = Fleet((), clock_ms, orders)
     hosts = HostAdmission(store, fleet, authority, clock_ms)
     operators = OperatorAdmission(store, id_tokens, clock_ms)
     listeners = Listeners(OperatorAuthentication(operators.authenticate, hosts.check_token))
@@ -98,6 +103,9 @@ async def _serve(settings: Settings, on_ready: Callable[[list[str]], None]) -> N
     try:
         listeners.bind(settings.listen, settings.listen_agents, tls)
         await store.open()
+        now_ms = clock_ms()
+        epoch = await store.call(lambda opened: opened.begin_epoch(controller_id, now_ms, ordering.epoch))
+        orders.begin(ordering.open_key(), epoch)
         fleet.remember(await store.call(lambda opened: opened.hosts()))
         await hosts.load()
         await operators.load()
@@ -119,7 +127,7 @@ async def _serve(settings: Settings, on_ready: Callable[[list[str]], None]) -> N
                     clock_ms=clock_ms,
                 ),
                 access=AccessService(JoinTokens(store, authority, clock_ms), hosts, operators, clock_ms),
-                agents=AgentLinkService(fleet, coordinator, hosts, controller_id, clock_ms),
+                agents=AgentLinkService(fleet, coordinator, hosts, orders, clock_ms),
                 visibility=visibility,
                 enrolment=EnrolmentService(hosts, agents_port, clock_ms),
             )

@@ -30,7 +30,7 @@ from controller.store.worker import StoreWorker
 from fleettrace.errors import StoreFailed
 from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.model.run import RunKey
-from fleettrace.wire.codec import run_key_to_wire, start_run_to_wire
+from fleettrace.wire.codec import run_key_to_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 
 __all__ = ["LiveJob", "LiveJobs"]
@@ -199,17 +199,10 @@ class LiveJobs:
         if transition.durable or isinstance(event, TimePassed):
             self._admit_soon()
 
-    def perform(self, instruction: Instruction) -> None:
-        """Send an order. One to a host that is gone is not sent: the run's deadline, or the host's lease, ends it."""
-        match instruction:
-            case SendStart(order):
-                if self._closing:
-                    return
-                message = link_pb.ControllerMessage(start=start_run_to_wire(order))
-                self._fleet.send(order.run.host, message)
-            case SendStop(key, reason):
-                stop = link_pb.StopRun(run=run_key_to_wire(key), reason=reason)
-                self._fleet.send(key.host, link_pb.ControllerMessage(stop=stop))
+    def perform(self, stop: SendStop) -> None:
+        """Send an order to stop; it needs no signature. A host that is gone is not told: its lease ends its runs."""
+        message = link_pb.StopRun(run=run_key_to_wire(stop.key), reason=stop.reason)
+        self._fleet.send(stop.key.host, link_pb.ControllerMessage(stop=message))
 
     async def close(self) -> None:
         """Stop what runs and leave the jobs in a state that says so."""
@@ -261,7 +254,11 @@ class LiveJobs:
 
     def _perform_all(self, instructions: tuple[Instruction, ...]) -> None:
         for instruction in instructions:
-            self.perform(instruction)
+            if isinstance(instruction, SendStop):
+                self.perform(instruction)
+        starts = [instruction.order for instruction in instructions if isinstance(instruction, SendStart)]
+        if starts and not self._closing:
+            self._fleet.order(starts)
 
     def _schedule(self, job_id: str, live: LiveJob, retry_s: float | None = None) -> None:
         """Look at the job again when time alone changes it, or after ``retry_s``."""

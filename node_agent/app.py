@@ -24,6 +24,8 @@ from node_agent.inspection.setting import InspectionSetting
 from node_agent.kernel.capabilities import permitted_capabilities, put_down
 from node_agent.kernel.cgroups import resolve_scope
 from node_agent.link import Identity, Link, dial_grpc
+from node_agent.orders.gate import OrderGate
+from node_agent.orders.trust import OrderTrust
 from node_agent.outbox import Outbox
 from node_agent.questions import Answerer, ask_child
 from node_agent.runner import ChildSettings, Runner
@@ -151,7 +153,7 @@ async def _serve(options: argparse.Namespace) -> None:
             policy,
             order,
             tool,
-            now_ms=int(time.time() * 1000),
+            now_ms=_unix_ms(),
             running=running,
             own_name=name,
             available_capabilities=frozenset(available),
@@ -163,7 +165,8 @@ async def _serve(options: argparse.Namespace) -> None:
     answerer = Answerer(partial(ask_child, _inspection(options, name)), outbox.answer)
     address = renewal.credential.stream if renewal else str(parse_address(options.controller))
     dial = renewal.dial if renewal else dial_grpc
-    link = Link(address, Identity(name, labels, facts), runner, outbox, _say, ask=answerer.ask, dial=dial)
+    gate = OrderGate(name, _trust(options, address, name, policy), clock_ms=_unix_ms, uptime_s=_uptime_s)
+    link = Link(address, Identity(name, labels, facts), runner, outbox, _say, gate=gate, ask=answerer.ask, dial=dial)
     renewing = asyncio.create_task(renewal.run(link.redial)) if renewal else None
     try:
         await _until_signalled(link, runner, outbox)
@@ -171,6 +174,20 @@ async def _serve(options: argparse.Namespace) -> None:
         if renewing:
             renewing.cancel()
         await answerer.close()
+
+
+def _trust(options: argparse.Namespace, address: str, name: str, policy: guard.HostPolicy) -> OrderTrust:
+    # Agents of one machine may share a folder.
+    path = options.state_directory / f"orders-{name}.json"
+    return OrderTrust(path, configured=policy.order_keys, local=address.startswith("unix:"))
+
+
+def _unix_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _uptime_s() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _inspection(options: argparse.Namespace, name: str) -> InspectionSetting:

@@ -47,6 +47,8 @@ def check(
         )
     tool.resolve_params(order.params)
     _check_policy(policy, order, running, own_name)
+    if policy.needs_approval(tool.name):
+        _check_approvals(policy, order, tool, now_ms, own_name)
     limits = order.limits
     return RunLimits(
         duration_ms=limits.duration_ms,
@@ -65,6 +67,13 @@ def _check_program(policy: HostPolicy, order: StartRun, own_name: str) -> OneLin
     from node_agent.guard_programs import check_program  # noqa: PLC0415
 
     return check_program(policy.one_liner, order, f"on {own_name} ({policy.origin})")
+
+
+def _check_approvals(policy: HostPolicy, order: StartRun, tool: ToolDefinition, now_ms: int, own_name: str) -> None:
+    # Imported where needed: most hosts ask for none.
+    from node_agent.guard_approvals import check_approvals  # noqa: PLC0415
+
+    check_approvals(policy, order, tool, now_ms, f"on {own_name} ({policy.origin})")
 
 
 def _check_order(order: StartRun, now_ms: int, own_name: str) -> None:

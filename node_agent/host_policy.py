@@ -5,12 +5,16 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
+from fleettrace.errors import BadInput
 from fleettrace.model.capability import check_capabilities
 from fleettrace.model.run import OneLinerBounds
+from fleettrace.orders.keys import PublicKey
 from fleettrace.toml_tables import Table, parse_toml, read_text
 
 __all__ = [
     "DEFAULT_PATH",
+    "ApprovalPolicy",
+    "Approver",
     "HostPolicy",
     "OneLinerPolicy",
     "default_host_policy",
@@ -32,6 +36,7 @@ MIN_CHILD_MIB = 32
 MAX_ONE_LINER_PROBES = 1_000
 MAX_ONE_LINER_KEYS = 1_000_000
 MAX_STRING_BYTES = 200
+MAX_KEYS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,22 @@ class OneLinerPolicy:
     bounds: OneLinerBounds
     max_timer_hz: float
     max_string_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """Somebody whose signature lets a program run here; the key is not one that a controller has."""
+
+    name: str
+    key: PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalPolicy:
+    """Which tools (globs; ``one-liner`` stands for programs that come with their job) need an approver's signature."""
+
+    tools: tuple[str, ...] = ()
+    approvers: tuple[Approver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +87,13 @@ class HostPolicy:
     max_child_cpu_pct: float
     max_child_rss_bytes: int
     max_map_fill_pct: float
+    approvals: ApprovalPolicy = ApprovalPolicy()
+    order_keys: tuple[PublicKey, ...] = ()
+    """Of controllers, where the host's owner names them; none: those that it was enrolled with."""
+
+    def needs_approval(self, tool: str) -> bool:
+        """Whether this tool runs here only with an approver's signature."""
+        return any(fnmatchcase(tool, pattern) for pattern in self.approvals.tools)
 
     def allows_team(self, team: str) -> bool:
         """Whether this team's jobs run here."""
@@ -123,6 +151,8 @@ def parse_host_policy(text: str, origin: str) -> HostPolicy:
         max_child_cpu_pct=limits.number("max_child_cpu_pct", minimum=MIN_CPU_PCT, maximum=MAX_CPU_PCT),
         max_child_rss_bytes=limits.integer("max_child_mib", minimum=MIN_CHILD_MIB, maximum=MAX_MAP_MIB) << 20,
         max_map_fill_pct=limits.number("max_map_fill_pct", minimum=1, maximum=100),
+        approvals=_approvals(top),
+        order_keys=_order_keys(top),
     )
     limits.finish()
     top.finish()
@@ -142,6 +172,38 @@ def _one_liner(top: Table, limits: Table) -> OneLinerPolicy:
         max_timer_hz=limits.number("one_liner_max_timer_hz", minimum=0, maximum=MAX_EVENTS_PER_S),
         max_string_bytes=limits.integer("one_liner_max_string_bytes", minimum=16, maximum=MAX_STRING_BYTES),
     )
+
+
+def _approvals(top: Table) -> ApprovalPolicy:
+    needed = top.table("approvals")
+    tools = needed.texts("tools") if needed.has("tools") else ()
+    needed.finish()
+    approvers = []
+    for table in top.tables("approver", name_key="name", maximum=MAX_KEYS):
+        name = table.text("name")
+        approvers.append(Approver(name, _key(table, "key", table.text("key"))))
+        table.finish()
+    if tools and not approvers:
+        raise BadInput(
+            f"{needed.place('tools')} asks for approvals and no [[approver]] could give one: add one with its name and "
+            "key"
+        )
+    return ApprovalPolicy(tools, tuple(approvers))
+
+
+def _order_keys(top: Table) -> tuple[PublicKey, ...]:
+    orders = top.table("orders")
+    texts = orders.texts("keys") if orders.has("keys") else ()
+    keys = tuple(_key(orders, "keys", text) for text in texts)
+    orders.finish()
+    return keys
+
+
+def _key(table: Table, name: str, text: str) -> PublicKey:
+    try:
+        return PublicKey.parse(text)
+    except BadInput as error:
+        raise BadInput(f"{table.place(name)}: {error}") from error
 
 
 @cache

@@ -13,17 +13,19 @@ import grpc
 from fleettrace.errors import FleettraceError, Malformed, Refused, Unauthenticated
 from fleettrace.model.host import HostFacts
 from fleettrace.model.inspection import Answer, Question, Unanswered
+from fleettrace.orders.envelope import named_run
 from fleettrace.wire.codec import (
     answer_to_wire,
+    authority_to_wire,
     host_facts_to_wire,
     question_from_wire,
     run_key_from_wire,
-    start_run_from_wire,
 )
 from fleettrace.wire.limits import CHANNEL_OPTIONS, HEARTBEAT_MS, LEASE_MS, PROTOCOL_VERSION, SILENCE_MS
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 from fleettrace.wire.v1 import inspection_pb2 as inspection_pb
 from fleettrace.wire.v1.agent_link_pb2_grpc import AgentLinkStub
+from node_agent.orders.gate import OrderGate
 from node_agent.outbox import Outbox
 from node_agent.runner import Runner
 
@@ -75,8 +77,8 @@ async def dial_grpc(address: str) -> AsyncIterator[Connect]:
 class Link:
     """Keeps one stream alive until ``run`` is cancelled; ``say`` gets one line per change of the connection.
 
-    ``ask`` takes questions besides traces; without it the agent answers none, as its facts should say. ``dial`` reaches
-    the controller, ``jitter`` gives numbers in [0, 1), ``clock_ms`` Unix milliseconds.
+    ``gate`` lets orders in. ``ask`` takes questions besides traces; without it the agent answers none, as its facts
+    should say. ``dial`` reaches the controller, ``jitter`` gives numbers in [0, 1), ``clock_ms`` Unix milliseconds.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Link:
         outbox: Outbox,
         say: Callable[[str], None],
         *,
+        gate: OrderGate,
         ask: Callable[[Question], None] | None = None,
         dial: Callable[[str], AbstractAsyncContextManager[Connect]] = dial_grpc,
         jitter: Callable[[], float] = random.random,
@@ -95,6 +98,7 @@ class Link:
         self._address = address
         self._identity = identity
         self._runner = runner
+        self._gate = gate
         self._outbox = outbox
         self._say = say
         self._ask = ask
@@ -149,7 +153,7 @@ class Link:
         """One connection from dial to end; returns why it ended."""
         queue = self._outbox.open()
         async with self._dial(self._address) as connect:
-            self._call = call = connect(self._outgoing(queue))
+            self._call = call = connect(self._outgoing(queue, self._gate.new_stream()))
             heart = asyncio.create_task(self._beat(call))
             last_s = _monotonic_s()
             try:
@@ -179,13 +183,17 @@ class Link:
                 self._outbox.close()
                 self._runner.clock.forget()
 
-    async def _outgoing(self, queue: asyncio.Queue[link_pb.AgentMessage]) -> AsyncIterator[link_pb.AgentMessage]:
+    async def _outgoing(
+        self, queue: asyncio.Queue[link_pb.AgentMessage], challenge: bytes
+    ) -> AsyncIterator[link_pb.AgentMessage]:
         hello = link_pb.Hello(
             protocol=PROTOCOL_VERSION,
             host=self._identity.host,
             labels=self._identity.labels,
             facts=host_facts_to_wire(self._identity.facts),
             running=self._outbox.keys_to_wire(self._runner.running),
+            challenge=challenge,
+            seen=[authority_to_wire(one) for one in self._gate.seen],
         )
         yield link_pb.AgentMessage(hello=hello)
         while True:
@@ -219,15 +227,16 @@ class Link:
                 self._say(f"connected to the controller at {self._address} as {self._identity.host}")
                 # What is ordered next may be for a common time: the clocks are compared without delay.
                 self._send_heartbeat()
+                try:
+                    self._gate.welcomed(message.welcome)
+                except FleettraceError as error:
+                    self._say(f"no order of this controller will be taken: {error}")
             case "heartbeat":
                 if message.heartbeat.echo:
                     sent_s = message.heartbeat.echo / 1e6
                     self._runner.clock.heard(sent_s, message.heartbeat.sent_at_ms, _monotonic_s())
-            case "start":
-                try:
-                    self._runner.start(start_run_from_wire(message.start))
-                except FleettraceError as error:
-                    self._say(f"an order was refused: {error}")
+            case "order":
+                self._take_order(message.order)
             case "stop":
                 self._runner.stop(run_key_from_wire(message.stop.run), message.stop.reason)
             case "question":
@@ -236,6 +245,22 @@ class Link:
                 self._outbox.acknowledged(run_key_from_wire(message.ack.run))
             case _:
                 return
+
+    def _take_order(self, message: link_pb.SignedOrder) -> None:
+        try:
+            order = self._gate.admit(message)
+        except FleettraceError as error:
+            self._say(f"an order was refused: {error}")
+            if isinstance(error, Refused) and error.rule == "order.replayed":
+                return  # what it repeats has been answered, or nobody waits for it any more
+            try:
+                run, kind = named_run(message)
+            except Malformed:
+                return
+            if run.host == self._identity.host:
+                self._runner.refuse(run, kind, str(error))
+        else:
+            self._runner.start(order)
 
     def _take_question(self, message: inspection_pb.Question) -> None:
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from fleettrace.catalog import ToolDefinition, Way, find_tool
 from fleettrace.errors import AttachFailed, FleettraceError, Malformed
 from fleettrace.model.calibration import Calibration
-from fleettrace.model.run import Part, RunCost, RunKey, RunLimits, RunOutcome, StartRun
+from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
 from node_agent.child.protocol import ChildPlan, Failed, decode_message, encode
 from node_agent.child_process import ChildProcess, start_child
 from node_agent.controller_clock import ControllerClock
@@ -96,14 +96,12 @@ class Runner:
         """Begin a run, unless it was begun before; a refusal comes out as a failed part."""
         if order.run in self._known:
             return
-        self._known[order.run] = None
-        while len(self._known) > MAX_KNOWN_RUNS:
-            self._known.popitem(last=False)
+        self._know(order.run)
         try:
             tool = find_tool(order.tool, order.program)
             limits = self._check(order, tool, sum(not live.handed_in for live in self._live.values()))
         except FleettraceError as error:
-            self._on_part(_refused(order, self._settings.backend, str(error)))
+            self._on_part(_refused(order.run, order.kind, self._settings.backend, str(error)))
             return
         start = self._common_start(order)
         plans = [replace(plan, attach_at_s=start.attach_at_s) for plan in self._plans(order, tool, limits)]
@@ -115,10 +113,21 @@ class Runner:
         live.task = asyncio.get_running_loop().create_task(live.follow(), name=f"run {order.run}")
         live.task.add_done_callback(lambda _: self._over(order.run))
 
+    def refuse(self, key: RunKey, kind: RunKind, reason: str) -> None:
+        """Answer an order that was not let in, unless its run was begun before: that run answers for itself."""
+        if key not in self._known:
+            self._know(key)
+            self._on_part(_refused(key, kind, self._settings.backend, reason))
+
     def stop(self, key: RunKey, reason: str) -> None:
         """Ask a run to end; one that is not alive has ended already."""
         if live := self._live.get(key):
             live.push(StopAsked(reason))
+
+    def _know(self, key: RunKey) -> None:
+        self._known[key] = None
+        while len(self._known) > MAX_KNOWN_RUNS:
+            self._known.popitem(last=False)
 
     def _over(self, key: RunKey) -> None:
         del self._live[key]
@@ -232,7 +241,8 @@ class _LiveRun:
                     self._perform(instruction)
         except (OSError, FleettraceError) as error:
             reason = f"no tracing child could be started: {error}"
-            self._outcome(Emit(_refused(self._session.order, self._session.backend, reason)), self._session.order.run)
+            order = self._session.order
+            self._outcome(Emit(_refused(order.run, order.kind, self._session.backend, reason)), order.run)
         finally:
             self._signal(signal.SIGKILL)
             if reader is not None:
@@ -295,10 +305,10 @@ class _LiveRun:
         return None
 
 
-def _refused(order: StartRun, backend: str, reason: str) -> Part:
+def _refused(run: RunKey, kind: RunKind, backend: str, reason: str) -> Part:
     return Part(
-        run=order.run,
-        kind=order.kind,
+        run=run,
+        kind=kind,
         outcome=RunOutcome.FAILED,
         reason=reason,
         backend=backend,

@@ -74,6 +74,28 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    order_key: Annotated[
+        Path | None,
+        typer.Option(
+            "--order-key",
+            metavar="FILE",
+            help="The key that orders to hosts are signed with; without it FILE.order-key beside the database.",
+        ),
+    ] = None,
+    tool_approvals: Annotated[
+        Path | None,
+        typer.Option(
+            "--tool-approvals",
+            metavar="DIR",
+            help="Approvals (`*.approval`) for hosts that ask for them; see `fleettrace approver`.",
+        ),
+    ] = None,
+    epoch: Annotated[
+        int,
+        typer.Option(
+            "--epoch", min=1, metavar="N", help="Begin at least with this epoch: after a database was restored."
+        ),
+    ] = 1,
     log_level: Annotated[LogLevel, typer.Option("--log-level", help="How much to tell on stderr.")] = LogLevel.INFO,
 ) -> int:
     """Run the controller.
@@ -94,6 +116,7 @@ def serve(
         authority=ca,
         names=reachable_as or (),
         oidc=oidc,
+        orders=app.OrderSettings(order_key, tool_approvals, epoch),
     )
     app.serve(settings, on_ready=_announce)
     return ExitCode.OK

@@ -1,12 +1,14 @@
 """Who is connected, who was, and how to reach them."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from controller.orders.desk import OrderDesk
 from fleettrace.errors import BadInput
 from fleettrace.model.host import Host
 from fleettrace.model.inspection import Answer
+from fleettrace.model.run import StartRun
 from fleettrace.model.selector import Selector
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 
@@ -19,10 +21,14 @@ MAX_HOSTS = 20_000
 
 
 class Connection:
-    """One agent's stream, from the controller's side. ``cut`` is set, with the reason, to end it."""
+    """One agent's stream, from the controller's side. ``cut`` is set, with the reason, to end it.
 
-    def __init__(self, host: str) -> None:
+    ``challenge`` is what the agent wants to find in the orders that come over this stream.
+    """
+
+    def __init__(self, host: str, challenge: bytes = b"") -> None:
         self.host = host
+        self.challenge = challenge
         self.queue: asyncio.Queue[link_pb.ControllerMessage] = asyncio.Queue(MAX_QUEUED)
         self.cut: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.questions: dict[str, asyncio.Future[Answer]] = {}
@@ -48,12 +54,13 @@ class Connection:
 
 
 class Fleet:
-    """Every host ever seen; at most one connection for each name."""
+    """Every host ever seen; at most one connection for each name. ``orders`` signs what hosts are asked to run."""
 
-    def __init__(self, known: Iterable[Host], clock_ms: Callable[[], int]) -> None:
+    def __init__(self, known: Iterable[Host], clock_ms: Callable[[], int], orders: OrderDesk) -> None:
         self._hosts = {host.name: host for host in known}
         self._connections: dict[str, Connection] = {}
         self._clock_ms = clock_ms
+        self._orders = orders
 
     def remember(self, known: Iterable[Host]) -> None:
         """Take in hosts of an earlier controller."""
@@ -79,7 +86,7 @@ class Fleet:
         """The stream of a host; None when none lives."""
         return self._connections.get(name)
 
-    def connect(self, host: Host) -> Connection:
+    def connect(self, host: Host, challenge: bytes = b"") -> Connection:
         """Take in a host that greeted. The caller saw to it that no stream of the name lives.
 
         Raises:
@@ -88,7 +95,7 @@ class Fleet:
         if host.name not in self._hosts and len(self._hosts) >= MAX_HOSTS:
             raise BadInput(f"the controller keeps at most {MAX_HOSTS} hosts")
         self._hosts[host.name] = host
-        connection = Connection(host.name)
+        connection = Connection(host.name, challenge)
         self._connections[host.name] = connection
         return connection
 
@@ -100,6 +107,12 @@ class Fleet:
         )
         self._hosts[host.name] = host
         return host
+
+    def order(self, orders: Sequence[StartRun]) -> None:
+        """Sign orders and send them. One to a host that is gone is not sent: the run's deadline ends it."""
+        reachable = [order for order in orders if order.run.host in self._connections]
+        for host, message in self._orders.envelopes(reachable, lambda name: self._connections[name].challenge):
+            self.send(host, message)
 
     def send(self, host: str, message: link_pb.ControllerMessage) -> bool:
         """Send to a host; False when it is not connected."""

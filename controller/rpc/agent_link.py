@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -12,15 +13,18 @@ from controller.admission.hosts import HostAdmission
 from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
 from controller.identity.host_certificate import HostCertificate
+from controller.orders.desk import OrderDesk
 from controller.rpc.authentication import host_certificate_of
 from controller.rpc.status import abort_with
 from fleettrace.errors import BadInput, FleettraceError, Malformed, StoreFailed, Unauthenticated
-from fleettrace.model.host import Host
+from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import HostPart
 from fleettrace.model.names import check_host_name, check_labels
 from fleettrace.model.run import RunKey
+from fleettrace.orders.envelope import CHALLENGE_BYTES
 from fleettrace.wire.codec import (
     answer_from_wire,
+    authority_from_wire,
     host_facts_from_wire,
     part_from_wire,
     run_cost_from_wire,
@@ -35,6 +39,7 @@ __all__ = ["AgentLinkService"]
 
 HELLO_LIMIT_S = 5.0
 MAX_GREETED_RUNS = 256
+MAX_SEEN = 64
 
 Context = ServicerContext[link_pb.AgentMessage, link_pb.ControllerMessage]
 
@@ -62,13 +67,13 @@ class AgentLinkService(AgentLinkServicer):
         fleet: Fleet,
         coordinator: Coordinator,
         admission: HostAdmission,
-        controller_id: str,
+        orders: OrderDesk,
         clock_ms: Callable[[], int],
     ) -> None:
         self._fleet = fleet
         self._admission = admission
         self._coordinator = coordinator
-        self._controller_id = controller_id
+        self._orders = orders
         self._clock_ms = clock_ms
 
     async def Connect(
@@ -77,7 +82,7 @@ class AgentLinkService(AgentLinkServicer):
         """One agent's stream, from its greeting to its end."""
         try:
             certificate = host_certificate_of(context)
-            host, keys = await self._greeting(request_iterator, certificate)
+            host, keys, challenge = await self._greeting(request_iterator, certificate)
         except TimeoutError:
             # Not the agent's fault for good: INVALID_ARGUMENT would end it.
             await context.abort(
@@ -92,7 +97,7 @@ class AgentLinkService(AgentLinkServicer):
                 f"a host named {host.name} is connected already; give each agent a --name of its own",
             )
         try:
-            connection = self._fleet.connect(host)
+            connection = self._fleet.connect(host, challenge)
         except FleettraceError as error:
             await abort_with(context, error)
             return
@@ -124,7 +129,7 @@ class AgentLinkService(AgentLinkServicer):
 
     async def _greeting(
         self, messages: AsyncIterator[link_pb.AgentMessage], certificate: HostCertificate | None
-    ) -> tuple[Host, frozenset[RunKey]]:
+    ) -> tuple[Host, frozenset[RunKey], bytes]:
         try:
             async with asyncio.timeout(HELLO_LIMIT_S):
                 first = await anext(aiter(messages))
@@ -138,18 +143,28 @@ class AgentLinkService(AgentLinkServicer):
                 f"the agent speaks protocol {hello.protocol}, this controller {PROTOCOL_VERSION}: "
                 "install matching versions"
             )
-        if len(hello.running) > MAX_GREETED_RUNS:
-            raise Malformed(f"an agent greets with at most {MAX_GREETED_RUNS} runs")
+        if len(hello.running) > MAX_GREETED_RUNS or len(hello.seen) > MAX_SEEN:
+            raise Malformed(f"an agent greets with at most {MAX_GREETED_RUNS} runs and {MAX_SEEN} databases")
+        if len(hello.challenge) != CHALLENGE_BYTES:
+            raise Malformed(f"an agent greets with a challenge of {CHALLENGE_BYTES} bytes, not {len(hello.challenge)}")
         name, labels = self._identify(hello, certificate)
         host = Host(
             name=name,
             labels=labels,
-            facts=host_facts_from_wire(hello.facts),
+            facts=self._not_fenced(hello, host_facts_from_wire(hello.facts)),
             connected=True,
             last_seen_ms=self._clock_ms(),
         )
         keys = frozenset(run_key_from_wire(key) for key in hello.running)
-        return host, frozenset(_own(key, host.name) for key in keys)
+        return host, frozenset(_own(key, host.name) for key in keys), hello.challenge
+
+    def _not_fenced(self, hello: link_pb.Hello, facts: HostFacts) -> HostFacts:
+        """The host's facts; one that has outgrown this controller would refuse every order, and is not asked."""
+        for one in hello.seen:
+            if why := self._orders.fenced_by(authority_from_wire(one)):
+                _log.error("%s takes no orders: %s", hello.host, why)
+                return replace(facts, unfit_reason=why)
+        return facts
 
     def _identify(self, hello: link_pb.Hello, certificate: HostCertificate | None) -> tuple[str, Mapping[str, str]]:
         """The host's name and labels: what is held for its certificate, and what is said by who needs none."""
@@ -167,11 +182,12 @@ class AgentLinkService(AgentLinkServicer):
     def _welcome(self, host: Host) -> link_pb.ControllerMessage:
         welcome = link_pb.Welcome(
             protocol=PROTOCOL_VERSION,
-            controller_id=self._controller_id,
+            controller_id=self._orders.authority.controller_id,
             heartbeat_ms=HEARTBEAT_MS,
             lease_ms=LEASE_MS,
             labels=host.labels,
         )
+        self._orders.introduce(welcome)
         return link_pb.ControllerMessage(welcome=welcome)
 
     async def _read(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 from controller.audit.chain import entry_of, genesis, seal_all
+from controller.audit.epochs import epoch_entry
 from controller.audit.jobs import job_entries
 from controller.store.audit_log import cut_page
 from controller.store.blobs import Packed, check_frames, pack_merged, pack_part, unpack_merged, unpack_parts
@@ -17,6 +18,7 @@ from fleettrace.errors import NotFound, StoreFailed
 from fleettrace.model.audit import AuditEntry, AuditFilter, AuditHead, AuditRecord
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job, JobState
+from fleettrace.model.order import Authority
 from fleettrace.model.run import RunKey, RunKind
 from fleettrace.snapshot import Snapshot
 from fleettrace.wire.codec import host_from_wire, host_to_wire
@@ -34,6 +36,7 @@ class _Kept:
     frames: dict[bytes, bytes] = field(default_factory=dict)
     shares: set[tuple[str, str]] = field(default_factory=set)
     identities: KeptIdentities = field(default_factory=KeptIdentities)
+    epoch: int = 0
     audit: list[AuditRecord] = field(default_factory=lambda: [genesis(secrets.token_hex(16), 0)])
 
     def append(self, entries: Sequence[AuditEntry]) -> None:
@@ -183,6 +186,14 @@ class MemoryStore:
         """The kept merge, or None."""
         self._check_open()
         return unpack_merged(self._kept.merged[job_id], self._load_frames) if job_id in self._kept.merged else None
+
+    def begin_epoch(self, controller_id: str, at_ms: int, at_least: int = 1) -> Authority:
+        """Number this start of a controller."""
+        self._check_open()
+        self._kept.epoch = max(self._kept.epoch + 1, at_least)
+        authority = Authority(entry_of(self._kept.audit[0]).subject, self._kept.epoch, controller_id)
+        self._kept.append([epoch_entry(authority, at_ms)])
+        return authority
 
     def audit(self, entries: Sequence[AuditEntry]) -> None:
         """Add entries to the audit log."""

@@ -270,3 +270,15 @@ def _identities(db: Database, /) -> None:
         },
         strict=True,
     )
+
+
+@MIGRATIONS(name="0006_epochs")
+def _epochs(db: Database, /) -> None:
+    """Each start of a controller."""
+    db.create_table(
+        "epochs",
+        {"epoch": int, "controller_id": str, "started_at_ms": int},
+        pk="epoch",
+        not_null={"controller_id", "started_at_ms"},
+        strict=True,
+    )

@@ -7,6 +7,7 @@ from controller.store.identity_port import IdentityStore
 from fleettrace.model.audit import AuditEntry, AuditFilter, AuditHead, AuditRecord
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job
+from fleettrace.model.order import Authority
 from fleettrace.snapshot import Snapshot
 
 __all__ = ["SeenBy", "Store"]
@@ -111,6 +112,9 @@ class Store(Protocol):
 
     def merged(self, job_id: str) -> Snapshot | None:
         """The kept merge, or None when the job has none yet."""
+
+    def begin_epoch(self, controller_id: str, at_ms: int, at_least: int = 1) -> Authority:
+        """Number this start of a controller: later than every one before, and at least ``at_least``; it is audited."""
 
     def audit(self, entries: Sequence[AuditEntry]) -> None:
         """Add entries to the audit log that go with nothing else."""

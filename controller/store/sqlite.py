@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
+from controller.audit.chain import entry_of
+from controller.audit.epochs import epoch_entry
 from controller.audit.jobs import job_entries
 from controller.store.audit_log import AuditLog
 from controller.store.blobs import pack_merged, pack_part, unpack_merged, unpack_parts
@@ -30,6 +32,7 @@ from fleettrace.errors import NotFound, StoreFailed
 from fleettrace.model.audit import AuditEntry, AuditFilter, AuditHead, AuditRecord
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job, JobState
+from fleettrace.model.order import Authority
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Snapshot
 
@@ -216,6 +219,18 @@ class SqliteStore:
         with self._tables.reading():
             rows = self._tables.rows("merged", "job_id = ?", [job_id])
             return unpack_merged(rows[0]["snapshot"], self._tables.frames) if rows else None
+
+    def begin_epoch(self, controller_id: str, at_ms: int, at_least: int = 1) -> Authority:
+        """Number this start of a controller."""
+        with self._tables.writing():
+            last = self._tables.rows("epochs", order_by="epoch DESC", limit=1)
+            epoch = max(last[0]["epoch"] + 1 if last else 1, at_least)
+            row = {"epoch": epoch, "controller_id": controller_id, "started_at_ms": at_ms}
+            self._tables.insert("epochs", [row])
+            (first,) = self._audit.records(AuditFilter(), 0, 1, 1, oldest_first=True)
+            authority = Authority(entry_of(first).subject, epoch, controller_id)
+            self._audit.append([epoch_entry(authority, at_ms)])
+        return authority
 
     def audit(self, entries: Sequence[AuditEntry]) -> None:
         """Add entries to the audit log."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from fleettrace.model.calibration import HitKind
+from fleettrace.model.order import SignedBytes
 from fleettrace.model.params import ParamValue
 from fleettrace.snapshot import EMPTY, Snapshot
 
@@ -146,6 +147,8 @@ class StartRun:
     """How much dearer than its manifest says the canary has measured the program; 0: not measured."""
     start_at_ms: int = 0
     """When to attach (Unix, the controller's clock), together with the others of the wave; 0: at once."""
+    tool_approvals: tuple[SignedBytes, ...] = ()
+    """By keys that are not the controller's (:mod:`fleettrace.orders.approvals`)."""
 
 
 @dataclass(frozen=True, slots=True)

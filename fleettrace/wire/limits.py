@@ -13,7 +13,7 @@ __all__ = [
     "SILENCE_MS",
 ]
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """The largest message that either end takes."""

@@ -54,6 +54,7 @@ from fleettrace.wire.codec import (
 from fleettrace.wire.limits import LEASE_MS, PROTOCOL_VERSION
 from fleettrace.wire.v1 import agent_link_pb2 as pb
 from tests.contract.dialling import Dialler, EnrolledHosts, Stream, StreamEnded, dialling, now_ms
+from tests.fakes.ordering import CHALLENGE, a_desk, opened
 
 COST = RunCost(hits=900, events=500, events_per_cpu=(500,))
 
@@ -90,7 +91,9 @@ def hello(name: str, *running: RunKey, protocol: int = PROTOCOL_VERSION) -> pb.A
     capabilities = ("CAP_BPF", "CAP_PERFMON")
     facts = HostFacts("6.1", "#1", "x86_64", 1, capabilities=capabilities, tools=tools, questions=("probes", "doctor"))
     keys = [run_key_to_wire(key) for key in running]
-    return pb.AgentMessage(hello=pb.Hello(protocol=protocol, host=name, facts=host_facts_to_wire(facts), running=keys))
+    return pb.AgentMessage(
+        hello=pb.Hello(protocol=protocol, challenge=CHALLENGE, host=name, facts=host_facts_to_wire(facts), running=keys)
+    )
 
 
 def part(key: RunKey, kind: RunKind = RunKind.FREQUENCY_CHECK) -> pb.AgentMessage:
@@ -106,12 +109,12 @@ async def link(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     # Every look at the clock is a moment later than the one before.
     ticks = count(1_700_000_000_000)
     clock_ms = partial(next, ticks)
-    fleet = Fleet([], clock_ms)
+    fleet = Fleet([], clock_ms, a_desk())
     coordinator = Coordinator(fleet, worker, default_policy(), clock_ms)
     authority = Authority.create(tmp_path / "ca", now_ms())
     admission = HostAdmission(worker, fleet, authority, now_ms)
     hosts = EnrolledHosts(admission, JoinTokens(worker, authority, now_ms), authority)
-    service = AgentLinkService(fleet, coordinator, admission, "c1", clock_ms)
+    service = AgentLinkService(fleet, coordinator, admission, a_desk(), clock_ms)
     with tempfile.TemporaryDirectory(prefix="ft-") as folder:
         async with dialling(request.param, service, Path(folder), hosts) as dialler:
             yield Link(dialler, coordinator, fleet, store)
@@ -150,7 +153,7 @@ async def test_a_name_has_one_stream_and_is_free_again_when_it_ends(link: Link) 
         (hello("all"), "host name"),
         (hello("a b"), "host name"),
         (hello("api-1", protocol=99), "protocol 99"),
-        (pb.AgentMessage(hello=pb.Hello(protocol=PROTOCOL_VERSION, host="api-1")), ""),
+        (pb.AgentMessage(hello=pb.Hello(protocol=PROTOCOL_VERSION, challenge=CHALLENGE, host="api-1")), ""),
         (hello("api-1", RunKey("j1", "another", 1)), "another"),
     ],
     ids=["no greeting", "reserved name", "bad name", "other protocol", "no facts", "another's run"],
@@ -177,7 +180,7 @@ async def test_a_result_that_cannot_be_used_is_what_became_of_its_run(link: Link
     # GIVEN a host that was ordered to run
     stream = await link.connected()
     job_id = await link.submit()
-    order = run_key_from_wire((await stream.receive()).start.run)
+    order = opened((await stream.receive()).order, "api-1").run
     # WHEN its last part is outside the contract
     bad = part(order)
     bad.part.cost.hits = 1 << 60
@@ -208,15 +211,15 @@ async def test_a_heartbeat_is_answered(link: Link) -> None:
 async def test_orders_arrive_and_parts_are_acknowledged_however_often_they_come(link: Link) -> None:
     stream = await link.connected()
     job_id = await link.submit()
-    start = (await stream.receive()).start
-    key = run_key_from_wire(start.run)
+    start = opened((await stream.receive()).order, "api-1")
+    key = start.run
     assert (start.tool, key.job_id) == ("runqlat", job_id)
     await stream.send(part(key))
     await stream.send(part(key))
     seen = [await stream.receive() for _ in range(3)]
     kinds = sorted(message.WhichOneof("message") or "" for message in seen)
     # Two acknowledgements, and the next order once.
-    assert kinds == ["ack", "ack", "start"]
+    assert kinds == ["ack", "ack", "order"]
     assert all(run_key_from_wire(m.ack.run) == key for m in seen if m.WhichOneof("message") == "ack")
 
 

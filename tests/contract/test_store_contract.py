@@ -253,6 +253,7 @@ USES: dict[str, Callable[[Store], object]] = {
     "shares": lambda store: store.shares("j1"),
     "teams": lambda store: store.teams(),
     "granted_since": lambda store: store.granted_since("db", 0),
+    "begin_epoch": lambda store: store.begin_epoch("c1", 1),
     "audit": lambda store: store.audit([]),
     "audit_head": lambda store: store.audit_head(),
     "audit_records": lambda store: store.audit_records(AuditFilter(), 0, 1, 1),

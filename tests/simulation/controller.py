@@ -9,6 +9,7 @@ from controller.fleet import Fleet
 from controller.policy.model import Policy
 from controller.rpc.agent_link import AgentLinkService
 from fleettrace.errors import StoreFailed
+from tests.fakes.ordering import a_desk
 from tests.simulation.disk import Disk, SimulatedWorker
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.network import Network
@@ -109,7 +110,15 @@ class ControllerSite:
         self.clock_ms = clock_ms
         worker = SimulatedWorker(self._disk)
         await worker.open()
-        fleet = Fleet(await worker.call(lambda store: store.hosts()), clock_ms)
+        controller_id = f"c{self.generation}"
+        try:
+            authority = await worker.call(lambda store: store.begin_epoch(controller_id, clock_ms()))
+        except StoreFailed as error:
+            self._tell(f"the controller could not start: {error}")
+            self._loop.call_soon(self._ended)
+            return
+        desk = a_desk(clock_ms, authority)
+        fleet = Fleet(await worker.call(lambda store: store.hosts()), clock_ms, desk)
         self.on_fleet(fleet)
         coordinator = Coordinator(fleet, worker, self._policy, clock_ms, self._new_id)
         try:
@@ -121,7 +130,7 @@ class ControllerSite:
         self._tell(f"controller {self.generation} is up; {interrupted} jobs were interrupted")
         self.coordinator, self.fleet = coordinator, fleet
         admission = HostAdmission(worker, fleet, None, clock_ms)
-        service = AgentLinkService(fleet, coordinator, admission, f"c{self.generation}", clock_ms)
+        service = AgentLinkService(fleet, coordinator, admission, desk, clock_ms)
         self._network.server = (self.process, service)
 
     def _new_id(self) -> str:

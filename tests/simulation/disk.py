@@ -13,6 +13,7 @@ from fleettrace.errors import StoreFailed
 from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job
+from fleettrace.model.order import Authority
 from fleettrace.snapshot import Snapshot
 from tests.simulation.loop import VirtualLoop
 
@@ -67,6 +68,10 @@ class WatchedStore(MemoryStore):
         self._write()
         super().save_job(job, request_id, audit)
         self.disk.on_commit("job", job)
+
+    def begin_epoch(self, controller_id: str, at_ms: int, at_least: int = 1) -> Authority:
+        self._write()
+        return super().begin_epoch(controller_id, at_ms, at_least)
 
     def audit(self, entries: Sequence[AuditEntry]) -> None:
         self._write()

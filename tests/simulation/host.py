@@ -4,15 +4,19 @@ import random
 from collections import deque
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 from fleettrace.catalog import ToolDefinition, builtin_tools
 from fleettrace.errors import Refused
 from fleettrace.model.host import HostFacts
 from fleettrace.model.run import Part, RunKey, RunLimits, StartRun
+from fleettrace.orders.envelope import CHALLENGE_BYTES
 from node_agent import guard
 from node_agent.child.protocol import Measured, Sample
 from node_agent.host_policy import default_host_policy
 from node_agent.link import Identity, Link
+from node_agent.orders.gate import OrderGate
+from node_agent.orders.trust import OrderTrust
 from node_agent.outbox import Outbox
 from node_agent.runner import ChildSettings, Runner
 from tests.simulation.child import ChildFate, SimulatedChild
@@ -24,6 +28,22 @@ from tests.simulation.watching import Watcher
 __all__ = ["SimulatedHost"]
 
 RESTART_S = 2.0
+
+
+class KeptTrust(OrderTrust):
+    """What a host remembers of who orders, without its file."""
+
+    def __init__(self) -> None:
+        super().__init__(Path("/nowhere"), local=True)
+
+    def _write(self, memory: Any) -> None:
+        self._memory = memory
+
+    def reopen(self) -> "KeptTrust":
+        """What an agent that starts anew finds."""
+        again = KeptTrust()
+        again._memory = self._memory
+        return again
 
 
 class SimulatedHost:
@@ -65,6 +85,7 @@ class SimulatedHost:
         self._watcher = watcher
         self._accepted: deque[RunKey] = deque()
         self._policy = default_host_policy()
+        self._trust = KeptTrust()
         self._load = [(0.0, 0.0, events_per_s)]
         tools = {tool.name: tool.digest for tool in builtin_tools().values()}
         capabilities = ("CAP_BPF", "CAP_PERFMON")
@@ -113,6 +134,7 @@ class SimulatedHost:
         self.thawed_s = self.loop.time()
         self.welcomed_s = None
         self._accepted.clear()
+        self._trust = self._trust.reopen()
         self.agent.spawn(self._main(self.agent), f"agent {self.name}")
 
     def trouble(self) -> None:
@@ -156,6 +178,7 @@ class SimulatedHost:
             runner,
             self.outbox,
             lambda text: self._watcher.tell(f"{self.name}: {text}"),
+            gate=self._gate(),
             dial=self._network.dialler(self.name, process),
             jitter=self._rng.random,
             clock_ms=self.clock_ms,
@@ -166,6 +189,15 @@ class SimulatedHost:
             self._watcher.refused(self, str(error))
             self.loop.call_soon(self.kill, context=WORLD)
             self.restart_later()
+
+    def _gate(self) -> OrderGate:
+        return OrderGate(
+            self.name,
+            self._trust,
+            clock_ms=self.clock_ms,
+            uptime_s=self.loop.time,
+            new_challenge=lambda: self._rng.randbytes(CHALLENGE_BYTES),
+        )
 
     def _part(self, part: Part) -> None:
         if part.final:

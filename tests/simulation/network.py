@@ -188,7 +188,7 @@ class Network:
         self._repeated[host] = (agent, wait_s)
 
     def _repeat(self, host: str, message: link_pb.ControllerMessage) -> None:
-        if message.WhichOneof("message") != "start" or host not in self._repeated:
+        if message.WhichOneof("message") != "order" or host not in self._repeated:
             return
         agent, wait_s = self._repeated.pop(host)
         process = agent()

@@ -12,9 +12,10 @@ from controller.fleet import Fleet
 from fleettrace.model.job import HostPart, Job, JobState, Run, RunState
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome, StartRun
 from fleettrace.snapshot import EMPTY, Snapshot
-from fleettrace.wire.codec import run_key_from_wire, start_run_from_wire
+from fleettrace.wire.codec import run_key_from_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 from node_agent.child.protocol import Measured, Sample
+from tests.fakes.ordering import asked_by
 from tests.simulation.ledger import JobLedger
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.starts import StartWatch
@@ -138,8 +139,8 @@ class Watcher:
     def ordered(self, message: link_pb.ControllerMessage) -> None:
         """The controller hands a message to a host's stream."""
         match message.WhichOneof("message"):
-            case "start":
-                order = start_run_from_wire(message.start)
+            case "order":
+                order = asked_by(message.order)
                 if self._ending:
                     self.story.fail("I6 doubt closes starting", f"{order.run} was ordered by a controller that ends")
                 self._sent_s[order.run] = self.loop.time()

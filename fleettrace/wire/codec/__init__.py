@@ -28,6 +28,14 @@ from fleettrace.wire.codec.inspection import (
     question_to_wire,
 )
 from fleettrace.wire.codec.jobs import job_from_wire, job_to_wire
+from fleettrace.wire.codec.orders import (
+    authority_from_wire,
+    authority_to_wire,
+    key_vouch_from_wire,
+    key_vouch_to_wire,
+    signed_from_wire,
+    signed_to_wire,
+)
 from fleettrace.wire.codec.pieces import job_result_from_pieces, job_result_to_pieces
 from fleettrace.wire.codec.results import (
     coverage_from_wire,
@@ -65,6 +73,8 @@ __all__ = [
     "asked_host_to_wire",
     "audit_page_from_wire",
     "audit_page_to_wire",
+    "authority_from_wire",
+    "authority_to_wire",
     "coverage_from_wire",
     "coverage_to_wire",
     "histogram_reading_from_wire",
@@ -81,6 +91,8 @@ __all__ = [
     "job_result_from_pieces",
     "job_result_to_pieces",
     "job_to_wire",
+    "key_vouch_from_wire",
+    "key_vouch_to_wire",
     "part_from_wire",
     "part_to_wire",
     "question_from_wire",
@@ -95,6 +107,8 @@ __all__ = [
     "run_limits_to_wire",
     "run_outcome_from_wire",
     "run_outcome_to_wire",
+    "signed_from_wire",
+    "signed_to_wire",
     "snapshot_from_wire",
     "snapshot_to_wire",
     "start_run_from_wire",

@@ -14,6 +14,7 @@ from fleettrace.model.run import (
     StartRun,
 )
 from fleettrace.wire.codec.fields import MAX_NUMBER, parse_amount, parse_host_name, parse_id, parse_number, wire_text
+from fleettrace.wire.codec.orders import signed_from_wire, signed_to_wire
 from fleettrace.wire.codec.params import params_from_wire, params_to_wire
 from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link
@@ -37,6 +38,8 @@ __all__ = [
     "start_run_from_wire",
     "start_run_to_wire",
 ]
+
+MAX_APPROVALS = 8
 
 _KINDS = {
     RunKind.FREQUENCY_CHECK: types.RUN_KIND_FREQUENCY_CHECK,
@@ -211,11 +214,14 @@ def start_run_to_wire(start: StartRun) -> link.StartRun:
         program=wire_text(start.program),
         program_scale=start.program_scale,
         start_at_ms=start.start_at_ms,
+        tool_approvals=[signed_to_wire(one) for one in start.tool_approvals],
     )
 
 
 def start_run_from_wire(message: link.StartRun) -> StartRun:
     """Raises :class:`Malformed` when it does not say what to run, for how long, or for which run."""
+    if len(message.tool_approvals) > MAX_APPROVALS:
+        raise Malformed(f"an order carries at most {MAX_APPROVALS} approvals, not {len(message.tool_approvals)}")
     return StartRun(
         run=run_key_from_wire(message.run),
         kind=run_kind_from_wire(message.kind),
@@ -229,6 +235,7 @@ def start_run_from_wire(message: link.StartRun) -> StartRun:
         program=message.program,
         program_scale=parse_amount(message.program_scale, "scale of the program's cost"),
         start_at_ms=parse_number(message.start_at_ms, "time to start"),
+        tool_approvals=tuple(signed_from_wire(one) for one in message.tool_approvals),
     )
 
 

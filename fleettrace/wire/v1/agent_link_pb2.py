@@ -26,7 +26,7 @@ from fleettrace.wire.v1 import inspection_pb2 as fleettrace_dot_wire_dot_v1_dot_
 from fleettrace.wire.v1 import types_pb2 as fleettrace_dot_wire_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#fleettrace/wire/v1/agent_link.proto\x12\x12\x66leettrace.wire.v1\x1a#fleettrace/wire/v1/inspection.proto\x1a\x1e\x66leettrace/wire/v1/types.proto\"\x86\x02\n\x0c\x41gentMessage\x12*\n\x05hello\x18\x01 \x01(\x0b\x32\x19.fleettrace.wire.v1.HelloH\x00\x12\x32\n\theartbeat\x18\x02 \x01(\x0b\x32\x1d.fleettrace.wire.v1.HeartbeatH\x00\x12\x33\n\x08progress\x18\x03 \x01(\x0b\x32\x1f.fleettrace.wire.v1.RunProgressH\x00\x12(\n\x04part\x18\x04 \x01(\x0b\x32\x18.fleettrace.wire.v1.PartH\x00\x12,\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x1a.fleettrace.wire.v1.AnswerH\x00\x42\t\n\x07message\"\xbc\x02\n\x11\x43ontrollerMessage\x12.\n\x07welcome\x18\x01 \x01(\x0b\x32\x1b.fleettrace.wire.v1.WelcomeH\x00\x12\x32\n\theartbeat\x18\x02 \x01(\x0b\x32\x1d.fleettrace.wire.v1.HeartbeatH\x00\x12-\n\x05start\x18\x03 \x01(\x0b\x32\x1c.fleettrace.wire.v1.StartRunH\x00\x12+\n\x04stop\x18\x04 \x01(\x0b\x32\x1b.fleettrace.wire.v1.StopRunH\x00\x12*\n\x03\x61\x63k\x18\x05 \x01(\x0b\x32\x1b.fleettrace.wire.v1.PartAckH\x00\x12\x30\n\x08question\x18\x06 \x01(\x0b\x32\x1c.fleettrace.wire.v1.QuestionH\x00\x42\t\n\x07message\"\xe8\x01\n\x05Hello\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x35\n\x06labels\x18\x03 \x03(\x0b\x32%.fleettrace.wire.v1.Hello.LabelsEntry\x12,\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x1d.fleettrace.wire.v1.HostFacts\x12+\n\x07running\x18\x05 \x03(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc2\x01\n\x07Welcome\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x15\n\rcontroller_id\x18\x02 \x01(\t\x12\x14\n\x0cheartbeat_ms\x18\x03 \x01(\r\x12\x10\n\x08lease_ms\x18\x04 \x01(\r\x12\x37\n\x06labels\x18\x05 \x03(\x0b\x32\'.fleettrace.wire.v1.Welcome.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"-\n\tHeartbeat\x12\x12\n\nsent_at_ms\x18\x01 \x01(\x04\x12\x0c\n\x04\x65\x63ho\x18\x02 \x01(\x04\"\xeb\x01\n\tRunLimits\x12\x13\n\x0b\x64uration_ms\x18\x01 \x01(\r\x12\x18\n\x10max_events_per_s\x18\x02 \x01(\x04\x12\x15\n\rmax_map_bytes\x18\x03 \x01(\x04\x12\x13\n\x0bmax_cpu_pct\x18\x04 \x01(\x01\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12\x35\n\tone_liner\x18\x06 \x01(\x0b\x32\".fleettrace.wire.v1.OneLinerBounds\x12\x19\n\x11max_child_cpu_pct\x18\x07 \x01(\x01\x12\x1b\n\x13max_child_rss_bytes\x18\x08 \x01(\x04\"Q\n\x0eOneLinerBounds\x12\x12\n\nmax_probes\x18\x01 \x01(\r\x12\x10\n\x08max_keys\x18\x02 \x01(\r\x12\x19\n\x11max_printed_per_s\x18\x03 \x01(\x01\"\xa8\x03\n\x08StartRun\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.fleettrace.wire.v1.RunKind\x12\x0c\n\x04tool\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x38\n\x06params\x18\x05 \x03(\x0b\x32(.fleettrace.wire.v1.StartRun.ParamsEntry\x12-\n\x06limits\x18\x06 \x01(\x0b\x32\x1d.fleettrace.wire.v1.RunLimits\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x04\x12\x0c\n\x04team\x18\x08 \x01(\t\x12\x10\n\x08operator\x18\t \x01(\t\x12\x0f\n\x07program\x18\n \x01(\t\x12\x15\n\rprogram_scale\x18\x0b \x01(\x01\x12\x13\n\x0bstart_at_ms\x18\x0c \x01(\x04\x1aM\n\x0bParamsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.fleettrace.wire.v1.ParamValue:\x02\x38\x01\"B\n\x07StopRun\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\x12\x0e\n\x06reason\x18\x02 \x01(\t\"u\n\x0bRunProgress\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\x12\x12\n\nelapsed_ms\x18\x02 \x01(\x04\x12)\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x1b.fleettrace.wire.v1.RunCost\"2\n\x07PartAck\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.RunKey2c\n\tAgentLink\x12V\n\x07\x43onnect\x12 .fleettrace.wire.v1.AgentMessage\x1a%.fleettrace.wire.v1.ControllerMessage(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#fleettrace/wire/v1/agent_link.proto\x12\x12\x66leettrace.wire.v1\x1a#fleettrace/wire/v1/inspection.proto\x1a\x1e\x66leettrace/wire/v1/types.proto\"\x86\x02\n\x0c\x41gentMessage\x12*\n\x05hello\x18\x01 \x01(\x0b\x32\x19.fleettrace.wire.v1.HelloH\x00\x12\x32\n\theartbeat\x18\x02 \x01(\x0b\x32\x1d.fleettrace.wire.v1.HeartbeatH\x00\x12\x33\n\x08progress\x18\x03 \x01(\x0b\x32\x1f.fleettrace.wire.v1.RunProgressH\x00\x12(\n\x04part\x18\x04 \x01(\x0b\x32\x18.fleettrace.wire.v1.PartH\x00\x12,\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x1a.fleettrace.wire.v1.AnswerH\x00\x42\t\n\x07message\"\xc5\x02\n\x11\x43ontrollerMessage\x12.\n\x07welcome\x18\x01 \x01(\x0b\x32\x1b.fleettrace.wire.v1.WelcomeH\x00\x12\x32\n\theartbeat\x18\x02 \x01(\x0b\x32\x1d.fleettrace.wire.v1.HeartbeatH\x00\x12+\n\x04stop\x18\x04 \x01(\x0b\x32\x1b.fleettrace.wire.v1.StopRunH\x00\x12*\n\x03\x61\x63k\x18\x05 \x01(\x0b\x32\x1b.fleettrace.wire.v1.PartAckH\x00\x12\x30\n\x08question\x18\x06 \x01(\x0b\x32\x1c.fleettrace.wire.v1.QuestionH\x00\x12\x30\n\x05order\x18\x07 \x01(\x0b\x32\x1f.fleettrace.wire.v1.SignedOrderH\x00\x42\t\n\x07messageJ\x04\x08\x03\x10\x04\"\xa8\x02\n\x05Hello\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x35\n\x06labels\x18\x03 \x03(\x0b\x32%.fleettrace.wire.v1.Hello.LabelsEntry\x12,\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x1d.fleettrace.wire.v1.HostFacts\x12+\n\x07running\x18\x05 \x03(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\x12\x11\n\tchallenge\x18\n \x01(\x0c\x12+\n\x04seen\x18\x0b \x03(\x0b\x32\x1d.fleettrace.wire.v1.Authority\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xc6\x02\n\x07Welcome\x12\x10\n\x08protocol\x18\x01 \x01(\r\x12\x15\n\rcontroller_id\x18\x02 \x01(\t\x12\x14\n\x0cheartbeat_ms\x18\x03 \x01(\r\x12\x10\n\x08lease_ms\x18\x04 \x01(\r\x12\x37\n\x06labels\x18\x05 \x03(\x0b\x32\'.fleettrace.wire.v1.Welcome.LabelsEntry\x12\x30\n\tauthority\x18\n \x01(\x0b\x32\x1d.fleettrace.wire.v1.Authority\x12\x11\n\torder_key\x18\x0b \x01(\x0c\x12-\n\x07vouches\x18\x0c \x03(\x0b\x32\x1c.fleettrace.wire.v1.KeyVouch\x12\x0e\n\x06now_ms\x18\r \x01(\x04\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"-\n\tHeartbeat\x12\x12\n\nsent_at_ms\x18\x01 \x01(\x04\x12\x0c\n\x04\x65\x63ho\x18\x02 \x01(\x04\"\xeb\x01\n\tRunLimits\x12\x13\n\x0b\x64uration_ms\x18\x01 \x01(\r\x12\x18\n\x10max_events_per_s\x18\x02 \x01(\x04\x12\x15\n\rmax_map_bytes\x18\x03 \x01(\x04\x12\x13\n\x0bmax_cpu_pct\x18\x04 \x01(\x01\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12\x35\n\tone_liner\x18\x06 \x01(\x0b\x32\".fleettrace.wire.v1.OneLinerBounds\x12\x19\n\x11max_child_cpu_pct\x18\x07 \x01(\x01\x12\x1b\n\x13max_child_rss_bytes\x18\x08 \x01(\x04\"Q\n\x0eOneLinerBounds\x12\x12\n\nmax_probes\x18\x01 \x01(\r\x12\x10\n\x08max_keys\x18\x02 \x01(\r\x12\x19\n\x11max_printed_per_s\x18\x03 \x01(\x01\"\xdc\x03\n\x08StartRun\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.fleettrace.wire.v1.RunKind\x12\x0c\n\x04tool\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x38\n\x06params\x18\x05 \x03(\x0b\x32(.fleettrace.wire.v1.StartRun.ParamsEntry\x12-\n\x06limits\x18\x06 \x01(\x0b\x32\x1d.fleettrace.wire.v1.RunLimits\x12\x15\n\rexpires_at_ms\x18\x07 \x01(\x04\x12\x0c\n\x04team\x18\x08 \x01(\t\x12\x10\n\x08operator\x18\t \x01(\t\x12\x0f\n\x07program\x18\n \x01(\t\x12\x15\n\rprogram_scale\x18\x0b \x01(\x01\x12\x13\n\x0bstart_at_ms\x18\x0c \x01(\x04\x12\x32\n\x0etool_approvals\x18\x0f \x03(\x0b\x32\x1a.fleettrace.wire.v1.Signed\x1aM\n\x0bParamsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.fleettrace.wire.v1.ParamValue:\x02\x38\x01\"B\n\x07StopRun\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\x12\x0e\n\x06reason\x18\x02 \x01(\t\"u\n\x0bRunProgress\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\x12\x12\n\nelapsed_ms\x18\x02 \x01(\x04\x12)\n\x04\x63ost\x18\x03 \x01(\x0b\x32\x1b.fleettrace.wire.v1.RunCost\"2\n\x07PartAck\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\"F\n\tAuthority\x12\x13\n\x0b\x64\x61tabase_id\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x15\n\rcontroller_id\x18\x03 \x01(\t\"\xa3\x01\n\x05Order\x12+\n\x05start\x18\x01 \x01(\x0b\x32\x1c.fleettrace.wire.v1.StartRun\x12\x30\n\tauthority\x18\x02 \x01(\x0b\x32\x1d.fleettrace.wire.v1.Authority\x12\x14\n\x0cissued_at_ms\x18\x03 \x01(\x04\x12\x0f\n\x07targets\x18\x04 \x01(\r\x12\x14\n\x0ctargets_root\x18\x05 \x01(\x0c\"D\n\x06Target\x12\'\n\x03run\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.RunKey\x12\x11\n\tchallenge\x18\x02 \x01(\x0c\"9\n\x06Signed\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x0e\n\x06key_id\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\"e\n\x0bSignedOrder\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.fleettrace.wire.v1.Signed\x12\x0e\n\x06target\x18\x02 \x01(\x0c\x12\r\n\x05index\x18\x03 \x01(\r\x12\x0c\n\x04path\x18\x04 \x03(\x0c\"H\n\x08KeyVouch\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\n\n\x02\x62y\x18\x02 \x01(\x0c\x12\x10\n\x08until_ms\x18\x03 \x01(\x04\x12\x11\n\tsignature\x18\x04 \x01(\x0c\x32\x63\n\tAgentLink\x12V\n\x07\x43onnect\x12 .fleettrace.wire.v1.AgentMessage\x1a%.fleettrace.wire.v1.ControllerMessage(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,31 +42,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AGENTMESSAGE']._serialized_start=129
   _globals['_AGENTMESSAGE']._serialized_end=391
   _globals['_CONTROLLERMESSAGE']._serialized_start=394
-  _globals['_CONTROLLERMESSAGE']._serialized_end=710
-  _globals['_HELLO']._serialized_start=713
-  _globals['_HELLO']._serialized_end=945
-  _globals['_HELLO_LABELSENTRY']._serialized_start=900
-  _globals['_HELLO_LABELSENTRY']._serialized_end=945
-  _globals['_WELCOME']._serialized_start=948
-  _globals['_WELCOME']._serialized_end=1142
-  _globals['_WELCOME_LABELSENTRY']._serialized_start=900
-  _globals['_WELCOME_LABELSENTRY']._serialized_end=945
-  _globals['_HEARTBEAT']._serialized_start=1144
-  _globals['_HEARTBEAT']._serialized_end=1189
-  _globals['_RUNLIMITS']._serialized_start=1192
-  _globals['_RUNLIMITS']._serialized_end=1427
-  _globals['_ONELINERBOUNDS']._serialized_start=1429
-  _globals['_ONELINERBOUNDS']._serialized_end=1510
-  _globals['_STARTRUN']._serialized_start=1513
-  _globals['_STARTRUN']._serialized_end=1937
-  _globals['_STARTRUN_PARAMSENTRY']._serialized_start=1860
-  _globals['_STARTRUN_PARAMSENTRY']._serialized_end=1937
-  _globals['_STOPRUN']._serialized_start=1939
-  _globals['_STOPRUN']._serialized_end=2005
-  _globals['_RUNPROGRESS']._serialized_start=2007
-  _globals['_RUNPROGRESS']._serialized_end=2124
-  _globals['_PARTACK']._serialized_start=2126
-  _globals['_PARTACK']._serialized_end=2176
-  _globals['_AGENTLINK']._serialized_start=2178
-  _globals['_AGENTLINK']._serialized_end=2277
+  _globals['_CONTROLLERMESSAGE']._serialized_end=719
+  _globals['_HELLO']._serialized_start=722
+  _globals['_HELLO']._serialized_end=1018
+  _globals['_HELLO_LABELSENTRY']._serialized_start=973
+  _globals['_HELLO_LABELSENTRY']._serialized_end=1018
+  _globals['_WELCOME']._serialized_start=1021
+  _globals['_WELCOME']._serialized_end=1347
+  _globals['_WELCOME_LABELSENTRY']._serialized_start=973
+  _globals['_WELCOME_LABELSENTRY']._serialized_end=1018
+  _globals['_HEARTBEAT']._serialized_start=1349
+  _globals['_HEARTBEAT']._serialized_end=1394
+  _globals['_RUNLIMITS']._serialized_start=1397
+  _globals['_RUNLIMITS']._serialized_end=1632
+  _globals['_ONELINERBOUNDS']._serialized_start=1634
+  _globals['_ONELINERBOUNDS']._serialized_end=1715
+  _globals['_STARTRUN']._serialized_start=1718
+  _globals['_STARTRUN']._serialized_end=2194
+  _globals['_STARTRUN_PARAMSENTRY']._serialized_start=2117
+  _globals['_STARTRUN_PARAMSENTRY']._serialized_end=2194
+  _globals['_STOPRUN']._serialized_start=2196
+  _globals['_STOPRUN']._serialized_end=2262
+  _globals['_RUNPROGRESS']._serialized_start=2264
+  _globals['_RUNPROGRESS']._serialized_end=2381
+  _globals['_PARTACK']._serialized_start=2383
+  _globals['_PARTACK']._serialized_end=2433
+  _globals['_AUTHORITY']._serialized_start=2435
+  _globals['_AUTHORITY']._serialized_end=2505
+  _globals['_ORDER']._serialized_start=2508
+  _globals['_ORDER']._serialized_end=2671
+  _globals['_TARGET']._serialized_start=2673
+  _globals['_TARGET']._serialized_end=2741
+  _globals['_SIGNED']._serialized_start=2743
+  _globals['_SIGNED']._serialized_end=2800
+  _globals['_SIGNEDORDER']._serialized_start=2802
+  _globals['_SIGNEDORDER']._serialized_end=2903
+  _globals['_KEYVOUCH']._serialized_start=2905
+  _globals['_KEYVOUCH']._serialized_end=2977
+  _globals['_AGENTLINK']._serialized_start=2979
+  _globals['_AGENTLINK']._serialized_end=3078
 # @@protoc_insertion_point(module_scope)

@@ -64,37 +64,37 @@ class ControllerMessage(_message.Message):
 
     WELCOME_FIELD_NUMBER: _builtins.int
     HEARTBEAT_FIELD_NUMBER: _builtins.int
-    START_FIELD_NUMBER: _builtins.int
     STOP_FIELD_NUMBER: _builtins.int
     ACK_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
     def heartbeat(self) -> Global___Heartbeat: ...
-    @_builtins.property
-    def start(self) -> Global___StartRun: ...
     @_builtins.property
     def stop(self) -> Global___StopRun: ...
     @_builtins.property
     def ack(self) -> Global___PartAck: ...
     @_builtins.property
     def question(self) -> _inspection_pb2.Question: ...
+    @_builtins.property
+    def order(self) -> Global___SignedOrder: ...
     def __init__(
         self,
         *,
         welcome: Global___Welcome | None = ...,
         heartbeat: Global___Heartbeat | None = ...,
-        start: Global___StartRun | None = ...,
         stop: Global___StopRun | None = ...,
         ack: Global___PartAck | None = ...,
         question: _inspection_pb2.Question | None = ...,
+        order: Global___SignedOrder | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "heartbeat", b"heartbeat", "message", b"message", "question", b"question", "start", b"start", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "heartbeat", b"heartbeat", "message", b"message", "order", b"order", "question", b"question", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "heartbeat", b"heartbeat", "message", b"message", "question", b"question", "start", b"start", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "heartbeat", b"heartbeat", "message", b"message", "order", b"order", "question", b"question", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "heartbeat", "start", "stop", "ack", "question"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "heartbeat", "stop", "ack", "question", "order"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -129,10 +129,14 @@ class Hello(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
     RUNNING_FIELD_NUMBER: _builtins.int
+    CHALLENGE_FIELD_NUMBER: _builtins.int
+    SEEN_FIELD_NUMBER: _builtins.int
     protocol: _builtins.int
     """1"""
     host: _builtins.str
     """over TLS: as the certificate has it, or the stream is refused"""
+    challenge: _builtins.bytes
+    """32 random bytes, new for each stream: an order is made for one stream"""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """over TLS: not heeded, the controller holds them"""
@@ -143,6 +147,10 @@ class Hello(_message.Message):
     def running(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RunKey]:
         """runs that outlived the last connection"""
 
+    @_builtins.property
+    def seen(self) -> _containers.RepeatedCompositeFieldContainer[Global___Authority]:
+        """the newest epoch of each database that this host took orders of"""
+
     def __init__(
         self,
         *,
@@ -151,10 +159,12 @@ class Hello(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         facts: _types_pb2.HostFacts | None = ...,
         running: _abc.Iterable[_types_pb2.RunKey] | None = ...,
+        challenge: _builtins.bytes = ...,
+        seen: _abc.Iterable[Global___Authority] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["facts", b"facts", "host", b"host", "labels", b"labels", "protocol", b"protocol", "running", b"running"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "facts", b"facts", "host", b"host", "labels", b"labels", "protocol", b"protocol", "running", b"running", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -189,15 +199,29 @@ class Welcome(_message.Message):
     HEARTBEAT_MS_FIELD_NUMBER: _builtins.int
     LEASE_MS_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    ORDER_KEY_FIELD_NUMBER: _builtins.int
+    VOUCHES_FIELD_NUMBER: _builtins.int
+    NOW_MS_FIELD_NUMBER: _builtins.int
     protocol: _builtins.int
     controller_id: _builtins.str
     heartbeat_ms: _builtins.int
     """each side sends one this often"""
     lease_ms: _builtins.int
     """a run ends when nothing was heard from the controller for this long"""
+    order_key: _builtins.bytes
+    """Ed25519, 32 bytes: whose signature orders carry"""
+    now_ms: _builtins.int
+    """Unix, the controller's clock"""
     @_builtins.property
     def labels(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """that the controller holds for the host"""
+
+    @_builtins.property
+    def authority(self) -> Global___Authority: ...
+    @_builtins.property
+    def vouches(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeyVouch]:
+        """how earlier keys led to it"""
 
     def __init__(
         self,
@@ -207,10 +231,14 @@ class Welcome(_message.Message):
         heartbeat_ms: _builtins.int = ...,
         lease_ms: _builtins.int = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        authority: Global___Authority | None = ...,
+        order_key: _builtins.bytes = ...,
+        vouches: _abc.Iterable[Global___KeyVouch] | None = ...,
+        now_ms: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["controller_id", b"controller_id", "heartbeat_ms", b"heartbeat_ms", "labels", b"labels", "lease_ms", b"lease_ms", "protocol", b"protocol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "controller_id", b"controller_id", "heartbeat_ms", b"heartbeat_ms", "labels", b"labels", "lease_ms", b"lease_ms", "now_ms", b"now_ms", "order_key", b"order_key", "protocol", b"protocol", "vouches", b"vouches"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -355,6 +383,7 @@ class StartRun(_message.Message):
     PROGRAM_FIELD_NUMBER: _builtins.int
     PROGRAM_SCALE_FIELD_NUMBER: _builtins.int
     START_AT_MS_FIELD_NUMBER: _builtins.int
+    TOOL_APPROVALS_FIELD_NUMBER: _builtins.int
     kind: _types_pb2.RunKind.ValueType
     tool: _builtins.str
     digest: _builtins.str
@@ -376,6 +405,10 @@ class StartRun(_message.Message):
 
     @_builtins.property
     def limits(self) -> Global___RunLimits: ...
+    @_builtins.property
+    def tool_approvals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Signed]:
+        """by keys that are not the controller's; docs/trust.md has their form"""
+
     def __init__(
         self,
         *,
@@ -391,10 +424,11 @@ class StartRun(_message.Message):
         program: _builtins.str = ...,
         program_scale: _builtins.float = ...,
         start_at_ms: _builtins.int = ...,
+        tool_approvals: _abc.Iterable[Global___Signed] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "expires_at_ms", b"expires_at_ms", "kind", b"kind", "limits", b"limits", "operator", b"operator", "params", b"params", "program", b"program", "program_scale", b"program_scale", "run", b"run", "start_at_ms", b"start_at_ms", "team", b"team", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "expires_at_ms", b"expires_at_ms", "kind", b"kind", "limits", b"limits", "operator", b"operator", "params", b"params", "program", b"program", "program_scale", b"program_scale", "run", b"run", "start_at_ms", b"start_at_ms", "team", b"team", "tool", b"tool", "tool_approvals", b"tool_approvals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -474,3 +508,193 @@ class PartAck(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PartAck: _TypeAlias = PartAck  # noqa: Y015
+
+@_typing.final
+class Authority(_message.Message):
+    """Who orders: a database and the controller that has it. Each start of a controller is an epoch of its own."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DATABASE_ID_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    CONTROLLER_ID_FIELD_NUMBER: _builtins.int
+    database_id: _builtins.str
+    epoch: _builtins.int
+    controller_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        database_id: _builtins.str = ...,
+        epoch: _builtins.int = ...,
+        controller_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["controller_id", b"controller_id", "database_id", b"database_id", "epoch", b"epoch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Authority: _TypeAlias = Authority  # noqa: Y015
+
+@_typing.final
+class Order(_message.Message):
+    """What is signed: one order for all of its targets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    AUTHORITY_FIELD_NUMBER: _builtins.int
+    ISSUED_AT_MS_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    TARGETS_ROOT_FIELD_NUMBER: _builtins.int
+    issued_at_ms: _builtins.int
+    targets: _builtins.int
+    """how many"""
+    targets_root: _builtins.bytes
+    """SHA-256: of the tree of all targets, in their order"""
+    @_builtins.property
+    def start(self) -> Global___StartRun:
+        """without its run, of which each target has its own"""
+
+    @_builtins.property
+    def authority(self) -> Global___Authority: ...
+    def __init__(
+        self,
+        *,
+        start: Global___StartRun | None = ...,
+        authority: Global___Authority | None = ...,
+        issued_at_ms: _builtins.int = ...,
+        targets: _builtins.int = ...,
+        targets_root: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authority", b"authority", "issued_at_ms", b"issued_at_ms", "start", b"start", "targets", b"targets", "targets_root", b"targets_root"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Order: _TypeAlias = Order  # noqa: Y015
+
+@_typing.final
+class Target(_message.Message):
+    """One host of an order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_FIELD_NUMBER: _builtins.int
+    CHALLENGE_FIELD_NUMBER: _builtins.int
+    challenge: _builtins.bytes
+    """of the stream that the order is for"""
+    @_builtins.property
+    def run(self) -> _types_pb2.RunKey: ...
+    def __init__(
+        self,
+        *,
+        run: _types_pb2.RunKey | None = ...,
+        challenge: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["run", b"run"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["challenge", b"challenge", "run", b"run"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Target: _TypeAlias = Target  # noqa: Y015
+
+@_typing.final
+class Signed(_message.Message):
+    """Bytes that somebody vouches for. The key alone says how they are signed: Ed25519, over a domain and the bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    body: _builtins.bytes
+    key_id: _builtins.bytes
+    """the first 16 bytes of the SHA-256 of the public key"""
+    signature: _builtins.bytes
+    """64 bytes"""
+    def __init__(
+        self,
+        *,
+        body: _builtins.bytes = ...,
+        key_id: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "key_id", b"key_id", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Signed: _TypeAlias = Signed  # noqa: Y015
+
+@_typing.final
+class SignedOrder(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    target: _builtins.bytes
+    """a Target: this host's"""
+    index: _builtins.int
+    """its place among the targets"""
+    @_builtins.property
+    def order(self) -> Global___Signed:
+        """its body is an Order"""
+
+    @_builtins.property
+    def path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """its siblings in the tree, from the leaf up; 32 bytes each"""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Signed | None = ...,
+        target: _builtins.bytes = ...,
+        index: _builtins.int = ...,
+        path: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "order", b"order", "path", b"path", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignedOrder: _TypeAlias = SignedOrder  # noqa: Y015
+
+@_typing.final
+class KeyVouch(_message.Message):
+    """An earlier key of the controller vouches for a later one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    UNTIL_MS_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    key: _builtins.bytes
+    """32 bytes"""
+    by: _builtins.bytes
+    """32 bytes"""
+    until_ms: _builtins.int
+    """Unix: a host that hears of it later does not believe it"""
+    signature: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        key: _builtins.bytes = ...,
+        by: _builtins.bytes = ...,
+        until_ms: _builtins.int = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "key", b"key", "signature", b"signature", "until_ms", b"until_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeyVouch: _TypeAlias = KeyVouch  # noqa: Y015

@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from fleettrace.wire.limits import PROTOCOL_VERSION
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
+from tests.fakes.ordering import CHALLENGE
 from tests.simulation.faults.undo import for_a_while
 from tests.simulation.host import SimulatedHost
 from tests.simulation.loop import WORLD
@@ -86,7 +88,7 @@ def malformed_once(world: "World", host: SimulatedHost) -> None:
                 bad.progress.run.attempt = 1
                 return bad
             case _:
-                return link_pb.AgentMessage(hello=link_pb.Hello(protocol=1, host=host.name))
+                return link_pb.AgentMessage(hello=_hello(host.name))
 
     world.spoiled[host.name] = spoil
 
@@ -115,10 +117,10 @@ def malformed_part(world: "World", host: SimulatedHost) -> None:
 
 def stranger(world: "World", host: SimulatedHost) -> None:
     """Somebody greets with another protocol, as a sound host's name, or with nonsense."""
-    hello = link_pb.Hello(protocol=1, host=host.name)
+    hello = _hello(host.name)
     match world.rng.randrange(4):
         case 0:
-            hello.protocol = 2
+            hello.protocol = PROTOCOL_VERSION + 1
         case 1:
             hello.host = "not a name"
         case 2:
@@ -128,3 +130,7 @@ def stranger(world: "World", host: SimulatedHost) -> None:
     world.story.tell(f"FAULT a stranger greets as {hello.host} with protocol {hello.protocol}")
     host.trouble()
     world.stranger(hello)
+
+
+def _hello(name: str) -> link_pb.Hello:
+    return link_pb.Hello(protocol=PROTOCOL_VERSION, challenge=CHALLENGE, host=name)

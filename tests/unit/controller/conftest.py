@@ -10,6 +10,7 @@ from controller.fleet import Fleet
 from controller.policy.parse import default_policy
 from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
+from tests.fakes.ordering import a_desk
 from tests.unit.controller.house import Clock, House
 
 
@@ -18,7 +19,7 @@ async def house() -> AsyncIterator[House]:
     store, clock = MemoryStore(), Clock()
     worker = StoreWorker(lambda: store)
     await worker.open()
-    fleet = Fleet([], clock)
+    fleet = Fleet([], clock, a_desk())
     ids = (f"j{number}" for number in count(1))
     coordinator = Coordinator(fleet, worker, default_policy(), clock, lambda: next(ids))
     built = House(store, worker, fleet, coordinator, clock)

@@ -13,7 +13,7 @@ from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import HostPart, Job
 from fleettrace.model.run import Part, RunCost, RunKind, RunOutcome, StartRun
 from fleettrace.snapshot import LOG2, Histogram, Snapshot
-from fleettrace.wire.codec import start_run_from_wire
+from tests.fakes.ordering import CHALLENGE, opened
 
 TEN = Snapshot(histograms=(Histogram((), "us", LOG2, ((3, 10),)),))
 BUSY = RunCost(hits=2_000, events=1_000, events_per_cpu=(600, 400))
@@ -43,13 +43,13 @@ class House:
         for host_ in hosts:
             self.clock.now_ms += 1
             one = replace(host_, last_seen_ms=self.clock.now_ms)
-            self.connections[one.name] = self.fleet.connect(one)
+            self.connections[one.name] = self.fleet.connect(one, CHALLENGE)
             await self.coordinator.host_connected(one, frozenset())
 
     def orders(self, name: str) -> list[StartRun]:
         queue = self.connections[name].queue
         messages = [queue.get_nowait() for _ in range(queue.qsize())]
-        return [start_run_from_wire(m.start) for m in messages if m.WhichOneof("message") == "start"]
+        return [opened(m.order, name) for m in messages if m.WhichOneof("message") == "order"]
 
     def stops(self, name: str) -> list[str]:
         queue = self.connections[name].queue

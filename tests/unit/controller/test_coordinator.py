@@ -15,6 +15,7 @@ from fleettrace.errors import NoHostMatches, NotFound, Refused, UnknownTool
 from fleettrace.model.job import HostPart, JobState
 from fleettrace.model.run import Part, RunKey, RunKind, RunOutcome
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
+from tests.fakes.ordering import a_desk
 from tests.unit.controller.house import ASKED, BUSY, TEN, House, host
 
 
@@ -169,7 +170,7 @@ async def test_jobs_of_an_earlier_controller_are_interrupted_and_their_runs_stop
     await house.join(host("a"))
     job_id = (await house.coordinator.submit(ASKED)).job_id
     (check,) = house.orders("a")
-    fleet = Fleet(house.store.hosts(), house.clock)
+    fleet = Fleet(house.store.hosts(), house.clock, a_desk())
     heir = Coordinator(fleet, house.worker, default_policy(), house.clock)
     # WHEN
     assert await heir.recover() == 1

@@ -21,7 +21,7 @@ from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome, StartRun
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
-from fleettrace.wire.codec import start_run_from_wire
+from tests.fakes.ordering import CHALLENGE, a_desk, opened
 
 TEN = Snapshot(histograms=(Histogram((), "us", LOG2, ((3, 10),)),))
 BUSY = RunCost(hits=2_000, events=1_000, events_per_cpu=(600, 400))
@@ -62,7 +62,7 @@ class House:
         tools = {tool.name: tool.digest for tool in builtin_tools().values()}
         facts = HostFacts("6.1", "#1", "x86_64", 2, capabilities=("CAP_BPF", "CAP_PERFMON"), tools=tools)
         host = Host(name, {}, facts, connected=True, last_seen_ms=0)
-        self.connections[name] = self.fleet.connect(host)
+        self.connections[name] = self.fleet.connect(host, CHALLENGE)
         await self.coordinator.host_connected(host, frozenset())
 
     def sent(self, name: str, what: str) -> list[Any]:
@@ -71,7 +71,7 @@ class House:
         return [getattr(message, what) for message in messages if message.WhichOneof("message") == what]
 
     def orders(self, name: str) -> list[StartRun]:
-        return [start_run_from_wire(start) for start in self.sent(name, "start")]
+        return [opened(order, name) for order in self.sent(name, "order")]
 
     async def answer(self, key: RunKey, kind: RunKind) -> bool:
         shown = TEN if kind is RunKind.TRACE else Snapshot()
@@ -93,7 +93,7 @@ async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     store = FailingStore()
     worker = StoreWorker(lambda: store)
     await worker.open()
-    fleet = Fleet([], lambda: 1_000)
+    fleet = Fleet([], lambda: 1_000, a_desk())
     built = House(store, worker, fleet, Coordinator(fleet, worker, default_policy(), lambda: 1_000))
     await built.join("a")
     yield built
@@ -174,7 +174,7 @@ async def test_a_job_is_merged_before_it_is_on_record_as_ended(house: House) -> 
 async def test_an_interrupted_job_whose_merge_fails_is_left_to_the_next_start(house: House) -> None:
     # GIVEN a job of an earlier controller
     job_id, _ = await house.tracing()
-    heir = Coordinator(Fleet([], lambda: 1_000), house.worker, default_policy(), lambda: 1_000)
+    heir = Coordinator(Fleet([], lambda: 1_000, a_desk()), house.worker, default_policy(), lambda: 1_000)
     house.store.full = lambda what: what == "merged"
     with pytest.raises(StoreFailed):
         await heir.recover()
@@ -187,7 +187,7 @@ async def test_an_interrupted_job_whose_merge_fails_is_left_to_the_next_start(ho
 async def test_a_part_that_was_kept_but_not_merged_is_merged_when_it_comes_again(house: House) -> None:
     # GIVEN a job that was interrupted, and a part that arrives late while the merge cannot be written
     job_id, run = await house.tracing()
-    heir = Coordinator(Fleet([], lambda: 1_000), house.worker, default_policy(), lambda: 1_000)
+    heir = Coordinator(Fleet([], lambda: 1_000, a_desk()), house.worker, default_policy(), lambda: 1_000)
     await heir.recover()
     house.store.full = lambda what: what == "merged"
     late = replace(house, coordinator=heir)

@@ -12,6 +12,7 @@ from controller.store.worker import StoreWorker
 from fleettrace.errors import Refused
 from fleettrace.model.job import HostPart, JobState
 from fleettrace.model.run import Part, RunOutcome
+from tests.fakes.ordering import a_desk
 from tests.unit.controller.house import ASKED, BUSY, TEN, Clock, House, host, names, tight_policy
 
 
@@ -19,7 +20,7 @@ async def test_over_budget_no_other_host_is_ever_ordered() -> None:
     store, clock = MemoryStore(), Clock()
     worker = StoreWorker(lambda: store)
     await worker.open()
-    fleet = Fleet([], clock)
+    fleet = Fleet([], clock, a_desk())
     policy = parse_policy(tight_policy(default_policy().limits.max_hosts), "test")
     built = House(store, worker, fleet, Coordinator(fleet, worker, policy, clock), clock)
     await built.join(*map(host, names(5)))
@@ -38,7 +39,7 @@ async def test_a_program_that_was_aborted_twice_is_denied_until_the_window_has_p
     store, clock = MemoryStore(), Clock()
     worker = StoreWorker(lambda: store)
     await worker.open()
-    fleet = Fleet([], clock)
+    fleet = Fleet([], clock, a_desk())
     policy = parse_policy(tight_policy(10) + "lift_aborts = true\n", "test")
     built = House(store, worker, fleet, Coordinator(fleet, worker, policy, clock), clock)
     await built.join(host("h0"))
@@ -123,7 +124,7 @@ async def test_a_dry_run_over_budget_is_an_abort_like_any() -> None:
     store, clock = MemoryStore(), Clock()
     worker = StoreWorker(lambda: store)
     await worker.open()
-    fleet = Fleet([], clock)
+    fleet = Fleet([], clock, a_desk())
     built = House(store, worker, fleet, Coordinator(fleet, worker, parse_policy(tight_policy(5), "t"), clock), clock)
     await built.join(host("h0"), host("h1"))
     job = await built.run_to_end((await built.coordinator.submit(replace(ASKED, dry_run=True))).job_id)

@@ -15,6 +15,7 @@ from controller.store.worker import StoreWorker
 from fleettrace.errors import BadInput, NotFound
 from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.snapshot import EMPTY, Count, Snapshot, Stack, merge
+from tests.fakes.ordering import a_desk
 from tests.unit.controller.report import samples
 
 JOB = "k3f9q2"
@@ -27,7 +28,7 @@ class Site:
 
     def __init__(self, store: StoreWorker) -> None:
         self.store = store
-        self.coordinator = Coordinator(Fleet([], lambda: NOW_MS), store, default_policy(), lambda: NOW_MS)
+        self.coordinator = Coordinator(Fleet([], lambda: NOW_MS, a_desk()), store, default_policy(), lambda: NOW_MS)
         self.importer = Importer(store, self.coordinator, lambda: NOW_MS)
         self.queries = Queries(store, self.coordinator)
 

@@ -51,6 +51,7 @@ from fleettrace.model.job import (
     Verdict,
     Wave,
 )
+from fleettrace.model.order import Authority, KeyVouch, SignedBytes
 from fleettrace.model.run import (
     MapFill,
     OneLinerBounds,
@@ -113,6 +114,9 @@ limits = st.builds(
     RunLimits, st.integers(1, 1 << 31), numbers, numbers, amounts, capabilities, st.none() | bounds, amounts, numbers
 )
 params = st.dictionaries(names, st.integers(-(1 << 62), 1 << 62) | texts, max_size=3)
+signed = st.builds(
+    SignedBytes, st.binary(max_size=40), st.binary(min_size=16, max_size=16), st.binary(min_size=64, max_size=64)
+)
 starts = st.builds(
     StartRun,
     run_keys,
@@ -127,6 +131,7 @@ starts = st.builds(
     texts,
     amounts,
     start_at_ms=numbers,
+    tool_approvals=st.lists(signed, max_size=2).map(tuple),
 )
 parts = st.builds(
     Part,
@@ -210,6 +215,14 @@ canaries = st.builds(
 waves = st.builds(Wave, st.lists(host_names, max_size=3).map(tuple), numbers, verdicts, texts)
 runs = st.builds(
     Run, run_keys, st.sampled_from(RunKind), st.sampled_from(RunState), numbers, numbers, texts, numbers, costs
+)
+authorities = st.builds(Authority, names, st.integers(1, 1 << 40), names)
+key_vouches = st.builds(
+    KeyVouch,
+    st.binary(min_size=32, max_size=32),
+    st.binary(min_size=32, max_size=32),
+    numbers,
+    st.binary(min_size=64, max_size=64),
 )
 _hashes = st.binary(min_size=32, max_size=32).map(bytes.hex)
 audit_pages = st.builds(

@@ -76,7 +76,7 @@ def test_teams_and_tools_are_globs() -> None:
         (
             "max_runs = 1",
             "a.toml: max_runs is not known; known here: limits, teams, tools, capabilities, one_liners, "
-            "one_liner_strings, one_liner_memory",
+            "one_liner_strings, one_liner_memory, approvals, approver, orders",
         ),
         ("[limits]\nmax_run = 1", "a.toml: limits.max_run is not known; did you mean max_runs?"),
         ("[limits]\nmax_runs = -1", "a.toml: limits.max_runs must be a whole number from 0 to 64, not -1"),

@@ -10,15 +10,17 @@ from typing import Any, cast
 import pytest
 
 from fleettrace.model.host import HostFacts
-from fleettrace.model.run import RunLimits, StartRun
+from fleettrace.model.run import RunKey, RunKind, RunLimits, StartRun
+from fleettrace.wire.limits import PROTOCOL_VERSION
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
-from fleettrace.wire.v1 import types_pb2 as types_pb
 from node_agent.link import Connect, Identity, Link
 from node_agent.outbox import Outbox
 from node_agent.runner import ChildSettings, Runner
+from tests.fakes.ordering import CHALLENGE, a_desk, a_gate
 from tests.simulation.loop import Process, VirtualLoop
 
-WELCOME = link_pb.ControllerMessage(welcome=link_pb.Welcome(protocol=1))
+WELCOME = link_pb.ControllerMessage(welcome=link_pb.Welcome(protocol=PROTOCOL_VERSION))
+a_desk().introduce(WELCOME.welcome)
 
 
 class Call:
@@ -45,7 +47,7 @@ def loop() -> Iterator[VirtualLoop]:
 
 
 def run_link(
-    loop: VirtualLoop, script: Callable[[], AsyncIterator[link_pb.ControllerMessage]], for_s: float
+    loop: VirtualLoop, script: Callable[[], AsyncIterator[link_pb.ControllerMessage]], for_s: float, memory: Path
 ) -> tuple[list[float], list[str]]:
     """Run a link for some virtual time; when it dialled, and the jobs that it was ordered to run."""
     dials: list[float] = []
@@ -67,7 +69,16 @@ def run_link(
         outbox = Outbox()
         runner = Orders(ChildSettings("bcc", "", Path()), check, outbox.part, outbox.progress)
         facts = HostFacts("6.1", "#1", "x86_64", 1)
-        link = Link("c", Identity("h", {}, facts), runner, outbox, lambda _: None, dial=dial, jitter=lambda: 0.5)
+        link = Link(
+            "c",
+            Identity("h", {}, facts),
+            runner,
+            outbox,
+            lambda _: None,
+            gate=a_gate("h", memory, uptime_s=loop.time),
+            dial=dial,
+            jitter=lambda: 0.5,
+        )
         await link.run()
 
     Process(loop, "agent").spawn(main())
@@ -75,45 +86,49 @@ def run_link(
     return dials, orders
 
 
-def test_streams_that_are_cut_as_soon_as_they_are_made_are_dialled_ever_more_rarely(loop: VirtualLoop) -> None:
+def test_streams_that_are_cut_as_soon_as_they_are_made_are_dialled_ever_more_rarely(
+    loop: VirtualLoop, tmp_path: Path
+) -> None:
     async def cut_at_once() -> AsyncIterator[link_pb.ControllerMessage]:
         yield WELCOME
 
-    dials, _ = run_link(loop, cut_at_once, 60)
+    dials, _ = run_link(loop, cut_at_once, 60, tmp_path / "orders.json")
     assert len(dials) < 20
     assert dials[-1] - dials[-2] > 5
 
 
-def test_after_a_good_stream_it_dials_at_once(loop: VirtualLoop) -> None:
+def test_after_a_good_stream_it_dials_at_once(loop: VirtualLoop, tmp_path: Path) -> None:
     async def a_minute() -> AsyncIterator[link_pb.ControllerMessage]:
         for _ in range(20):
             yield WELCOME
             await asyncio.sleep(3)
 
-    dials, _ = run_link(loop, a_minute, 200)
+    dials, _ = run_link(loop, a_minute, 200, tmp_path / "orders.json")
     assert [round(later - first) for first, later in pairwise(dials)] == [60, 60, 60]
 
 
-def test_an_order_that_comes_after_a_silence_longer_than_a_stream_lives_is_not_believed(loop: VirtualLoop) -> None:
+def test_an_order_that_comes_after_a_silence_longer_than_a_stream_lives_is_not_believed(
+    loop: VirtualLoop, tmp_path: Path
+) -> None:
     # GIVEN a stream that has stood still, as after a freeze, with an order in it that may be as old as that
-    start = link_pb.StartRun(tool="runqlat", digest="d", kind=types_pb.RUN_KIND_TRACE)
-    start.run.job_id, start.run.host, start.run.attempt = "j1", "h", 1
-    start.limits.duration_ms = 1_000
+    limits = RunLimits(1_000, 1, 1, 1.0)
+    start = StartRun(RunKey("j1", "h", 1), RunKind.TRACE, "runqlat", "d", {}, limits, expires_at_ms=60_000)
+    ((_, order),) = a_desk().envelopes([start], lambda _: CHALLENGE)
 
     async def stale() -> AsyncIterator[link_pb.ControllerMessage]:
         yield WELCOME
         await asyncio.sleep(11)
-        yield link_pb.ControllerMessage(start=start)
+        yield order
 
     async def fresh() -> AsyncIterator[link_pb.ControllerMessage]:
         yield WELCOME
         await asyncio.sleep(9)
-        yield link_pb.ControllerMessage(start=start)
+        yield order
         await asyncio.sleep(1_000)
 
     # THEN it is not begun, and the agent dials again
-    dials, orders = run_link(loop, stale, 30)
+    dials, orders = run_link(loop, stale, 30, tmp_path / "orders.json")
     assert orders == []
     assert len(dials) > 1
     # AND one within that time is
-    assert run_link(VirtualLoop(), fresh, 30)[1] == ["j1"]
+    assert run_link(VirtualLoop(), fresh, 30, tmp_path / "orders.json")[1] == ["j1"]

@@ -7,6 +7,7 @@ import pytest
 
 from controller.app import Settings
 from controller.cli.exit_codes import ExitCode
+from controller.orders.settings import OrderSettings
 from fleettrace.errors import AddressInUse, StoreFailed
 from tests.unit.controller.cli.conftest import Command
 
@@ -29,6 +30,7 @@ def test_hands_everything_on_and_says_where_it_listens(command: Command, served:
         *("serve", "--db", "f.db", "--listen", "127.0.0.1:0", "--listen", "unix:/run/fleettrace.sock"),
         *("--policy", "p.toml", "--log-level", "error", "--listen-agents", "127.0.0.1:1", "--ca", "ca"),
         *("--reachable-as", "fleettrace.example", "--oidc", "oidc.toml"),
+        *("--order-key", "k", "--tool-approvals", "d", "--epoch", "7"),
     )
     assert outcome.code == ExitCode.OK
     assert served == [
@@ -40,6 +42,7 @@ def test_hands_everything_on_and_says_where_it_listens(command: Command, served:
             authority=Path("ca"),
             names=["fleettrace.example"],
             oidc=Path("oidc.toml"),
+            orders=OrderSettings(Path("k"), Path("d"), 7),
         )
     ]
     assert outcome.stdout == ""
