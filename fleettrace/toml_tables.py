@@ -131,6 +131,14 @@ class Table:
         path = f"{self._path}.{key}" if self._path else key
         return Table(value, self._origin, path, fallback=self._fallback.get(key))
 
+    def text_map(self, key: str) -> dict[str, str]:
+        """The table ``[key]`` of names that the file chooses, each with a text; empty when it is not there."""
+        self._known.append(key)
+        value = self._data.get(key, {})
+        if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+            raise self._wrong(key, f"a table of texts, written [{key}]", value)
+        return dict(value)
+
     def tables(self, key: str, *, name_key: str, maximum: int) -> tuple["Table", ...]:
         """The tables ``[[key]]``, each known in errors by its ``name_key``: ``grant "db-team"``."""
         self._known.append(key)

@@ -6,13 +6,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from fleettrace import __version__
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import Unfit
 from fleettrace.model.calibration import Calibration
 from fleettrace.model.capability import TRACING_CAPABILITIES
 from fleettrace.model.host import HostFacts
 from fleettrace.model.run import RunKind
+from node_agent.build import build_version
 from node_agent.calibration.form import calibration_from_json
 from node_agent.kernel.capabilities import permitted_capabilities
 from node_agent.kernel.cpus import possible_cpu_count
@@ -93,7 +93,7 @@ def gather_facts(
         cpu_count=possible_cpu_count(),
         btf_sha256=btf_sha256,
         backend=backend,
-        agent_version=__version__,
+        agent_version=build_version(),
         capabilities=tuple(sorted(permitted_capabilities())),
         scope=scope,
         tools={name: tool.digest for name, tool in builtin_tools().items()},

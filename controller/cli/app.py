@@ -15,6 +15,7 @@ from controller.cli.find_outlier import find_outlier
 from controller.cli.flame import flame
 from controller.cli.hosts import hosts
 from controller.cli.import_ import import_result
+from controller.cli.install import install
 from controller.cli.jobs import jobs
 from controller.cli.login import login, logout, whoami
 from controller.cli.operator import operator
@@ -26,6 +27,10 @@ from controller.cli.share import share
 from controller.cli.show import show
 from controller.cli.token import token
 from controller.cli.tools import tools
+from controller.cli.tunnel import tunnel
+from controller.cli.uninstall import uninstall
+from controller.cli.upgrade import upgrade
+from controller.cli.wheelhouse import wheelhouse
 from fleettrace import __version__
 
 __all__ = ["PROGRAM", "app"]
@@ -84,3 +89,8 @@ app.add_typer(operator, name="operator")
 app.command()(login)
 app.command()(logout)
 app.command()(whoami)
+app.command()(install)
+app.command()(upgrade)
+app.command()(uninstall)
+app.command()(tunnel)
+app.command()(wheelhouse)

@@ -28,11 +28,15 @@ class ExitCode(IntEnum):
     UNFIT = 6, "this machine cannot trace; of `doctor`: some host cannot, or cannot run one of the tools"
     STORE_FAILED = 7, "the database is not ours, read-only or damaged"
     ADDRESS_IN_USE = 8, "the address to listen on is taken"
-    HOSTS_MISSING = 9, "`run`: the job is done, but not every targeted host answered; `doctor`, `probes`: the same"
+    HOSTS_MISSING = (
+        9,
+        "`run`: the job is done, but not every targeted host answered; `doctor`, `probes`: the same; `install`, "
+        "`upgrade`, `uninstall`: some hosts failed",
+    )
     HELD = 10, "`run`: the canary was too quiet to judge (`--promote` goes on all the same)"
     ABORTED = 11, "`run`: the gate said no, too costly or a wave went wrong"
     CANCELLED = 12, "`run`: the job was cancelled"
-    FAILED = 13, "`run`: no host could be measured"
+    FAILED = 13, "`run`: no host could be measured; `install`, `upgrade`, `uninstall`: all hosts failed"
     INTERRUPTED = 14, "`run`: the controller was restarted while the job ran; finished parts are kept"
     NOBODY_STANDS_OUT = 15, "`find-outlier`: no host stands out"
     NOT_CONFIRMED = 16, "`find-outlier`: a host stood out, and running again did not confirm it"

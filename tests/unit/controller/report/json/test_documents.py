@@ -11,6 +11,8 @@ import pytest
 
 from controller.analysis.confirm import Claim, Measure, Repeat
 from controller.analysis.samples import SampleKind, Trait
+from controller.cli.host_outcomes import hosts_done_document
+from controller.install.outcome import HostOutcome
 from controller.report.before_after import before_and_after
 from controller.report.json import (
     audit_document,
@@ -112,6 +114,9 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fleettrace.audit-head/1": lambda: audit_head_document(AuditHead(3, "0f" * 32)),
     "fleettrace.audit-verified/1": lambda: audit_verified_document(
         AuditHead(3, "0f" * 32), "d1", AuditHead(2, "1f" * 32)
+    ),
+    "fleettrace.hosts-done/1": lambda: hosts_done_document(
+        "install", [HostOutcome("ssh://web-1", "web-1", "0.1.0-1f", ("package",), ("no systemd there",))]
     ),
     "fleettrace.probes/1": lambda: probes_document(inspections.ASKED, _probe_answers()),
 }

@@ -1,0 +1,1 @@
+"""Agents on hosts over SSH: installed, upgraded, removed, and reached where they cannot reach the controller."""

@@ -1,0 +1,78 @@
+"""Upgrades: in waves, and back to the version before where the new one does no good."""
+
+import os
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from controller.install.wheelhouse import Kind
+from tests.install.conftest import Bed, at
+
+NAMES = ("first", "second", "third")
+
+
+@pytest.fixture(scope="module")
+def addresses(bed: Bed) -> str:
+    """Three hosts with this version of the agent."""
+    hosts = [bed.host(name) for name in NAMES]
+    bed.install(*map(at, hosts))
+    return ",".join(map(at, hosts))
+
+
+def changed_packages(bed: Bed, name: str, addition: str) -> Path:
+    """Packages of which one begins with ``addition``: another version, whose own code is the same."""
+    kind = str(Kind(os.uname().machine, sys.version_info[:2]))
+    folder = bed.folder / name
+    status, _, error = bed.run("wheelhouse", str(folder))
+    assert status == 0, error
+    (wheel,) = (folder / kind).glob("lark-*.whl")
+    changed = wheel.with_suffix(".new")
+    with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(changed, "w") as new:
+        for item in old.infolist():
+            data = old.read(item)
+            new.writestr(item, addition.encode() + data if item.filename == "lark/__init__.py" else data)
+    shutil.move(changed, wheel)
+    return folder
+
+
+def test_a_version_that_does_not_start_goes_back_and_no_further_host_is_begun(bed: Bed, addresses: str) -> None:
+    """GIVEN three hosts, WHEN they are upgraded to a version that ends at once, THEN the first host runs its previous
+    version again, and the others were not touched."""
+    broken = changed_packages(bed, "broken", "raise SystemExit('this version does not start')\n")
+    untouched = bed.host("third").view()
+
+    done = bed.done("upgrade", "--on", addresses, "--wheelhouse", str(broken), "--wait", "8s", code=13)
+
+    first, *others = done.values()
+    assert (first["host"], first["fault"], first["went_back"]) == ("first", "not-seen", True)
+    assert "this version does not start" in first["reason"]
+    assert "its previous version runs again" in first["reason"]
+    assert [host["fault"] for host in others] == ["left-out"] * 2
+    assert bed.connected() >= set(NAMES)
+    assert bed.host("third").view() == untouched
+
+
+def test_a_version_that_works_is_given_to_all_and_keeps_the_settings(bed: Bed, addresses: str) -> None:
+    settings = bed.host("second").run("cat", "/etc/fleettrace/agent.env")
+    newer = changed_packages(bed, "newer", "NEWER = True\n")
+
+    done = bed.done("upgrade", "--on", addresses, "--wheelhouse", str(newer))
+    again = bed.done("upgrade", "--on", addresses, "--wheelhouse", str(newer))
+
+    assert len({host["version"] for host in done.values()}) == 1
+    assert all("package" in host["changes"] for host in done.values())
+    assert [host["changes"] for host in again.values()] == [[], [], []]
+    assert bed.connected() >= set(NAMES)
+    assert bed.host("second").run("cat", "/etc/fleettrace/agent.env") == settings
+
+
+def test_a_host_without_an_agent_is_named_and_stops_nobody(bed: Bed, addresses: str) -> None:
+    empty = bed.host("empty")
+
+    done = bed.done("upgrade", "--on", f"{at(empty)},{addresses}", code=9)
+
+    assert done[empty.ip]["fault"] == "not-installed"
+    assert all(done[name]["ok"] for name in NAMES)
