@@ -41,7 +41,7 @@ from fleettrace.wire.v1.control_pb2_grpc import ControlStub
 __all__ = ["Client", "InspectionStream", "JobRequest", "JobStream", "SubmittedJob", "speaking"]
 
 CALL_S = 10.0
-RESULT_S = 60.0
+RESULT_S = 180.0
 """The merged result of a large fleet takes longer than any other answer."""
 ASK_S = 900.0
 """All answers of a large fleet; each host has its own, shorter time."""

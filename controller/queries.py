@@ -19,7 +19,7 @@ from fleettrace.model.job import HostPart, Job, JobResult
 from fleettrace.model.names import counted
 from fleettrace.model.run import RunOutcome
 from fleettrace.model.tool import Words
-from fleettrace.snapshot import EMPTY, Snapshot, merge
+from fleettrace.snapshot import merge
 
 __all__ = ["Queries"]
 
@@ -52,19 +52,16 @@ class Queries:
         """
         job = await self._coordinator.job(job_id)
         kept = await self._store.call(lambda store: store.parts(job_id))
-        stored = await self._store.call(lambda store: store.merged(job_id)) if job.state.ended and not host else None
         if host and host not in {*job.spec.targets, *(part.part.run.host for part in kept)}:
             raise NotFound(f"job {job_id} was not for {host!r}; its hosts are {', '.join(job.spec.targets)}")
         ended = [part for part in kept if part.part.outcome is not RunOutcome.FAILED]
         runs = {part.part.run for part in kept}
         going_on = [part for part in self._coordinator.interim_parts(job_id) if part.part.run not in runs]
         # Comparing a large fleet takes a second, in which agents must be heard.
-        return await asyncio.to_thread(_result, job, ended, going_on, host, stored)
+        return await asyncio.to_thread(_result, job, ended, going_on, host)
 
 
-def _result(
-    job: Job, ended: Sequence[HostPart], going_on: Sequence[HostPart], host: str, stored: Snapshot | None
-) -> JobResult:
+def _result(job: Job, ended: Sequence[HostPart], going_on: Sequence[HostPart], host: str) -> JobResult:
     parts = [*ended, *going_on]
     addable = addable_parts(job, parts)
     coverage = coverage_of(job, ended, addable.left_out)
@@ -73,9 +70,8 @@ def _result(
         merged = merge(part.part.snapshot for part in own)
         read = histogram_readings(merged)
         return JobResult(job, coverage, merged, own, readings=read_snapshot(merged), histogram_readings=read)
-    merged = stored if stored is not None else EMPTY
-    if not job.state.ended:
-        merged = merge(part.part.snapshot for part in addable.parts)
+    # The same as the merge that is kept; adding up takes less time than reading that.
+    merged = merge(part.part.snapshot for part in addable.parts)
     found = add_leaking_hosts(compare_parts(addable.parts), addable.parts)
     statement = state_findings(found, addable.parts, _words(job))
     if not job.state.ended:
