@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the pages that say what the code says: states.md, tools.md. With --check, only compares."""
+"""Writes the pages that say what the code says: checked.md, states.md, tools.md. With --check, only compares."""
 
 import sys
-from collections.abc import Callable, Collection, Iterable
+import tomllib
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from controller.scheduler.states import JOB_CHANGES, JOB_STATES, RUN_CHANGES, RUN_STATES, Change
 from fleettrace.catalog import ToolDefinition, builtin_tools
@@ -37,6 +39,55 @@ how an agent comes by them."""
 OPTIONAL_CAPABILITIES_TEXT = """\
 These make a result better. A child has those that the grant, the host's file and the agent's service all give; where a
 name is missing for want of one, the result says so."""
+
+
+CHECKED_TEXT = """\
+What tests hold each tool against, as `checks.toml` in its folder says: work of a known size, on the kernel of the
+machine that runs the tests (here) and on a stock Debian kernel (6.1) in a virtual machine; and other programs that
+measure the same over the same work. With these it agrees within 5% in total and in every bucket, name or path with 1%
+or more; what is near the edge of a bucket may fall on either side.
+
+More closely, with more events, `tests/kernel` compares here: with Debian's libbpf-tools biolatency, execsnoop,
+killsnoop, offcputime, opensnoop, runqlat, syscount, tcpconnect and tcplife; with bpftrace biosnoop, biotop,
+funclatency, futexwait, pagefaults, profile, runqlen and tcpaccept."""
+
+
+def checked_page() -> str:
+    """docs/checked.md: what each tool's checks.toml says."""
+    rows = []
+    for tool in builtin_tools().values():
+        checks = tomllib.loads((tool.directory / "checks.toml").read_text())
+        others = checks.get("reference", [])
+        rows.append(
+            (
+                f"[{tool.name}](tools.md#{tool.name})",
+                f"{checks['known']['amount']} {checks['known']['work']}",
+                _others(one for one in others if "here" in one.get("attaches", ())),
+                _others(one for one in others if "guest" in one.get("attaches", ())),
+                "<br>".join(_refusals(others)) or "-",
+            )
+        )
+    headings = ("tool", "known work", "beside it here", "beside it on the stock kernel", "does not attach, and says")
+    return (
+        "\n".join([GENERATED, "# What tools are checked against", "", CHECKED_TEXT, "", *_table(headings, rows)]) + "\n"
+    )
+
+
+def _other(reference: Mapping[str, Any]) -> str:
+    return "bpftrace" if "program" in reference else str(reference["command"]).split()[0]
+
+
+def _others(references: Iterable[Mapping[str, Any]]) -> str:
+    return "<br>".join(dict.fromkeys(map(_other, references))) or "-"
+
+
+def _refusals(references: Iterable[Mapping[str, Any]]) -> list[str]:
+    where = {"here": "here", "guest": "on the stock kernel"}
+    return [
+        f"{_other(one)} {where[place]}: `{said}`"
+        for one in references
+        for place, said in one.get("refused", {}).items()
+    ]
 
 
 def states_page() -> str:
@@ -118,6 +169,9 @@ def _tool(tool: ToolDefinition) -> list[str]:
         )
     if tool.filters != tuple(param.name for param in PROCESS_FILTERS):
         lines += ["", f"Filters: {', '.join(tool.filters)}."]
+    for reason in dict.fromkeys(tool.cannot_filter.values()):
+        names = [name for name, why in tool.cannot_filter.items() if why == reason]
+        lines += ["", f"Not {' and '.join(names)}, since {reason}."]
     if len(tool.alternatives) > 1:
         ways = ((one.name, "<br>".join(f"`{attach.probe}`" for attach in one.attach)) for one in tool.alternatives)
         lines += ["", *_table(("alternative", "probes"), ways)]
@@ -136,7 +190,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in (head, ("---",) * len(head), *rows)]
 
 
-PAGES: dict[str, Callable[[], str]] = {"states.md": states_page, "tools.md": tools_page}
+PAGES: dict[str, Callable[[], str]] = {"checked.md": checked_page, "states.md": states_page, "tools.md": tools_page}
 
 
 def main() -> int:

@@ -78,6 +78,7 @@ def load_tool(directory: Path) -> ToolDefinition:
         directory=directory,
         headers=manifest.headers,
         filters=manifest.filters,
+        cannot_filter=manifest.cannot_filter,
         program_text=program_text,
         readme=readme,
         also=manifest.also,

@@ -66,6 +66,7 @@ class Manifest:
     decode: Decode
     headers: tuple[str, ...]
     filters: tuple[str, ...]
+    cannot_filter: Mapping[str, str]
     also: tuple[Output, ...]
     events: EventLayout | None
     words: Words
@@ -97,6 +98,7 @@ def parse_manifest(text: str, origin: Path) -> Manifest:
         decode=parse_decode(top, result),
         headers=_headers(top),
         filters=_filters(top),
+        cannot_filter=_cannot_filter(top, data),
         also=parse_outputs(top, result),
         events=parse_events(top, result),
         words=parse_words(top),
@@ -128,6 +130,16 @@ def _filters(top: Table) -> tuple[str, ...]:
         if name not in known:
             raise BadInput(f"{top.place('filters')} must be of {', '.join(known)}, not {name!r}")
     return names
+
+
+def _cannot_filter(top: Table, data: Mapping[str, Any]) -> dict[str, str]:
+    table = top.table("cannot_filter")
+    reasons = {name: table.text(name) for name in data.get("cannot_filter", ())}
+    possible = {param.name for param in FILTERS} - set(_filters(top))
+    for name in reasons:
+        if name not in possible:
+            raise BadInput(f"{top.place('cannot_filter')} are filters that the tool does not have, and not {name!r}")
+    return reasons
 
 
 def _optional(top: Table, data: Mapping[str, Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from fleettrace.errors import BadParameter
 from fleettrace.model.params import FILTERS, FINE, PROCESS_FILTERS, Param, ParamValue, parse_values, resolve_values
 
 __all__ = [
@@ -205,6 +206,8 @@ class ToolDefinition:
     """Shared headers that its program needs, beside the one that all have."""
     filters: tuple[str, ...] = tuple(param.name for param in PROCESS_FILTERS)
     """The filters that it can apply; most tools can apply those of processes."""
+    cannot_filter: Mapping[str, str] = field(default_factory=dict)
+    """Why it cannot apply others, in the words that come after "since"."""
     also: tuple[Output, ...] = ()
     events: EventLayout | None = None
     words: Words = Words()
@@ -291,11 +294,18 @@ class ToolDefinition:
         Raises:
             BadParameter: an unknown name, or a value out of range.
         """
+        self._check_filters(given)
         return resolve_values(self.name, self.all_params, given)
 
     def parse_params(self, given: Mapping[str, str]) -> dict[str, ParamValue]:
         """Like :meth:`resolve_params`, from text as typed (``-p name=value``)."""
+        self._check_filters(given)
         return parse_values(self.name, self.all_params, given)
+
+    def _check_filters(self, given: Iterable[str]) -> None:
+        for name in given:
+            if reason := self.cannot_filter.get(name):
+                raise BadParameter(f"{self.name} cannot be narrowed by {name}, since {reason}")
 
     def max_hits_per_s_per_cpu(self, params: Mapping[str, ParamValue]) -> float | None:
         """The rate that a sampling tool cannot exceed, in hits per second and CPU; None: events set the rate."""

@@ -56,6 +56,12 @@ class Reference:
             self._news.wait_for(lambda: len(re.findall(pattern, self.output, re.MULTILINE)) >= count, _START_LIMIT_S)
         return re.findall(pattern, self.stop(), re.MULTILINE)
 
+    def wait_quiet(self, quiet_s: float = 0.5) -> None:
+        """Wait until it has printed nothing for so long: lines that it has not read when it is interrupted are lost."""
+        with self._news:
+            while self._news.wait(quiet_s):
+                pass
+
     def stop(self) -> str:
         self._process.send_signal(signal.SIGINT)
         self._process.wait(_START_LIMIT_S)

@@ -1,10 +1,12 @@
 """Every tool as its own checks.toml has it: what it counts of known work, and that each of its filters filters."""
 
 import os
+import shutil
+import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +16,12 @@ from fleettrace.catalog import ParamValue, find_tool
 from fleettrace.model.params import PROCESS_FILTERS
 from node_agent.backends import TracePlan
 from node_agent.backends.bcc.tracer import BccTracer
-from tests.checks.description import Known, checks_of, known_tools
-from tests.checks.parts import Part, count, part_of_snapshot, recorded
+from tests.checks.description import Known, Reference, checks_of, known_tools
+from tests.checks.parts import Part, count, keyed, part_of_snapshot, recorded
+from tests.checks.theirs import assert_alike, read_theirs
 from tests.kernel.calls import compile_calls
+from tests.kernel.reference import Reference as Running
+from tests.kernel.reference import bpftrace, reference
 from tests.kernel.support import attached, plan, temporary_cgroup
 from tests.kernel.workload import Workload
 from tests.kernel.works import start_work
@@ -61,6 +66,65 @@ def test_a_tool_counts_what_was_done(state: Path, calls: Path, tool: str) -> Non
         work.run()
         part = seen(tool, tracer, started_s)
     assert known.at_least <= count(known.counted, part) <= known.at_most, known.what
+
+
+COMPARED = [
+    pytest.param(name, index, id=f"{name}-{one.name}-{index}")
+    for name in known_tools()
+    for index, one in enumerate(checks_of(find_tool(name)).references)
+    if "here" in one.attaches
+]
+
+
+@contextmanager
+def running(one: Reference, pid: int, calls: Path) -> Iterator[Running]:
+    """A program that measures the same, once it traces."""
+    command = one.command.replace("{pid}", str(pid)).replace("{calls}", str(calls))
+    if one.bpftrace:
+        with bpftrace(command) as theirs:
+            yield theirs
+    else:
+        with reference(*command.split(), ready="" if one.silent else "\n") as theirs:
+            yield theirs
+
+
+@pytest.mark.parametrize(("tool", "index"), COMPARED)
+def test_a_tool_counts_what_others_count(state: Path, calls: Path, tool: str, index: int) -> None:
+    checks = checks_of(find_tool(tool))
+    one, known = checks.references[index], checks.known["here"]
+    with (
+        start_work(sys.executable, known.work, known.amount, calls) as work,
+        running(one, work.pid, calls) as theirs,
+        attached(BccTracer(planned(tool, state, known, calls, work.pid))) as tracer,
+    ):
+        started_s = time.monotonic()
+        work.run()
+        part = seen(tool, tracer, started_s)
+        if one.theirs.lines:
+            theirs.wait_quiet()
+        printed = theirs.stop()
+    assert_alike(keyed(one.ours, part), read_theirs(one.theirs, printed), one.edge)
+
+
+REFUSED = [
+    pytest.param(one, id=f"{name}-{one.name}")
+    for name in known_tools()
+    for one in checks_of(find_tool(name)).references
+    if "here" in one.refused
+]
+
+
+@pytest.mark.skipif(
+    Path("/sys/bus/event_source/devices/kprobe").exists(), reason="this kernel has kprobes, so that these may attach"
+)
+@pytest.mark.parametrize("one", REFUSED)
+def test_what_does_not_attach_says_so(one: Reference) -> None:
+    command = ["bpftrace", "-e", one.command] if one.bpftrace else one.command.split()
+    own = [word.replace("{pid}", str(os.getpid())) for word in command]
+    if shutil.which(own[0], path="/usr/sbin:/usr/bin") is None:
+        pytest.skip(f"{own[0]} is not installed; apt-get install libbpf-tools bpftrace")
+    done = subprocess.run(own, capture_output=True, text=True, timeout=30, check=False, stdin=subprocess.DEVNULL)
+    assert one.refused["here"] in done.stderr + done.stdout
 
 
 OF_PROCESSES = [param.name for param in PROCESS_FILTERS]

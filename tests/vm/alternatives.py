@@ -1,12 +1,11 @@
 """Runs in a guest, and here: which of some alternatives of one tool the kernel takes, and what it counts.
 
-``python alternatives.py PID NAME ...``: prints ``attached`` and, after a line of input, what was counted, as JSON; or
-why nothing could be attached.
+``python alternatives.py STATE PID NAME ...``, with an agent's state directory: prints ``attached`` and, after a line of
+input, what was counted, as JSON; or why nothing could be attached.
 """
 
 import json
 import sys
-import tempfile
 from dataclasses import replace
 
 from fleettrace.catalog import Alternative, Attach, find_tool
@@ -25,21 +24,20 @@ CHOICES = {
 
 def main() -> None:
     tool = find_tool("pagefaults")
-    chosen = tuple(CHOICES[name] for name in sys.argv[2:])
-    with tempfile.TemporaryDirectory() as state:
-        tool = replace(tool, alternatives=chosen)
-        params = {**tool.resolve_params({}), "pid": int(sys.argv[1])}
-        tracer = BccTracer(TracePlan(tool, RunKind.TRACE, params, None, 64 << 20, state))
-        try:
-            tracer.attach()
-            print("attached", flush=True)
-            sys.stdin.readline()
-            tracer.detach()
-            print(json.dumps({"alternative": tracer.alternative, "events": tracer.stats().events}))
-        except FleettraceError as error:
-            print(json.dumps({"refused": str(error)}))
-        finally:
-            tracer.close()
+    state, pid, *names = sys.argv[1:]
+    tool = replace(tool, alternatives=tuple(CHOICES[name] for name in names))
+    params = {**tool.resolve_params({}), "pid": int(pid)}
+    tracer = BccTracer(TracePlan(tool, RunKind.TRACE, params, None, 64 << 20, state))
+    try:
+        tracer.attach()
+        print("attached", flush=True)
+        sys.stdin.readline()
+        tracer.detach()
+        print(json.dumps({"alternative": tracer.alternative, "events": tracer.stats().events}))
+    except FleettraceError as error:
+        print(json.dumps({"refused": str(error)}))
+    finally:
+        tracer.close()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from tests.checks.description import Reference
 from tests.kernel.reference import FIRST_FIRES, LAST_FIRES, watched
 from tests.vm.guest import Guest, Started
+from tests.vm.work import CALLS
 
 __all__ = ["check_refused", "running_references"]
 
@@ -24,7 +25,7 @@ class _Running:
         self.reference = reference
         self._guest = guest
         self._output = f"/run/reference-{number}"
-        command = reference.command.replace("{pid}", str(pid))
+        command = reference.command.replace("{pid}", str(pid)).replace("{calls}", CALLS)
         if reference.bpftrace:
             command = f"bpftrace -f json -e {shlex.quote(watched(command))}"
         # To a terminal they write line by line; to a file they would say that they have begun only in the end.
@@ -57,9 +58,22 @@ class _Running:
         return self._said()
 
     def stop(self) -> str:
+        if self.reference.theirs.lines:
+            self._wait_quiet()
         self._guest.run(f"pkill -INT --parent {self._process.pid}", check=False)
         self._process.wait(END_LIMIT_S)
         return self._said()
+
+    def _wait_quiet(self) -> None:
+        """What prints a line for each event drops what it has not read when it is interrupted: it gets the time."""
+        seen = ""
+
+        def quiet() -> bool:
+            nonlocal seen
+            before, seen = seen, self._said()
+            return seen == before
+
+        self._guest.wait_until(f"all lines of {self.reference.command}", quiet, END_LIMIT_S)
 
     def kill(self) -> None:
         self._guest.run(f"pkill -KILL --parent {self._process.pid}; kill -KILL {self._process.pid}", check=False)

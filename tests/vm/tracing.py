@@ -11,7 +11,7 @@ from fleettrace.catalog import find_tool
 from tests.checks.description import Known, Reference
 from tests.checks.parts import Part, part_of_document, recorded
 from tests.vm.references import running_references
-from tests.vm.stage import GUEST, OUTLAST, Stage
+from tests.vm.stage import GUEST, LONGEST_S, Stage
 from tests.vm.work import CALLS, work
 
 __all__ = ["Traced", "traced"]
@@ -28,7 +28,7 @@ class Traced:
 
 def traced(stage: Stage, tool: str, known: Known, references: Sequence[Reference] = ()) -> Traced:
     """A guest's part of a job that began before the work and ended after it, with nothing missing."""
-    for duration in OUTLAST:
+    for duration in stage.durations():
         with (
             work(stage.guest, known.work, known.amount) as going,
             running_references(stage.guest, references, going.pid) as end_references,
@@ -46,7 +46,7 @@ def traced(stage: Stage, tool: str, known: Known, references: Sequence[Reference
         # Both by the guest's clock.
         if done_at_s < datetime.fromisoformat(host["started_at"]).timestamp() + host["duration_s"]:
             return Traced(_whole(tool, known, host), host["alternative"], said)
-    pytest.fail(f"the work took longer than {OUTLAST[-1]}")
+    pytest.fail(f"the work took longer than {LONGEST_S} s")
 
 
 def _whole(tool: str, known: Known, host: dict[str, Any]) -> Part:

@@ -17,7 +17,7 @@ static __always_inline void start(struct ft_counters *ft, u64 request)
 {
     u64 now_ns = bpf_ktime_get_ns();
     if (started_ns.update(&request, &now_ns)) {
-        ft->events++;  // it will not be measured when it completes
+        FT_ADD_ONE(ft->events);  // it will not be measured when it completes
         FT_LOST();
     }
 }
@@ -41,7 +41,7 @@ int on_issue(struct bpf_raw_tracepoint_args *ctx)
     if (!ft_current_wanted())
         return 0;
     if (PARAM(FT_COUNT_ONLY))
-        ft->events++;
+        FT_ADD_ONE(ft->events);
     else
         start(ft, request);
     return 0;
@@ -63,7 +63,7 @@ int on_complete(struct bpf_raw_tracepoint_args *ctx)
         .bucket = ft_log2_bucket(took_ns / 1000),
     };
     started_ns.delete(&request);
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     u64 *count = latency_us.lookup_or_try_init(&key, &zero);
     if (count)
         *count += 1;

@@ -36,7 +36,7 @@ static __always_inline void start(struct ft_counters *ft, u64 request, bool inse
     started.pid = bpf_get_current_pid_tgid() >> 32;
     bpf_get_current_comm(&started.process, sizeof(started.process));
     if (requests.update(&request, &started)) {
-        ft->events++;  // nobody will know how long it took
+        FT_ADD_ONE(ft->events);  // nobody will know how long it took
         FT_LOST();
     }
 }
@@ -56,7 +56,7 @@ int on_issue(struct bpf_raw_tracepoint_args *ctx)
 
     if (PARAM(FT_COUNT_ONLY)) {
         if (ft_current_wanted())
-            ft->events++;
+            FT_ADD_ONE(ft->events);
         return 0;
     }
     struct started *started = requests.lookup(&request);
@@ -84,7 +84,7 @@ int on_complete(struct bpf_raw_tracepoint_args *ctx)
     if (issued_ns && slow.at_ns > issued_ns)
         slow.device_us = (slow.at_ns - issued_ns) / 1000;
     if (slow.queued_us + slow.device_us >= PARAM(PARAM_MIN_US)) {
-        ft->events++;
+        FT_ADD_ONE(ft->events);
         slow.pid = started->pid;
         __builtin_memcpy(&slow.process, &started->process, sizeof(slow.process));
         slow.device = ft_request_device((void *)request);

@@ -31,7 +31,7 @@ int on_issue(struct bpf_raw_tracepoint_args *ctx)
     if (!ft_current_wanted())
         return 0;
     if (PARAM(FT_COUNT_ONLY)) {
-        ft->events++;
+        FT_ADD_ONE(ft->events);
         return 0;
     }
     started.since_ns = bpf_ktime_get_ns();
@@ -39,7 +39,7 @@ int on_issue(struct bpf_raw_tracepoint_args *ctx)
     started.owner.device = ft_request_device((void *)request);
     started.owner.operation = ft_request_operation((void *)request);
     if (requests.update(&request, &started)) {
-        ft->events++;  // it will not be measured when it completes
+        FT_ADD_ONE(ft->events);  // it will not be measured when it completes
         FT_LOST();
     }
     return 0;
@@ -59,7 +59,7 @@ int on_complete(struct bpf_raw_tracepoint_args *ctx)
     struct owner owner = started->owner;
     u64 now_ns = bpf_ktime_get_ns(), since_ns = started->since_ns;
     requests.delete(&request);
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     struct total *total = totals.lookup_or_try_init(&owner, &zero);
     if (!total) {
         FT_LOST();

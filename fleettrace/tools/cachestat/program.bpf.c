@@ -45,7 +45,7 @@ static __always_inline void add(struct ft_counters *ft, u32 result, u64 pages, u
     struct use_key key = { .result = result };
     struct total zero = {};
 
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     if (PARAM(FT_COUNT_ONLY))
         return;
     bpf_get_current_comm(&key.process, sizeof(key.process));
@@ -256,7 +256,7 @@ int on_add(struct bpf_raw_tracepoint_args *ctx)
     if (left) {
         __sync_fetch_and_add(left, number);
     } else {
-        ft->events++;  // who uses them will seem to have found them
+        FT_ADD_ONE(ft->events);  // who uses them will seem to have found them
         FT_LOST();
     }
     return 0;

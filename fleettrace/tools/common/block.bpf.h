@@ -1,5 +1,9 @@
 // Block requests: what is the same for every tool that follows them.
 
+// A request completes in an interrupt, which may come in the midst of another program on this CPU.
+#undef FT_ADD_ONE
+#define FT_ADD_ONE(counter) FT_ADD_ONE_ATOMICALLY(counter)
+
 // TP_PROTO(struct request *rq), since 5.11; before, the queue came first
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
 #define FT_REQUEST(ctx) ((void *)(ctx)->args[0])

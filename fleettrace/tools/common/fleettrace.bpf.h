@@ -54,9 +54,11 @@ struct ft_counters {
 };
 BPF_PERCPU_ARRAY(ft_stats, struct ft_counters, 1);
 
-// Adds one to a counter of this CPU. Programs on one CPU do not interrupt each other, so that plain additions are exact;
-// where they do, the header "uprobes" has another one.
+// Adds one to a counter of this CPU. A program never interrupts itself on one CPU (the kernel skips it, and counts that), and
+// where all programs of a tool run in the same context none interrupts another, so that plain additions are exact. Where they
+// can, a header of their subject (block, sockets, uprobes) has FT_ADD_ONE_ATOMICALLY() instead.
 #define FT_ADD_ONE(counter) (counter)++
+#define FT_ADD_ONE_ATOMICALLY(counter) __sync_fetch_and_add(&(counter), 1)
 
 static __always_inline struct ft_counters *ft_counters_here(void)
 {

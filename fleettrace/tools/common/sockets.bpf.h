@@ -1,5 +1,9 @@
 // TCP sockets: addresses, ports, and what tells whose they are where no task of theirs runs.
 
+// Packets and timers change sockets in interrupts, which may come in the midst of another program on this CPU.
+#undef FT_ADD_ONE
+#define FT_ADD_ONE(counter) FT_ADD_ONE_ATOMICALLY(counter)
+
 #define FT_IPPROTO_TCP 6
 #define FT_AF_INET 2
 #define FT_AF_INET6 10

@@ -3,7 +3,7 @@
 // A thread can be preempted within such a program, by another one that hits the same probe: additions must be atomic, and
 // values are added to in maps that all CPUs share.
 #undef FT_ADD_ONE
-#define FT_ADD_ONE(counter) __sync_fetch_and_add(&(counter), 1)
+#define FT_ADD_ONE(counter) FT_ADD_ONE_ATOMICALLY(counter)
 
 // The stack pointer at a function's first instruction, from the registers there or on its return: with the thread it is
 // the identity of one call, in recursion too, and one that was left by longjmp() or an exception is in nobody's way.

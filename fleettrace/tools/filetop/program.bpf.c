@@ -46,7 +46,7 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
     if (!PARAM(PARAM_ALL) && call.type != FT_MODE_REGULAR)
         return 0;
     if (PARAM(FT_COUNT_ONLY)) {
-        ft->events++;
+        FT_ADD_ONE(ft->events);
         return 0;
     }
     FT_READ(filesystem, inode, inode, i_sb);
@@ -54,7 +54,7 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
     call.dentry = (u64)ft_file_dentry(file);
     call.since_ns = bpf_ktime_get_ns();
     if (calls.update(&thread, &call)) {
-        ft->events++;  // it will not be measured when it ends
+        FT_ADD_ONE(ft->events);  // it will not be measured when it ends
         FT_LOST();
     }
     return 0;
@@ -96,7 +96,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
     bpf_get_current_comm(&key.process, sizeof(key.process));
     name_file(&key, call);
     calls.delete(&thread);
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     struct total *total = totals.lookup_or_try_init(&key, &zero);
     if (!total) {
         FT_LOST();

@@ -91,7 +91,7 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
         if (!call.dentry)
             return 0;
         if (PARAM(FT_COUNT_ONLY)) {
-            ft->events++;
+            FT_ADD_ONE(ft->events);
             return 0;
         }
     } else if (PARAM(FT_COUNT_ONLY)) {
@@ -99,7 +99,7 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
     }
     call.since_ns = bpf_ktime_get_ns();
     if (calls.update(&thread, &call)) {
-        ft->events++;  // it will not be measured when it ends
+        FT_ADD_ONE(ft->events);  // it will not be measured when it ends
         FT_LOST();
     }
     return 0;
@@ -140,7 +140,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
     if (PARAM(FT_COUNT_ONLY)) {
         if (result >= 0 && ft_file_operation(ft_syscall_number((void *)ctx->args[0])) == FT_FILE_OPEN &&
             ft_current_wanted() && wanted_dentry(ft_open_file(result)))
-            ft->events++;
+            FT_ADD_ONE(ft->events);
         return 0;
     }
     struct call *begun = calls.lookup(&thread);
@@ -160,7 +160,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
     us = (now_ns - call.since_ns) / 1000;
     key.operation = call.operation;
     key.bucket = ft_log2_bucket(us);
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     u64 *count = latency_us.lookup_or_try_init(&key, &zero);
     if (count)
         *count += 1;

@@ -42,18 +42,18 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
     if (command != FUTEX_WAIT && command != FUTEX_WAIT_BITSET && command != FUTEX_LOCK_PI && command != FUTEX_LOCK_PI2)
         return 0;
     if (PARAM(FT_COUNT_ONLY)) {
-        ft->events++;
+        FT_ADD_ONE(ft->events);
         return 0;
     }
     thread = bpf_get_current_pid_tgid();
     if (PARAM(PARAM_STACKS) && !ft_current_stacks(ctx, &wait.where)) {
-        ft->events++;
+        FT_ADD_ONE(ft->events);
         FT_LOST();
         return 0;
     }
     wait.since_ns = bpf_ktime_get_ns();
     if (waiting.update(&thread, &wait)) {
-        ft->events++;  // it will not be measured when it ends
+        FT_ADD_ONE(ft->events);  // it will not be measured when it ends
         FT_LOST();
     }
     return 0;
@@ -73,7 +73,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
     wait = *begun;
     waiting.delete(&thread);
     us = (now_ns - wait.since_ns) / 1000;
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     if (PARAM(PARAM_STACKS)) {
         struct total none = {};
         struct total *total = where.lookup_or_try_init(&wait.where, &none);

@@ -22,13 +22,13 @@ static __always_inline void leave(struct ft_counters *ft, void *ctx, void *prev,
     struct wait wait = {};
 
     if (!ft_current_stacks(ctx, &wait.where)) {
-        ft->events++;  // it will not be measured when it ends
+        FT_ADD_ONE(ft->events);  // it will not be measured when it ends
         FT_LOST();
         return;
     }
     wait.since_ns = bpf_ktime_get_ns();
     if (waiting.update(&prev_pid, &wait)) {
-        ft->events++;
+        FT_ADD_ONE(ft->events);
         FT_LOST();
     }
 }
@@ -41,7 +41,7 @@ static __always_inline void come_back(struct ft_counters *ft, struct wait *wait)
     struct ft_stack_key where = wait->where;
     struct total *total = waits.lookup_or_try_init(&where, &zero);
 
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     if (!total) {
         FT_LOST();
         return;
@@ -60,7 +60,7 @@ int on_switch(struct bpf_raw_tracepoint_args *ctx)
 
     if (prev_pid && ft_current_wanted()) {
         if (PARAM(FT_COUNT_ONLY)) {
-            ft->events++;
+            FT_ADD_ONE(ft->events);
             return 0;
         }
         if (!(ft_task_state(prev) & FT_TASK_DEAD))

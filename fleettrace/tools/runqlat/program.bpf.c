@@ -25,7 +25,7 @@ static __always_inline void start_waiting(struct ft_counters *ft, u32 pid)
     u64 now_ns = bpf_ktime_get_ns();
     if (waiting_since.update(&pid, &now_ns)) {
         // The map is full: this wait will not be measured when it ends, so that it is counted here.
-        ft->events++;
+        FT_ADD_ONE(ft->events);
         FT_LOST();
     }
 }
@@ -64,7 +64,7 @@ int on_switch(struct bpf_raw_tracepoint_args *ctx)
 
     if (PARAM(FT_COUNT_ONLY)) {
         if (in_scope(next, next_pid))
-            ft->events++;
+            FT_ADD_ONE(ft->events);
         return 0;
     }
 
@@ -88,7 +88,7 @@ int on_switch(struct bpf_raw_tracepoint_args *ctx)
     u64 waited_ns = now_ns > *since_ns ? now_ns - *since_ns : 0;  // clocks of two CPUs may differ a little
     u32 bucket = ft_log2_bucket(waited_ns / 1000);
     u64 *count = waits_us.lookup(&bucket);
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     if (count)
         *count += 1;
     else

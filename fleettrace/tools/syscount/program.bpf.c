@@ -54,7 +54,7 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
     if ((only && number != only - 1) || !ft_current_wanted())
         return 0;
     if (PARAM(FT_COUNT_ONLY)) {
-        ft->events++;
+        FT_ADD_ONE(ft->events);
         return 0;
     }
     // These two never end.
@@ -62,12 +62,12 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
         u32 thread = bpf_get_current_pid_tgid();
         struct call call = { .since_ns = bpf_ktime_get_ns(), .number = number };
         if (calls.update(&thread, &call)) {
-            ft->events++;  // it will not be measured when it ends
+            FT_ADD_ONE(ft->events);  // it will not be measured when it ends
             FT_LOST();
         }
         return 0;
     }
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     add(ft, number, 0);
     return 0;
 }
@@ -86,7 +86,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
     took_ns = now_ns - call->since_ns;
     number = call->number;
     calls.delete(&thread);
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     if (PARAM(PARAM_SYSCALL)) {
         struct bucket_key key = { .syscall = number, .bucket = ft_log2_bucket(took_ns / 1000) };
         bpf_get_current_comm(&key.process, sizeof(key.process));

@@ -34,7 +34,7 @@ static __always_inline void add(struct ft_counters *ft, char *process, bool open
 
     __builtin_memcpy(&key.process, process, sizeof(key.process));
     key.second = (bpf_ktime_get_ns() - PARAM(FT_STARTED_NS)) / NS_PER_S / slot_s * slot_s;
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     struct slot *slot = slots.lookup_or_try_init(&key, &zero);
     if (!slot) {
         FT_LOST();
@@ -59,7 +59,7 @@ static __always_inline void open(struct ft_counters *ft, void *ctx, u64 sk)
     if (held.opened_by.user_stack >= 0)
         held.opened_by.kernel_stack = -FT_EFAULT;  // it is the same for all who connect, and says nothing
     if (connections.update(&sk, &held)) {
-        ft->events++;
+        FT_ADD_ONE(ft->events);
         FT_LOST();
         return;
     }
@@ -105,7 +105,7 @@ int on_state(struct bpf_raw_tracepoint_args *ctx)
         if (!ft_current_wanted() || !ft_is_tcp((void *)sk) || !ft_connection_wanted((void *)sk))
             return 0;
         if (PARAM(FT_COUNT_ONLY))
-            ft->events++;
+            FT_ADD_ONE(ft->events);
         else
             open(ft, ctx, sk);
         return 0;
@@ -115,7 +115,7 @@ int on_state(struct bpf_raw_tracepoint_args *ctx)
         bool closes = (reset && ft_socket_wanted((void *)sk)) ||
                       (ft_owner_closes(old_state, new_state) && ft_current_wanted());
         if (closes && ft_is_tcp((void *)sk) && ft_has_owner((void *)sk) && ft_connection_wanted((void *)sk))
-            ft->events++;
+            FT_ADD_ONE(ft->events);
         return 0;
     }
     if (!at_once && !ft_owner_closes(old_state, new_state))
@@ -133,7 +133,7 @@ int on_state(struct bpf_raw_tracepoint_args *ctx)
     } else if (ft_has_owner((void *)sk)) {
         struct held unknown = {};
         if (connections.update(&sk, &unknown)) {
-            ft->events++;
+            FT_ADD_ONE(ft->events);
             FT_LOST();
         }
     }
@@ -173,7 +173,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
     if (!sk || !ft_is_internet((void *)sk) || !ft_is_tcp((void *)sk) || !ft_connection_wanted((void *)sk))
         return 0;
     if (PARAM(FT_COUNT_ONLY))
-        ft->events++;
+        FT_ADD_ONE(ft->events);
     else
         open(ft, ctx, sk);
     return 0;

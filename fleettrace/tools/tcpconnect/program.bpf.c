@@ -30,7 +30,7 @@ static __always_inline void begin(struct ft_counters *ft, u64 sk)
 
     bpf_get_current_comm(&attempt.process, sizeof(attempt.process));
     if (connecting.update(&sk, &attempt)) {
-        ft->events++;  // nobody will know how it ended
+        FT_ADD_ONE(ft->events);  // nobody will know how it ended
         FT_LOST();
     }
 }
@@ -49,7 +49,7 @@ static __always_inline void end(struct ft_counters *ft, u64 sk, struct attempt *
         FT_READ(error, (void *)sk, sock, sk_err);
         key.result = error ? -error : -ECANCELED;  // no error: the process closed it before
     }
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     struct total *total = connects.lookup_or_try_init(&key, &zero);
     if (!total) {
         FT_LOST();
@@ -77,7 +77,7 @@ int on_state(struct bpf_raw_tracepoint_args *ctx)
         if (!ft_current_wanted() || !ft_is_tcp((void *)sk) || !ft_connection_wanted((void *)sk))
             return 0;
         if (PARAM(FT_COUNT_ONLY))
-            ft->events++;
+            FT_ADD_ONE(ft->events);
         else
             begin(ft, sk);
         return 0;

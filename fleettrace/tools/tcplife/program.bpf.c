@@ -43,7 +43,7 @@ static __always_inline void begin(struct ft_counters *ft, u64 sk, u32 side)
         bpf_get_current_comm(&session.process, sizeof(session.process));
     }
     if (sessions.update(&sk, &session)) {
-        ft->events++;  // it will not be measured when it ends
+        FT_ADD_ONE(ft->events);  // it will not be measured when it ends
         FT_LOST();
     }
 }
@@ -79,7 +79,7 @@ static __always_inline void record(struct ft_counters *ft, u64 sk, struct sessio
 
     __builtin_memcpy(&key.process, &session->process, sizeof(key.process));
     ft_peer((void *)sk, &key.peer, &unused);
-    ft->events++;
+    FT_ADD_ONE(ft->events);
     struct total *total = ended.lookup_or_try_init(&key, &zero);
     if (!total) {
         FT_LOST();
@@ -119,7 +119,7 @@ int on_state(struct bpf_raw_tracepoint_args *ctx)
         if ((ft_owner_closes(old_state, new_state) && ft_current_wanted()) ||
             (ft_ends_at_once(old_state, new_state) && ft_socket_wanted((void *)sk))) {
             if (ft_is_tcp((void *)sk) && ft_connection_wanted((void *)sk))
-                ft->events++;
+                FT_ADD_ONE(ft->events);
         }
         return 0;
     }

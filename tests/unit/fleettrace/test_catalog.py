@@ -8,7 +8,7 @@ import pytest
 from fleettrace import catalog
 from fleettrace.catalog import Param, ResultKind, ToolDefinition, builtin_tools, find_tool, load_tool
 from fleettrace.errors import BadInput, BadParameter, UnknownTool
-from fleettrace.model.params import FINE
+from fleettrace.model.params import FINE, PROCESS_FILTERS
 
 MANIFEST = """\
 name = "waits"
@@ -151,6 +151,15 @@ def test_every_tool_that_is_shipped_loads() -> None:
 def test_an_unknown_tool_says_which_there_are() -> None:
     with pytest.raises(UnknownTool, match=r"no tool 'runqlatt'; there are: .*runqlat"):
         find_tool("runqlatt")
+
+
+@pytest.mark.parametrize("tool", builtin_tools().values(), ids=lambda tool: tool.name)
+def test_a_tool_filters_processes_or_says_why_not(tool: ToolDefinition) -> None:
+    missing = {param.name for param in PROCESS_FILTERS} - set(tool.filters)
+    assert set(tool.cannot_filter) == missing
+    for name in missing:
+        with pytest.raises(BadParameter, match=f"{tool.name} cannot be narrowed by {name}, since .+ use cgroup"):
+            tool.parse_params({name: "1"})
 
 
 @pytest.mark.parametrize("tool", builtin_tools().values(), ids=lambda tool: tool.name)

@@ -270,6 +270,14 @@ def test_a_tool_says_which_filters_it_can_apply() -> None:
         parse_manifest(limited.replace('["cgroup"]', '["width"]'), ORIGIN)
 
 
+def test_a_tool_says_why_it_cannot_filter() -> None:
+    limited = COUNTS.replace('unit = "calls"', 'unit = "calls"\nfilters = ["cgroup"]')
+    reasons = '[cannot_filter]\npid = "a timer calls"\n'
+    assert parse_manifest(limited + reasons, ORIGIN).cannot_filter == {"pid": "a timer calls"}
+    with pytest.raises(BadInput, match="filters that the tool does not have, and not 'pid'"):
+        parse_manifest(COUNTS + reasons, ORIGIN)
+
+
 TYPED_PARAMS = """
 [params.latency]
 type = "boolean"
