@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from controller.client import CALL_S, Client, speaking
+from controller.client import CALL_S, speaking
 from controller.login import Login
+from controller.policy_client import PolicyClient
 from fleettrace.model.access import Caller, JoinTokenListing, OperatorTokenListing
 from fleettrace.wire.codec.access import caller_from_wire, join_token_from_wire, operator_token_from_wire
 from fleettrace.wire.codec.fields import wire_text
@@ -13,7 +14,7 @@ from fleettrace.wire.v1.access_pb2_grpc import AccessStub
 __all__ = ["AccessClient"]
 
 
-class AccessClient(Client):
+class AccessClient(PolicyClient):
     """Every method raises what those of :class:`Client` do, and :class:`Refused` without the scope ``admin``."""
 
     def __init__(self, address: str, login: Login | None = None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from controller.admission.hosts import HostAdmission
 from controller.admission.join_tokens import JoinTokens
 from controller.admission.operators import OperatorAdmission
+from controller.approvals import Approvals
 from controller.auditing import AuditReader, tell_head, tell_heads
 from controller.clock import SteadyClock
 from controller.coordinator import Coordinator
@@ -24,6 +25,7 @@ from controller.importing import Importer
 from controller.inspection import Inspector
 from controller.orders.desk import OrderDesk
 from controller.orders.settings import OrderSettings
+from controller.policing import Policing
 from controller.policy.parse import default_policy, load_policy
 from controller.queries import Queries
 from controller.rpc.access import AccessService
@@ -112,7 +114,9 @@ async def _serve(settings: Settings, on_ready: Callable[[list[str]], None]) -> N
         coordinator = Coordinator(fleet, store, policy, clock_ms)
         if interrupted := await coordinator.recover():
             _log.warning("%d jobs of an earlier controller were left as interrupted", interrupted)
-        visibility = Visibility(coordinator, store)
+        approvals = Approvals(coordinator, fleet, clock_ms)
+        policing = Policing(coordinator, fleet, settings.policy)
+        visibility = Visibility(coordinator, store, approvals)
         agents_port = listeners.bound.agents[0].port if listeners.bound.agents else 0
         listeners.add(
             Services(
@@ -124,6 +128,8 @@ async def _serve(settings: Settings, on_ready: Callable[[list[str]], None]) -> N
                     Importer(store, coordinator, clock_ms),
                     audit=AuditReader(store),
                     visibility=visibility,
+                    approvals=approvals,
+                    policing=policing,
                     clock_ms=clock_ms,
                 ),
                 access=AccessService(JoinTokens(store, authority, clock_ms), hosts, operators, clock_ms),
@@ -136,7 +142,7 @@ async def _serve(settings: Settings, on_ready: Callable[[list[str]], None]) -> N
         on_ready(listeners.bound.texts())
         _log.info("policy %s from %s", policy.version, policy.origin)
         heads = asyncio.create_task(tell_heads(store))
-        await _until_signalled()
+        await _until_signalled(policing)
         heads.cancel()
         await coordinator.close()
         await listeners.stop(STOP_GRACE_S)
@@ -151,8 +157,16 @@ def _id_tokens(file: Path, clock_ms: Callable[[], int]) -> IdTokens:
     return IdTokens(config, IssuerKeys(config, make_fetch(config.ca_file), clock_ms))
 
 
-async def _until_signalled() -> None:
+async def _until_signalled(policing: Policing) -> None:
     ended = asyncio.Event()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = asyncio.get_running_loop().create_task(policing.reload_told())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()

@@ -77,6 +77,7 @@ class JobRequest:
     despite_aborts: bool = False
     dry_run: bool = False
     program: str = ""
+    break_glass: str = ""
     priority: str = ""
     no_share: bool = False
 
@@ -145,6 +146,7 @@ class Client:
                 despite_aborts=request.despite_aborts,
                 dry_run=request.dry_run,
                 program=wire_text(request.program),
+                break_glass=wire_text(request.break_glass),
                 priority=wire_text(request.priority),
                 no_share=request.no_share,
             )

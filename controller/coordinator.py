@@ -6,23 +6,36 @@ A part is durable before it is acknowledged.
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from controller.aborts import MAX_KEPT, AbortLedger
 from controller.fleet import Fleet
+from controller.judgement import Judgement
 from controller.live import LiveJobs
+from controller.policy.decide import Granted, decide
 from controller.policy.model import Policy
 from controller.requests import RequestLedger, Submitted
 from controller.results import ResultKeeper
-from controller.scheduler.events import CancelAsked, HostGone, HostReturned, RunEnded, RunProgressed, SendStop
+from controller.scheduler.events import (
+    Approved,
+    CancelAsked,
+    Disapproved,
+    HostGone,
+    HostReturned,
+    RunEnded,
+    RunProgressed,
+    SendStop,
+    Withdrawn,
+)
 from controller.scheduler.ledger import Room
 from controller.scheduler.machine import interrupt
 from controller.store.worker import StoreWorker
-from controller.submission import Asked, find_identical, open_job, plan_job
-from fleettrace.errors import BadInput, NotFound, Refused, Unreachable
+from controller.submission import Asked, Plan, find_identical, open_job, plan_job, request_of
+from fleettrace.errors import BadInput, NotFound, Refused, StoreFailed, Unreachable
 from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job, JobState, RunState, program_id
+from fleettrace.model.redaction import KEY_BYTES
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
 
 __all__ = ["Coordinator"]
@@ -33,6 +46,8 @@ MAX_LIVE_JOBS = 64
 """Jobs that have not ended; more are refused until one has."""
 MAX_QUEUED_JOBS = 32
 """Those among them that may wait for their hosts."""
+MAX_AWAITING_JOBS = 32
+"""Jobs beside them that may wait for a second person."""
 MAX_RUNS_UNSAID = 2
 """Runs at a time on a host whose agent does not say how many its policy allows."""
 
@@ -52,27 +67,27 @@ class Coordinator:
     ) -> None:
         self._fleet = fleet
         self._store = store
-        self._policy = policy
+        self._judgement = Judgement(policy, store, clock_ms)
         self._clock_ms = clock_ms
         self._new_id = new_id
         self._requests = RequestLedger(store)
         self._results = ResultKeeper(store)
         self._aborts = AbortLedger()
-        self._live = LiveJobs(fleet, store, self._results, clock_ms, self._aborts.note, room_of=self._room_of)
+        self._live = LiveJobs(fleet, store, self._results, clock_ms, self._ended, room_of=self._room_of)
 
     async def recover(self) -> int:
         """Take over from an earlier controller: what it did not finish is left in a state that says so; how many."""
         unfinished = await self._store.call(lambda store: store.unfinished_jobs())
         for job in unfinished:
             await self._results.finish(interrupt(job, self._clock_ms()), {})
-        since_ms = self._clock_ms() - self._policy.aborts.window_ms
+        since_ms = self._clock_ms() - self.policy.aborts.window_ms
         self._aborts.load(await self._store.call(lambda store: store.aborted_jobs(since_ms, MAX_KEPT)))
         return len(unfinished)
 
     @property
     def policy(self) -> Policy:
         """What holds now."""
-        return self._policy
+        return self._judgement.policy
 
     async def submit(self, asked: Asked, may_see: Callable[[Host], bool] = lambda _: True) -> Submitted:
         """Open a job, or find the one that the same request has opened, or an identical one that is under way.
@@ -93,7 +108,7 @@ class Coordinator:
         return submitted
 
     async def _submit(self, asked: Asked, may_see: Callable[[Host], bool]) -> Submitted:
-        if len(self._live) >= MAX_LIVE_JOBS:
+        if sum(job.state is not JobState.AWAITING for job in self._live.jobs()) >= MAX_LIVE_JOBS:
             raise await self._refused(
                 asked, f"{MAX_LIVE_JOBS} jobs are running; wait for one to end or cancel one", "jobs.max_live"
             )
@@ -101,11 +116,19 @@ class Coordinator:
             raise Unreachable("the controller is stopping: ask again when it is back")
         plan = plan_job(asked, list(filter(may_see, self._fleet.hosts())))
         now_ms = self._clock_ms()
-        aborted = self._aborts.of(program_id(plan.tool.digest, plan.params), now_ms - self._policy.aborts.window_ms)
-        opened = open_job(plan, self._policy, self._new_id(), now_ms, aborted)
+        async with self._judgement.counted(asked.team) as jobs_today:
+            return await self._judge(asked, plan, now_ms, jobs_today)
+
+    async def _judge(self, asked: Asked, plan: Plan, now_ms: int, jobs_today: Mapping[str, int]) -> Submitted:
+        policy = self.policy
+        aborted = self._aborts.of(program_id(plan.tool.digest, plan.params), now_ms - policy.aborts.window_ms)
+        request = request_of(plan, aborted, jobs_today)
+        verdict = decide(policy, request)
+        opened = open_job(plan, policy, verdict, self._new_id(), now_ms, key=secrets.token_bytes(KEY_BYTES))
         if isinstance(opened, Job):
             await self._store.call(lambda store: store.save_job(opened, asked.request_id))
             raise Refused(opened.reason, opened.decisions[0].rule)
+        assert isinstance(verdict, Granted)
         spec = opened.execution.job.spec
         if not asked.no_share and (same := find_identical(spec, self._live.jobs())) is not None:
             detail = {"reason": "an identical job is under way", "selector": asked.selector}
@@ -115,14 +138,69 @@ class Coordinator:
         if sum(job.state is JobState.QUEUED for job in self._live.jobs()) >= MAX_QUEUED_JOBS:
             waiting = f"{MAX_QUEUED_JOBS} jobs wait for their hosts; ask again when one has begun"
             raise await self._refused(asked, waiting, "jobs.max_queued")
-        await self._live.open(opened, asked.request_id)
+        if sum(job.state is JobState.AWAITING for job in self._live.jobs()) >= MAX_AWAITING_JOBS:
+            waiting = (
+                f"{MAX_AWAITING_JOBS} jobs wait for approval; ask again when one has been approved, or has expired"
+            )
+            raise await self._refused(asked, waiting, "jobs.max_awaiting")
+        self._judgement.remember(spec.job_id, request, verdict)
+        try:
+            await self._live.open(opened, asked.request_id)
+        except StoreFailed:
+            self._judgement.forget(opened.execution.job)
+            raise
+        if self.policy is not policy:
+            await self._judge_again(spec.job_id, "")  # it was changed while the job was written down
         _log.info("job %s: %s on %s", spec.job_id, asked.tool, asked.selector)
         return Submitted(spec.job_id)
+
+    async def jobs_today(self, team: str) -> Mapping[str, int]:
+        """How many of a team's jobs each rule has let run within 24 hours, where some grant limits that."""
+        async with self._judgement.counted(team) as counted:
+            return counted
+
+    async def change_policy(self, policy: Policy, operator: str) -> list[str]:
+        """Hold to another policy from now on; the jobs that it no longer grants, once they were told to stop.
+
+        Raises:
+            StoreFailed: it could not be written down, and the old policy holds; or a job's end could not be, and
+                all were told to stop all the same.
+        """
+        detail = {"from": self.policy.version, "file": policy.origin}
+        entry = AuditEntry(self._clock_ms(), operator, "", "policy.change", policy.version, "in force", detail=detail)
+        await self._store.call(lambda store: store.audit([entry]))
+        self._judgement.policy = policy
+        outcomes = await asyncio.gather(
+            *(self._judge_again(job_id, operator) for job_id in self._live.ids()), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return [outcome for outcome in outcomes if isinstance(outcome, str)]
+
+    async def _judge_again(self, job_id: str, operator: str) -> str | None:
+        """Stop a job that the policy as it stands does not grant; its id, when it was."""
+        job = self.live_job(job_id)
+        denied = self._judgement.no_longer_granted(job) if job is not None else None
+        if denied is None:
+            return None
+        event = Withdrawn(self._clock_ms(), self.policy.version, denied.rule, denied.reason, operator)
+        await self._live.handle(job_id, event)
+        return job_id
+
+    async def tell(self, job_id: str, event: Approved | Disapproved) -> Job:
+        """Let a second person's word change a job; it as it stands then."""
+        await self._live.handle(job_id, event)
+        return await self.job(job_id)
+
+    def _ended(self, job: Job) -> None:
+        self._aborts.note(job)
+        self._judgement.forget(job)
 
     def _room_of(self, name: str) -> Room:
         host = self._fleet.host(name)
         allowed = host.facts.max_runs if host is not None else None
-        return Room(MAX_RUNS_UNSAID if allowed is None else allowed, self._policy.limits.max_host_cpu_pct)
+        return Room(MAX_RUNS_UNSAID if allowed is None else allowed, self.policy.limits.max_host_cpu_pct)
 
     async def _refused(self, asked: Asked, reason: str, rule: str) -> Refused:
         """A refusal that makes no job, once it is in the audit log."""
@@ -160,6 +238,10 @@ class Coordinator:
         """A job that has not ended, up to the last report; None when it has, or never was."""
         live = self._live.get(job_id)
         return live.job if live is not None else None
+
+    def live_jobs(self) -> list[Job]:
+        """Those that have not ended, oldest first."""
+        return self._live.jobs()
 
     def interim_parts(self, job_id: str) -> list[HostPart]:
         """What the hosts of a live job have sent so far, the newest of each run; none once the job has ended."""

@@ -145,7 +145,7 @@ class LiveJobs:
         async with self._admitting:
             self._admission_due = False
             claims = [(live.job.state, claim_of(live.execution)) for live in self._live.values()]
-            held = [claim for state, claim in claims if state is not JobState.QUEUED]
+            held = [claim for state, claim in claims if state not in {JobState.AWAITING, JobState.QUEUED}]
             waiting = [claim for state, claim in claims if state is JobState.QUEUED]
             admission = plan_admission(held, waiting, self._room_of)
             now_ms = self._clock_ms()

@@ -1,9 +1,9 @@
 """From what an operator asks to a job that policy has granted, or a clear no."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from controller.policy.decide import Denied, Granted, Request, decide
+from controller.policy.decide import Denied, Granted, Request
 from controller.policy.model import Policy
 from controller.scheduler.machine import Transition, begin
 from controller.scheduler.terms import JobTerms, Timing
@@ -14,13 +14,15 @@ from fleettrace.model.host import Host
 from fleettrace.model.job import Decision, Job, JobSpec, JobState, Priority
 from fleettrace.model.names import counted, duration_text
 from fleettrace.model.params import ParamValue
+from fleettrace.model.redaction import PLAIN, Redaction, redaction_text
 from fleettrace.model.selector import parse_selector
 from fleettrace.model.tool import ONE_LINER
 from fleettrace.oneliner import OneLiner, read_one_liner
 
-__all__ = ["Asked", "Plan", "find_identical", "open_job", "plan_job"]
+__all__ = ["Asked", "Plan", "find_identical", "open_job", "plan_job", "request_of"]
 
 MAX_NAMED_PROBES = 3
+MAX_REASON_CHARS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Asked:
     program: str = ""
     """Of a one-liner, as it was written, instead of a tool."""
     priority: Priority = Priority.ROUTINE
+    break_glass: str = ""
+    """Why grants for emergencies are to be looked at; empty: they are not."""
     no_share: bool = False
     """A job of its own, also where an identical one is under way."""
 
@@ -57,13 +61,15 @@ class Plan:
     one_liner: OneLiner | None = None
 
 
-def plan_job(asked: Asked, known_hosts: Sequence[Host]) -> Plan:
-    """Look everything up.
+def plan_job(asked: Asked, known_hosts: Sequence[Host], *, able: bool = True) -> Plan:
+    """Look everything up. ``able`` False: also for hosts none of which could take part now.
 
     Raises:
         BadInput: an unknown tool or parameter, a selector or a program that does not parse.
         NoHostMatches: the selector matches no host, or none that could take part now.
     """
+    if len(asked.break_glass) > MAX_REASON_CHARS or (asked.break_glass and not asked.break_glass.strip()):
+        raise BadInput(f"say in at most {MAX_REASON_CHARS} characters why the glass is broken: it is kept with the job")
     one_liner = _one_liner(asked)
     tool = one_liner.tool if one_liner is not None else find_tool(asked.tool)
     params = tool.parse_params(asked.params)
@@ -77,7 +83,7 @@ def plan_job(asked: Asked, known_hosts: Sequence[Host]) -> Plan:
         )
         raise NoHostMatches(f"no host matches {selector.text!r}; {known}")
     missing = {host.name: reason for host in hosts if (reason := _why_not(host, tool))}
-    if len(missing) == len(hosts):
+    if able and len(missing) == len(hosts):
         first = hosts[0].name
         raise NoHostMatches(
             f"none of the {len(hosts)} hosts that match {selector.text!r} can run {tool.name} now; "
@@ -117,19 +123,17 @@ def _why_not(host: Host, tool: ToolDefinition) -> str:
     return ""
 
 
-def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int, aborted: Sequence[Job] = ()) -> Transition | Job:
-    """Ask policy; the opened job, or a job that was refused, with the rule in its only decision.
+def request_of(plan: Plan, aborted: Sequence[Job] = (), jobs_today: Mapping[str, int] | None = None) -> Request:
+    """What policy is asked.
 
-    ``aborted``: jobs of the same program that were aborted within the policy's window, newest first.
-
-    Raises:
-        BadInput: the named canary cannot take part.
+    ``aborted``: jobs of the same program that were aborted within the policy's window, newest first; ``jobs_today``:
+    how many of the team's each rule has let run within 24 hours.
     """
-    asked, tool = plan.asked, plan.tool
-    request = Request(
+    asked = plan.asked
+    return Request(
         team=asked.team,
         operator=asked.operator,
-        tool=tool,
+        tool=plan.tool,
         hosts=plan.hosts,
         duration_ms=asked.duration_ms or None,
         aborts=[f"as {job.spec.job_id} ({job.reason})" for job in aborted],
@@ -137,11 +141,27 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int, aborted: Sequ
         incident=asked.priority is Priority.INCIDENT,
         program=plan.one_liner.facts if plan.one_liner is not None else None,
         params=plan.params,
+        jobs_today=jobs_today or {},
+        break_glass=asked.break_glass,
     )
-    verdict = decide(policy, request)
-    if isinstance(verdict, Granted) and (verdict.approval_wait_ms is not None or verdict.redact):
-        verdict = Denied(verdict.rule, f"{verdict.reason}, on conditions that this controller cannot hold it to")
-    startable = [host for host in plan.hosts if host.name not in plan.missing]
+
+
+def open_job(
+    plan: Plan, policy: Policy, verdict: Granted | Denied, job_id: str, now_ms: int, *, key: bytes
+) -> Transition | Job:
+    """The opened job, or a job that policy refused, with the rule in its only decision.
+
+    ``key`` is the one by which hosts hide fields, should they have to.
+
+    Raises:
+        BadInput: the named canary cannot take part.
+        NoHostMatches: no host can hide what the policy wants hidden.
+    """
+    asked, tool = plan.asked, plan.tool
+    missing = plan.missing
+    if isinstance(verdict, Granted) and verdict.redact:
+        missing = {**missing, **_cannot_redact(plan, verdict)}
+    startable = [host for host in plan.hosts if host.name not in missing]
     spec = JobSpec(
         job_id=job_id,
         tool=tool.name,
@@ -154,24 +174,47 @@ def open_job(plan: Plan, policy: Policy, job_id: str, now_ms: int, aborted: Sequ
         promote=asked.promote,
         created_at_ms=now_ms,
         targets=tuple(host.name for host in plan.hosts),
-        missing=plan.missing,
+        missing=missing,
         despite_aborts=asked.despite_aborts,
         dry_run=asked.dry_run,
         program=plan.one_liner.text if plan.one_liner is not None else "",
         priority=asked.priority,
     )
+    if isinstance(verdict, Granted):
+        spec = replace(
+            spec,
+            approve_by_ms=now_ms + verdict.approval_wait_ms if verdict.approval_wait_ms is not None else 0,
+            break_glass=asked.break_glass if verdict.break_glass else "",
+            redact=verdict.redact,
+        )
     if isinstance(verdict, Denied):
         decision = Decision(now_ms, "policy", "denied", verdict.reason, verdict.rule)
         return Job(spec, JobState.REFUSED, verdict.reason, finished_at_ms=now_ms, decisions=(decision,))
     canaries = choose_canaries(startable, asked.canary)
     classes = {host.name: host.host_class for host in startable}
+    if not startable:
+        first, reason = next(iter(missing.items()))
+        raise NoHostMatches(f"none of the {len(plan.hosts)} hosts can run {tool.name} now; {first}: {reason}")
     reason = (
         f"{verdict.reason} for {duration_text(verdict.duration_ms)} on {counted(len(plan.hosts), 'host')} "
         f"(policy {verdict.policy_version}, {tool.name} {tool.digest[:12]})"
     )
     label = policy.waves.spread_label
     domains = {host.name: host.labels.get(label, "") for host in startable}
-    return begin(spec, _terms(plan, policy, verdict), classes, canaries, reason, domains=domains)
+    if verdict.approval_wait_ms is not None:
+        reason = f"{reason}, once a second person has approved it: fleettrace approve {job_id}"
+    if verdict.redact:
+        reason = f"{reason}; {redaction_text(verdict.redact)} on the hosts"
+    return begin(spec, _terms(plan, policy, verdict, key), classes, canaries, reason, domains=domains)
+
+
+def _cannot_redact(plan: Plan, granted: Granted) -> dict[str, str]:
+    hidden = redaction_text(granted.redact)
+    return {
+        host.name: f"its agent cannot hide what the policy wants hidden ({hidden}): install the controller's version"
+        for host in plan.hosts
+        if host.name not in plan.missing and not host.facts.redacts
+    }
 
 
 def find_identical(spec: JobSpec, live: Sequence[Job]) -> str | None:
@@ -181,6 +224,8 @@ def find_identical(spec: JobSpec, live: Sequence[Job]) -> str | None:
     """
     for job in live:
         in_time = job.state is not JobState.STOPPING and job.spec.priority.rank >= spec.priority.rank
+        if job.state is JobState.AWAITING and not spec.approve_by_ms:
+            continue  # what needs no second person does not wait for one
         if in_time and _question(job.spec) == _question(spec):
             return job.spec.job_id
     return None
@@ -188,11 +233,11 @@ def find_identical(spec: JobSpec, live: Sequence[Job]) -> str | None:
 
 def _question(spec: JobSpec) -> tuple[object, ...]:
     hosts = set(spec.targets) - set(spec.missing)
-    how = (spec.duration_ms, spec.promote, spec.dry_run)
+    how = (spec.duration_ms, spec.promote, spec.dry_run, spec.redact)
     return (spec.team, spec.tool, spec.digest, spec.params, spec.program, spec.selector, hosts, *how)
 
 
-def _terms(plan: Plan, policy: Policy, granted: Granted) -> JobTerms:
+def _terms(plan: Plan, policy: Policy, granted: Granted, key: bytes) -> JobTerms:
     return JobTerms(
         rule=granted.rule,
         policy_version=granted.policy_version,
@@ -204,6 +249,7 @@ def _terms(plan: Plan, policy: Policy, granted: Granted) -> JobTerms:
         probes=_probe_names(plan),
         cost=plan.tool.cost,
         max_hits_per_s_per_cpu=plan.tool.max_hits_per_s_per_cpu(plan.params),
+        redaction=Redaction(granted.redact, key) if granted.redact else PLAIN,
         timing=Timing(
             start_grace_ms=policy.waits.start_ms,
             end_grace_ms=policy.waits.end_ms,

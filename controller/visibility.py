@@ -3,15 +3,17 @@
 A job that somebody may not see is as one that is not there.
 """
 
+from controller.approvals import Approvals
 from controller.coordinator import Coordinator
 from controller.identity.principal import Principal, Scope
+from controller.policy.request import Denied
 from controller.policy.rights import may_see_host, reading
 from controller.store.port import SeenBy
 from controller.store.worker import StoreWorker
 from fleettrace.errors import NotFound, Refused
 from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host
-from fleettrace.model.job import Job
+from fleettrace.model.job import Job, JobState
 from fleettrace.model.names import check_team
 
 __all__ = ["MAX_SHARES", "Visibility", "may_stop", "sees_everything"]
@@ -28,9 +30,10 @@ def sees_everything(principal: Principal) -> bool:
 class Visibility:
     """Answers by the policy as it stands, and by what the store holds of shares."""
 
-    def __init__(self, coordinator: Coordinator, store: StoreWorker) -> None:
+    def __init__(self, coordinator: Coordinator, store: StoreWorker, approvals: Approvals) -> None:
         self._coordinator = coordinator
         self._store = store
+        self._approvals = approvals
 
     def host(self, principal: Principal, host: Host) -> bool:
         """Whether somebody sees a host: one that a grant of their teams is for."""
@@ -45,6 +48,8 @@ class Visibility:
         job = await self._coordinator.job(job_id)
         if sees_everything(principal) or reading(self._coordinator.policy, principal.teams, job.spec.team):
             return job
+        if job.state is JobState.AWAITING and self._may_approve(principal, job):
+            return job
         shares = await self._store.call(lambda store: store.shares(job_id))
         if set(shares).isdisjoint(principal.teams):
             raise NotFound(f"there is no job {job_id!r}; see 'fleettrace jobs'")
@@ -56,6 +61,14 @@ class Visibility:
             return None
         teams = await self.readable_teams(principal)
         return SeenBy(teams, principal.teams)
+
+    def awaiting(self, principal: Principal) -> list[Job]:
+        """Jobs of other teams that wait for somebody's approval, the newest first."""
+        live = reversed(self._coordinator.live_jobs())
+        return [job for job in live if job.state is JobState.AWAITING and self._may_approve(principal, job)]
+
+    def _may_approve(self, principal: Principal, job: Job) -> bool:
+        return not isinstance(self._approvals.rule(principal.teams, job), Denied)
 
     async def readable_teams(self, principal: Principal) -> tuple[str, ...]:
         """Teams whose results somebody sees, of those that have asked for a job, and their own."""

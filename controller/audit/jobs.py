@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from fleettrace.model.audit import AuditEntry
 from fleettrace.model.job import Decision, Job, JobState, Run, RunState
+from fleettrace.model.redaction import redaction_text
 from fleettrace.model.run import RunKind
 
 __all__ = ["job_entries"]
@@ -63,6 +64,8 @@ def _asked(job: Job) -> dict[str, str]:
         "promote": "yes" if spec.promote else "",
         "despite_aborts": "yes" if spec.despite_aborts else "",
         "dry_run": "yes" if spec.dry_run else "",
+        "break_glass": spec.break_glass,
+        "hidden": redaction_text(spec.redact),
         "not_taking_part": str(len(spec.missing)) if spec.missing else "",
     }
     return {name: value for name, value in asked.items() if value}

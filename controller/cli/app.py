@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.approve import approve, deny
 from controller.cli.audit import audit
 from controller.cli.ca import ca
 from controller.cli.cancel import cancel
@@ -19,6 +20,7 @@ from controller.cli.install import install
 from controller.cli.jobs import jobs
 from controller.cli.login import login, logout, whoami
 from controller.cli.operator import operator
+from controller.cli.policy import policy
 from controller.cli.probes import probes
 from controller.cli.report import report
 from controller.cli.run import run
@@ -94,3 +96,6 @@ app.command()(upgrade)
 app.command()(uninstall)
 app.command()(tunnel)
 app.command()(wheelhouse)
+app.command()(approve)
+app.command()(deny)
+app.add_typer(policy, name="policy")

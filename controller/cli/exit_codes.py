@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
         return member
 
     OK = 0, "done; of `run`: every targeted host answered; of `find-outlier`: an outlier is confirmed"
+    DIFFERENT = 1, "`policy check`: a test of the file fails; `policy diff`: decisions change"
     BAD_INPUT = 2, "what was typed or configured cannot be used as it is"
     REFUSED = 3, "policy said no; the message names the rule"
     NOT_FOUND = 4, "no such job or host"

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator
 from rich.text import Text
 
 from controller.report.text import evidence_lines, reason_lines
+from controller.report.text.numbers import time_text
 from fleettrace.model.job import Job, JobState, Run, RunState, Verdict
 from fleettrace.model.names import duration_text, one_line
+from fleettrace.model.redaction import redaction_text
 
 __all__ = ["Narration"]
 
@@ -24,6 +26,7 @@ class Narration:
         for label, text in (
             *_opening(job),
             *evidence_lines(job),
+            *_awaiting(job),
             *_queued(job),
             *_checking(job),
             *_bad_runs(job, self._told),
@@ -40,10 +43,20 @@ def _opening(job: Job) -> Iterable[tuple[str, Text]]:
     count = len(spec.targets)
     what = f"{spec.job_id}: {spec.tool} on {spec.selector} for {duration_text(spec.duration_ms)}"
     yield "job", Text(f"{what}, {count:,} host{'' if count == 1 else 's'}")
+    if spec.break_glass:
+        yield "BREAK GLASS", Text(spec.break_glass, "bold red")
+    if spec.redact:
+        yield "hidden", Text(f"{redaction_text(spec.redact)} on the hosts")
     if spec.program:
         yield "program", Text(one_line(spec.program))
     for text in reason_lines(spec.missing.items()):
         yield "missing", text
+
+
+def _awaiting(job: Job) -> Iterable[tuple[str, Text]]:
+    if job.state is JobState.AWAITING:
+        until = time_text(job.spec.approve_by_ms)
+        yield "approval", Text(f"waits until {until} for a second person: 'fleettrace approve {job.spec.job_id}'")
 
 
 def _queued(job: Job) -> Iterable[tuple[str, Text]]:

@@ -83,6 +83,15 @@ def run(
     no_share: Annotated[
         bool, typer.Option("--no-share", help="Run a job of its own, also where an identical one is under way.")
     ] = False,
+    break_glass: Annotated[
+        str,
+        typer.Option(
+            "--break-glass",
+            metavar="REASON",
+            help="In an emergency: use a grant that is for emergencies alone. Why is kept, and shown with the job.",
+            show_default=False,
+        ),
+    ] = "",
     detach: Annotated[bool, typer.Option("--detach", help="Print the id of the job and do not wait for it.")] = False,
     as_json: Json = False,
     team: Team = "",
@@ -119,6 +128,7 @@ def run(
             operator=local_user(),
             despite_aborts=despite_aborts,
             dry_run=dry_run,
+            break_glass=break_glass,
             program=read_program(program) if program is not None else "",
             priority=priority.value,
             no_share=no_share,

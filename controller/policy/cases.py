@@ -14,7 +14,7 @@ from fleettrace.model.redaction import RedactedField
 from fleettrace.oneliner import ProgramFacts, read_one_liner
 from fleettrace.toml_tables import Table
 
-__all__ = ["Case", "Expected", "imagined_host", "parse_case"]
+__all__ = ["Case", "Expected", "imagined_host", "parse_case", "usual_params"]
 
 NO_FACTS = HostFacts(kernel_release="", kernel_build="", arch="", cpu_count=1)
 DEFAULT_HOST = "host-1"
@@ -54,6 +54,14 @@ class Case:
 def imagined_host(name: str, labels: Mapping[str, str]) -> Host:
     """A host of which nothing is known but what policy looks at."""
     return Host(name, dict(labels), NO_FACTS, connected=True, last_seen_ms=0)
+
+
+def usual_params(tool: ToolDefinition) -> Mapping[str, ParamValue]:
+    """A tool's parameters where nothing is said of them; none, where one must be given."""
+    try:
+        return tool.parse_params({})
+    except BadInput:
+        return {}
 
 
 def parse_case(table: Table) -> Case:
@@ -97,7 +105,7 @@ def _what(table: Table, asked: str) -> tuple[ToolDefinition | None, ProgramFacts
         if asked == "tool":
             tool = find_tool(table.text("tool"))
             # What must be given and is not does not matter to policy.
-            return tool, None, dict(tool.parse_params(texts)) if texts else {}
+            return tool, None, tool.parse_params(texts) if texts else usual_params(tool)
     except BadInput as error:
         raise BadInput(f"{table.place(asked)}: {error}") from error
     return None, None, {}

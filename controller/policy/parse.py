@@ -37,18 +37,27 @@ from fleettrace.model.run import OneLinerBounds
 from fleettrace.oneliner.limits import MAX_STRING_BYTES
 from fleettrace.toml_tables import Table, parse_toml, read_text
 
-__all__ = ["DEFAULT_POLICY_FILE", "default_policy", "load_policy", "parse_policy"]
+__all__ = ["DEFAULT_POLICY_FILE", "default_policy", "load_policy", "parse_policy", "read_policy"]
 
 DEFAULT_POLICY_FILE = Path(__file__).parent / "default.toml"
 
 
+def read_policy(path: Path) -> Policy:
+    """The policy in a file, whatever its tests say.
+
+    Raises:
+        BadInput: it cannot be read, or is not of the documented form.
+    """
+    return parse_policy(read_text(path), str(path))
+
+
 def load_policy(path: Path) -> Policy:
-    """The policy in a file.
+    """The policy in a file, to be put in force.
 
     Raises:
         BadInput: it cannot be read, is not of the documented form, or is not what its own tests say.
     """
-    policy = parse_policy(read_text(path), str(path))
+    policy = read_policy(path)
     failed = [judged for judged in map(partial(judge, policy), policy.cases) if not judged.passed]
     if failed:
         first = failed[0]

@@ -14,7 +14,7 @@ from controller.visibility import Visibility, may_stop
 from fleettrace.errors import BadInput, FleettraceError, Refused
 from fleettrace.model.names import check_team
 
-__all__ = ["LOCAL_TEAM", "Authorised"]
+__all__ = ["LOCAL_TEAM", "Authorised", "acting_team", "approving_teams"]
 
 LOCAL_TEAM = "default"
 """The team of a request over the controller's own socket that names none."""
@@ -115,3 +115,14 @@ def acting_team(principal: Principal, named: str) -> str:
     if named not in principal.teams:
         raise Refused(f"{principal.operator} is not of team {named} (but of {theirs or 'none'})", "own team")
     return named
+
+
+def approving_teams(principal: Principal, named: str) -> tuple[str, ...]:
+    """The teams for which somebody may approve; none named: all of theirs.
+
+    Raises:
+        Refused, BadInput: as :func:`acting_team`.
+    """
+    if not named and not principal.local:
+        return principal.teams
+    return (acting_team(principal, named),)

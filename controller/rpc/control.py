@@ -6,13 +6,16 @@ from typing import Any
 
 from grpc.aio import ServicerContext
 
+from controller.approvals import Approvals
 from controller.auditing import AuditReader
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.identity.principal import Principal, principal_of
 from controller.importing import Import, Importer
 from controller.inspection import Inspector, Request
+from controller.policing import Policing
 from controller.queries import Queries
+from controller.rpc.authorised import approving_teams
 from controller.rpc.status import abort_with
 from controller.rpc.status import guarded as _guarded
 from controller.submission import Asked
@@ -33,6 +36,7 @@ from fleettrace.wire.codec import (
     host_to_wire,
     job_result_to_pieces,
     job_to_wire,
+    policy_answer_to_wire,
     snapshot_from_wire,
     tool_to_wire,
 )
@@ -57,6 +61,8 @@ class ControlService(ControlServicer):
         *,
         audit: AuditReader,
         visibility: Visibility,
+        approvals: Approvals,
+        policing: Policing,
         clock_ms: Callable[[], int],
     ) -> None:
         self._fleet = fleet
@@ -66,6 +72,8 @@ class ControlService(ControlServicer):
         self._importer = importer
         self._audit = audit
         self._visibility = visibility
+        self._approvals = approvals
+        self._policing = policing
         self._clock_ms = clock_ms
 
     async def ListHosts(self, request: pb.ListHostsRequest, context: Context) -> pb.ListHostsResponse:
@@ -103,6 +111,7 @@ class ControlService(ControlServicer):
                 dry_run=request.dry_run,
                 program=request.program,
                 priority=_priority(request.priority),
+                break_glass=request.break_glass,
                 no_share=request.no_share,
             )
             submitted = await self._coordinator.submit(asked, self._seen(context))
@@ -151,8 +160,12 @@ class ControlService(ControlServicer):
         """The newest jobs."""
 
         async def answer() -> pb.ListJobsResponse:
-            seen_by = await self._visibility.jobs(principal_of(context))
+            principal = principal_of(context)
+            seen_by = await self._visibility.jobs(principal)
             jobs = await self._queries.jobs(request.limit, seen_by)
+            listed = {job.spec.job_id for job in jobs}
+            if seen_by is not None:
+                jobs = [*(job for job in self._visibility.awaiting(principal) if job.spec.job_id not in listed), *jobs]
             return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
 
         return await _guarded(context, answer)
@@ -189,6 +202,56 @@ class ControlService(ControlServicer):
                 wanted, cursor=request.cursor, limit=request.limit, oldest_first=request.oldest_first
             )
             return audit_page_to_wire(page)
+
+        return await _guarded(context, answer)
+
+    async def ApproveJob(self, request: pb.ApproveJobRequest, context: Context) -> pb.Job:
+        """Let a job go on that waits for a second person."""
+
+        async def answer() -> pb.Job:
+            teams = approving_teams(principal_of(context), request.team)
+            return job_to_wire(await self._approvals.approve(request.job_id, request.operator, teams))
+
+        return await _guarded(context, answer)
+
+    async def DenyJob(self, request: pb.DenyJobRequest, context: Context) -> pb.Job:
+        """End it instead."""
+
+        async def answer() -> pb.Job:
+            teams = approving_teams(principal_of(context), request.team)
+            return job_to_wire(await self._approvals.deny(request.job_id, request.operator, teams, request.reason))
+
+        return await _guarded(context, answer)
+
+    async def ExplainPolicy(self, request: pb.ExplainPolicyRequest, context: Context) -> pb.PolicyAnswer:
+        """What policy would answer."""
+
+        async def answer() -> pb.PolicyAnswer:
+            asked = Asked(
+                tool=request.tool,
+                selector=request.selector,
+                duration_ms=request.duration_ms,
+                canary="",
+                promote=False,
+                params=dict(request.params),
+                team=request.team,
+                operator=request.operator,
+                request_id="",
+                program=request.program,
+                break_glass=request.break_glass,
+            )
+            return policy_answer_to_wire(await self._policing.explain(asked, self._seen(context)))
+
+        return await _guarded(context, answer)
+
+    async def ReloadPolicy(self, request: pb.ReloadPolicyRequest, context: Context) -> pb.ReloadPolicyResponse:
+        """Read the policy's file again."""
+
+        async def answer() -> pb.ReloadPolicyResponse:
+            done = await self._policing.reload(request.operator)
+            return pb.ReloadPolicyResponse(
+                origin=done.origin, version=done.version, before=done.before, stopped=done.stopped
+            )
 
         return await _guarded(context, answer)
 

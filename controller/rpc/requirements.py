@@ -44,6 +44,11 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     # A visit attaches every tool for a moment.
     "Control/AskHosts": Requirement(Scope.RUN),
     "Control/ImportPart": Requirement(Scope.RUN, JobRight.OWN),
+    # Who may approve it, the grants say: see controller/approvals.py.
+    "Control/ApproveJob": Requirement(Scope.APPROVE, JobRight.SEE),
+    "Control/DenyJob": Requirement(Scope.APPROVE, JobRight.SEE),
+    "Control/ExplainPolicy": Requirement(Scope.READ, for_team=True),
+    "Control/ReloadPolicy": Requirement(Scope.ADMIN),
     "Control/ShareJob": Requirement(Scope.RUN, JobRight.OWN),
     "Control/CancelJob": Requirement(Scope.RUN, JobRight.STOP),
     "Control/CancelAllJobs": Requirement(Scope.RUN),

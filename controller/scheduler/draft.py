@@ -46,6 +46,7 @@ class Draft:
         self.decisions: list[Decision] = list(job.decisions)
         self.plan: list[PlannedHost] = list(job.plan)
         self.queue_position, self.waits_for = job.queue_position, job.waits_for
+        self.approved_by, self.queued_at_ms = job.approved_by, job.queued_at_ms
 
     def freeze(self) -> Execution:
         """The execution as it now stands."""
@@ -61,6 +62,8 @@ class Draft:
             plan=tuple(self.plan),
             queue_position=self.queue_position,
             waits_for=self.waits_for,
+            approved_by=self.approved_by,
+            queued_at_ms=self.queued_at_ms,
         )
         return Execution(job, self.terms, self.classes, self.ending, self.domains)
 
@@ -104,6 +107,9 @@ class Draft:
             operator=self.spec.operator,
             program=self.spec.program,
             start_at_ms=start_at_ms,
+            redaction=self.terms.redaction,
+            approved_by=self.approved_by,
+            break_glass=self.spec.break_glass,
         )
         self.instructions.append(SendStart(order))
 

@@ -7,7 +7,9 @@ from fleettrace.model.run import RunCost, RunKey, RunOutcome, StartRun
 
 __all__ = [
     "Admitted",
+    "Approved",
     "CancelAsked",
+    "Disapproved",
     "Event",
     "HostGone",
     "HostReturned",
@@ -19,6 +21,7 @@ __all__ = [
     "SendStop",
     "TimePassed",
     "Waits",
+    "Withdrawn",
 ]
 
 
@@ -97,13 +100,56 @@ class CancelAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Approved:
+    """A second person lets the job go on; ``rule`` is the grant by which they may."""
+
+    at_ms: int
+    operator: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disapproved:
+    """A second person does not; ``reason`` is theirs."""
+
+    at_ms: int
+    operator: str
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """The policy was changed, and what holds now would not grant the job; ``operator`` had it read again."""
+
+    at_ms: int
+    policy_version: str
+    rule: str
+    reason: str
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     """Nothing but time."""
 
     at_ms: int
 
 
-Event = Admitted | Waits | Preempted | RunProgressed | RunEnded | HostGone | HostReturned | CancelAsked | TimePassed
+Event = (
+    Admitted
+    | Waits
+    | Preempted
+    | Approved
+    | Disapproved
+    | Withdrawn
+    | RunProgressed
+    | RunEnded
+    | HostGone
+    | HostReturned
+    | CancelAsked
+    | TimePassed
+)
 
 
 @dataclass(frozen=True, slots=True)

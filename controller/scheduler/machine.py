@@ -7,10 +7,13 @@ ended, changes nothing.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from controller.scheduler.approving import give_up_approval, settle_approval, withdraw
 from controller.scheduler.draft import Draft, Execution
 from controller.scheduler.events import (
     Admitted,
+    Approved,
     CancelAsked,
+    Disapproved,
     Event,
     HostGone,
     HostReturned,
@@ -21,6 +24,7 @@ from controller.scheduler.events import (
     SendStop,
     TimePassed,
     Waits,
+    Withdrawn,
 )
 from controller.scheduler.phases import advance
 from controller.scheduler.queueing import give_up_waiting, take_turn
@@ -58,17 +62,19 @@ def begin(
     *,
     domains: Mapping[str, str] | None = None,
 ) -> Transition:
-    """Open a job that policy has granted; it begins once it is :class:`~controller.scheduler.events.Admitted`.
+    """Open a job that policy has granted; it begins once it is :class:`~controller.scheduler.events.Admitted`, and
+    where its spec says by when it must be approved, it is queued once it is.
 
     ``classes``: startable host -> class; ``canaries``: class -> host; ``domains``: host -> failure domain.
     """
+    waits = spec.approve_by_ms > 0
     job = Job(
         spec=spec,
-        state=JobState.QUEUED,
+        state=JobState.AWAITING if waits else JobState.QUEUED,
         canaries=tuple(CanaryCheck(host=host, host_class=of) for of, host in canaries.items()),
     )
     draft = Draft(Execution(job, terms, classes, domains=domains or {}), spec.created_at_ms)
-    draft.decide("policy", "granted", policy_reason, terms.rule)
+    draft.decide("policy", JobState.AWAITING if waits else "granted", policy_reason, terms.rule)
     return Transition(draft.freeze(), tuple(draft.instructions))
 
 
@@ -79,6 +85,7 @@ def apply(execution: Execution, event: Event) -> Transition:
     draft = Draft(execution, event.at_ms)
     _take(draft, event)
     _expire(draft)
+    give_up_approval(draft)
     give_up_waiting(draft)
     if not draft.state.ended:
         advance(draft)
@@ -90,6 +97,10 @@ def _take(draft: Draft, event: Event) -> None:
     match event:
         case Admitted() | Waits() | Preempted():
             take_turn(draft, event)
+        case Approved() | Disapproved():
+            settle_approval(draft, event)
+        case Withdrawn():
+            withdraw(draft, event)
         case RunProgressed():
             _progressed(draft, event)
         case RunEnded():
@@ -112,6 +123,8 @@ def interrupt(job: Job, at_ms: int) -> Job:
     reason = "the controller was restarted while the job ran; the parts that had arrived are kept"
     if job.state is JobState.QUEUED:
         reason = "the controller was restarted while the job waited for its hosts; nothing was started"
+    if job.state is JobState.AWAITING:
+        reason = "the controller was restarted while the job waited for approval; nothing was started"
     lost = {
         key: run if run.state.ended else replace(run, state=RunState.LOST, reason="the controller was restarted")
         for key, run in job.runs.items()
@@ -134,8 +147,10 @@ def next_wake_ms(execution: Execution) -> int | None:
     job = execution.job
     if job.state.ended:
         return None
+    if job.state is JobState.AWAITING:
+        return job.spec.approve_by_ms
     if job.state is JobState.QUEUED:
-        return job.spec.created_at_ms + execution.terms.timing.queue_ms
+        return job.queued_since_ms + execution.terms.timing.queue_ms
     return min((run.deadline_ms for run in job.runs.values() if not run.state.ended), default=None)
 
 

@@ -20,7 +20,7 @@ def claim_of(execution: Execution) -> Claim:
     """
     job, terms = execution.job, execution.terms
     ceiling_pct = terms.limits.max_cpu_pct
-    if job.state in {JobState.QUEUED, JobState.CHECKING}:
+    if job.state in {JobState.AWAITING, JobState.QUEUED, JobState.CHECKING}:
         cpu_pct = dict.fromkeys(execution.classes, ceiling_pct)
     else:
         predicted = {check.host_class: check.predicted_cpu_pct for check in job.canaries}
@@ -58,7 +58,7 @@ def take_turn(draft: Draft, event: Admitted | Waits | Preempted) -> None:
 
 def _admit(draft: Draft, event: Admitted) -> None:
     """Begin with the frequency check on the canary of each class, on the hosts that are still there."""
-    waited_ms = draft.at_ms - draft.spec.created_at_ms
+    waited_ms = draft.at_ms - (draft.queued_at_ms or draft.spec.created_at_ms)
     if draft.queue_position:
         draft.decide("queue", "admitted", f"began after {duration_text(waited_ms)} in the queue; it {draft.waits_for}")
     draft.queue_position, draft.waits_for = 0, ""
@@ -87,7 +87,8 @@ def _canary_in(draft: Draft, check: CanaryCheck) -> CanaryCheck | None:
 def give_up_waiting(draft: Draft) -> None:
     """End a job that found no room in time."""
     queue_ms = draft.terms.timing.queue_ms
-    if draft.state is JobState.QUEUED and draft.at_ms >= draft.spec.created_at_ms + queue_ms:
+    since_ms = draft.queued_at_ms or draft.spec.created_at_ms
+    if draft.state is JobState.QUEUED and draft.at_ms >= since_ms + queue_ms:
         reason = f"there was no room for it within {duration_text(queue_ms)}: it {draft.waits_for or 'was not begun'}"
         draft.decide("queue", "given up", reason)
         draft.end(JobState.FAILED, reason)

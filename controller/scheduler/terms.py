@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from fleettrace.model.redaction import PLAIN, Redaction
 from fleettrace.model.run import RunCost, RunLimits
 from fleettrace.model.tool import Cost
 
@@ -47,6 +48,8 @@ class JobTerms:
     cost: Cost
     max_hits_per_s_per_cpu: float | None = None
     timing: Timing = Timing()
+    redaction: Redaction = PLAIN
+    """What each host hides of its result, with the job's key."""
 
     def cpu_pct(self, cost: RunCost, window_s: float) -> float:
         """Predicted cost in percent of one CPU of what a run has counted in a time."""

@@ -35,6 +35,8 @@ class HostFacts:
     max_runs: int | None = None
     run_kinds: tuple[str, ...] = ()
     calibration: Calibration | None = None
+    redacts: bool = False
+    """Whether its agent can hide fields of its results."""
 
     @property
     def kernel(self) -> str:

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from fleettrace.model.findings import HistogramReading, Suspect
 from fleettrace.model.params import ParamValue
+from fleettrace.model.redaction import NOTHING, Rule
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind
 from fleettrace.snapshot import EMPTY, Snapshot
 
@@ -36,6 +37,8 @@ class JobState(StrEnum):
 
     REFUSED = "refused"
     """Policy said no; nothing was started."""
+    AWAITING = "awaiting approval"
+    """The grant asks for a second person."""
     QUEUED = "queued"
     """Its hosts have no room for it yet."""
     CHECKING = "checking"
@@ -62,7 +65,7 @@ class JobState(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether the job will change no more."""
-        return self not in {JobState.QUEUED, JobState.CHECKING, JobState.TRACING, JobState.STOPPING}
+        return self not in _GOING_ON
 
 
 class Priority(StrEnum):
@@ -76,6 +79,9 @@ class Priority(StrEnum):
     def rank(self) -> int:
         """The higher, the sooner."""
         return int(self is Priority.INCIDENT)
+
+
+_GOING_ON = frozenset({JobState.AWAITING, JobState.QUEUED, JobState.CHECKING, JobState.TRACING, JobState.STOPPING})
 
 
 class RunState(StrEnum):
@@ -143,6 +149,12 @@ class JobSpec:
     program: str = ""
     """Of a one-liner, in its canonical text; empty for a tool of the catalogue."""
     priority: Priority = Priority.ROUTINE
+    approve_by_ms: int = 0
+    """Until when (Unix ms) it waits for a second person; 0: it needs none."""
+    break_glass: str = ""
+    """Why it runs by a grant for emergencies; empty: it does not."""
+    redact: tuple[Rule, ...] = NOTHING
+    """What each host hides of its result."""
 
     @property
     def program_id(self) -> str:
@@ -234,6 +246,15 @@ class Job:
     """In the queue, from 1; 0: it does not wait."""
     waits_for: str = ""
     """Why it waits; empty: it does not."""
+    approved_by: str = ""
+    """The second person; empty: there is none."""
+    queued_at_ms: int = 0
+    """When (Unix ms) it was approved, and queued; 0: when it was asked for."""
+
+    @property
+    def queued_since_ms(self) -> int:
+        """Since when it waits for its hosts, when it does."""
+        return self.queued_at_ms or self.spec.created_at_ms
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["KEY_BYTES", "NOTHING", "RedactAs", "RedactedField", "Redaction", "Rule", "redaction_text", "strictest"]
+__all__ = [
+    "KEY_BYTES",
+    "NOTHING",
+    "PLAIN",
+    "RedactAs",
+    "RedactedField",
+    "Redaction",
+    "Rule",
+    "redaction_text",
+    "strictest",
+]
 
 KEY_BYTES = 32
 
@@ -50,6 +60,10 @@ class Redaction:
     def way(self, field: RedactedField) -> RedactAs | None:
         """How a field is hidden; None: it is not."""
         return dict(self.rules).get(field)
+
+
+PLAIN = Redaction()
+"""Nothing is hidden."""
 
 
 def strictest(*rules: Iterable[Rule]) -> tuple[Rule, ...]:

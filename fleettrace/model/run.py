@@ -7,6 +7,7 @@ from enum import StrEnum
 from fleettrace.model.calibration import HitKind
 from fleettrace.model.order import SignedBytes
 from fleettrace.model.params import ParamValue
+from fleettrace.model.redaction import PLAIN, Redaction
 from fleettrace.snapshot import EMPTY, Snapshot
 
 __all__ = [
@@ -149,6 +150,12 @@ class StartRun:
     """When to attach (Unix, the controller's clock), together with the others of the wave; 0: at once."""
     tool_approvals: tuple[SignedBytes, ...] = ()
     """By keys that are not the controller's (:mod:`fleettrace.orders.approvals`)."""
+    redaction: Redaction = PLAIN
+    """What this host hides of its result before it leaves."""
+    approved_by: str = ""
+    """The second person, where the grant asks for one."""
+    break_glass: str = ""
+    """Why it runs by a grant for emergencies; empty: it does not."""
 
 
 @dataclass(frozen=True, slots=True)

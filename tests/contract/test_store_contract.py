@@ -166,7 +166,8 @@ def test_unfinished_jobs_come_oldest_first(database: Reopened) -> None:
     for number, state in enumerate(JobState, 1):
         database.store.save_job(a_job(f"j{number}", 10_000 - number, state))
     expected = [job for job in reversed(list(database.store.jobs(99))) if not job.state.ended]
-    assert [job.state for job in expected] == [JobState.STOPPING, JobState.TRACING, JobState.CHECKING, JobState.QUEUED]
+    going_on = [JobState.STOPPING, JobState.TRACING, JobState.CHECKING, JobState.QUEUED, JobState.AWAITING]
+    assert [job.state for job in expected] == going_on
     assert database.store.unfinished_jobs() == expected
     assert database.reopen().unfinished_jobs() == expected
 

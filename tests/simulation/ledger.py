@@ -23,6 +23,7 @@ SETTLE_MS = 500
 _STOPPED = {JobState.ABORTED, JobState.CANCELLED, JobState.PREEMPTED, JobState.FAILED, JobState.INTERRUPTED}
 # From one save to the next: a job may pass through a state between them, as when there was nothing left to stop.
 _NEXT = {
+    JobState.AWAITING: {JobState.QUEUED, JobState.REFUSED, *_STOPPED},
     JobState.QUEUED: {JobState.CHECKING, JobState.STOPPING, *_STOPPED},
     JobState.CHECKING: {JobState.TRACING, JobState.STOPPING, JobState.CHECKED, JobState.HELD, *_STOPPED},
     JobState.TRACING: {JobState.STOPPING, JobState.DONE, *_STOPPED},

@@ -12,6 +12,7 @@ from controller.report.text.coverage import build_lines, coverage_lines
 from controller.report.text.numbers import rate_text, time_text
 from fleettrace.model.job import CanaryCheck, Job, JobResult, JobSpec, Suspect, Wave
 from fleettrace.model.names import counted, duration_text, one_line
+from fleettrace.model.redaction import redaction_text
 
 __all__ = [
     "answer",
@@ -43,6 +44,12 @@ def headline(result: JobResult, question: str) -> Markup:
     who = f"job {spec.job_id}, {time_text(spec.created_at_ms)}, by {spec.operator} of team {spec.team}{given}"
     lines = [tag("h1", question or f"{spec.tool} on {spec.selector}"), tag("p", *what, class_="what")]
     lines.append(tag("p", who, class_="soft"))
+    if spec.break_glass:
+        lines.append(tag("p", tag("b", f"BREAK GLASS: {spec.break_glass}"), class_="bad"))
+    if job.approved_by:
+        lines.append(tag("p", f"approved by {job.approved_by}", class_="soft"))
+    if spec.redact:
+        lines.append(tag("p", f"hidden on the hosts: {redaction_text(spec.redact)}", class_="warn"))
     if spec.program:
         lines.append(tag("pre", tag("code", spec.program)))
     if job.reason:

@@ -17,6 +17,12 @@ from controller.report.json.lists import (
     tools_document,
 )
 from controller.report.json.outlier import outlier_document
+from controller.report.json.policy import (
+    policy_answer_document,
+    policy_check_document,
+    policy_difference_document,
+    policy_reloaded_document,
+)
 
 __all__ = [
     "audit_document",
@@ -30,6 +36,10 @@ __all__ = [
     "job_document",
     "jobs_document",
     "outlier_document",
+    "policy_answer_document",
+    "policy_check_document",
+    "policy_difference_document",
+    "policy_reloaded_document",
     "probes_document",
     "shares_document",
     "submitted_document",

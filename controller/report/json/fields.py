@@ -1,11 +1,13 @@
 """Fields that several documents share."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from controller.report.times import utc
 from fleettrace.model.job import Job
+from fleettrace.model.redaction import Rule
 
-__all__ = ["Document", "job_fields", "time_text"]
+__all__ = ["Document", "job_fields", "redact_fields", "time_text"]
 
 Document = dict[str, Any]
 """Plain dicts, lists and scalars, ready for :func:`json.dumps`."""
@@ -37,8 +39,17 @@ def job_fields(job: Job) -> Document:
         "priority": spec.priority.value,
         "queue_position": job.queue_position or None,
         "waits_for": job.waits_for,
+        "approve_by": time_text(spec.approve_by_ms),
+        "approved_by": job.approved_by,
+        "break_glass": spec.break_glass,
+        "redact": redact_fields(spec.redact),
         "team": spec.team,
         "operator": spec.operator,
         "created_at": time_text(spec.created_at_ms),
         "finished_at": time_text(job.finished_at_ms),
     }
+
+
+def redact_fields(rules: Iterable[Rule]) -> list[Document]:
+    """What is hidden, and how."""
+    return [{"field": field.value, "way": way.value} for field, way in rules]

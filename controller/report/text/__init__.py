@@ -8,6 +8,7 @@ from controller.report.text.evidence import evidence_lines
 from controller.report.text.job import render_host, render_job
 from controller.report.text.lists import render_host_list, render_jobs, render_tool, render_tools
 from controller.report.text.outlier import render_hunt
+from controller.report.text.policy import render_policy_answer, render_policy_check, render_policy_difference
 from controller.report.text.probes import render_probes
 from controller.report.text.progress import Progress
 from controller.report.text.safe import Safe, clean
@@ -27,6 +28,9 @@ __all__ = [
     "render_hunt",
     "render_job",
     "render_jobs",
+    "render_policy_answer",
+    "render_policy_check",
+    "render_policy_difference",
     "render_probes",
     "render_tool",
     "render_tools",

@@ -22,6 +22,7 @@ from fleettrace.errors import NotFound
 from fleettrace.model.findings import HostVerdict
 from fleettrace.model.job import Job, JobResult, JobState, Suspect
 from fleettrace.model.names import counted, duration_text, one_line
+from fleettrace.model.redaction import redaction_text
 from fleettrace.snapshot import Snapshot
 
 __all__ = ["heat_maps", "render_host", "render_job"]
@@ -119,6 +120,12 @@ def _headline(job: Job, who: str) -> RenderableType:
     given = "".join(f", {name}={value}" for name, value in spec.params.items() if value != "")
     second = f"job {spec.job_id}, {time_text(spec.created_at_ms)}, by {spec.operator} of team {spec.team}{given}"
     lines = [first, Text(second, "dim", overflow="fold")]
+    if spec.break_glass:
+        lines.append(Text(f"BREAK GLASS: {spec.break_glass}", "bold red", overflow="fold"))
+    if job.approved_by:
+        lines.append(Text(f"approved by {job.approved_by}", "dim", overflow="fold"))
+    if spec.redact:
+        lines.append(Text(f"hidden on the hosts: {redaction_text(spec.redact)}", "yellow", overflow="fold"))
     if spec.program:
         lines.append(Text(one_line(spec.program), "cyan", overflow="fold"))
     if job.reason:

@@ -12,7 +12,7 @@ from controller.report.text.hosts import labels_text
 from controller.report.text.lines import labelled
 from controller.report.text.numbers import time_text
 from fleettrace.model.host import Host
-from fleettrace.model.job import Job
+from fleettrace.model.job import Job, JobState
 from fleettrace.model.names import counted, duration_text, one_line
 from fleettrace.model.params import FILTERS
 from fleettrace.model.tool import ToolListing
@@ -108,7 +108,14 @@ def render_jobs(jobs: Sequence[Job]) -> RenderableType:
         if job.queue_position
     ]
     reasons += [(job.spec.job_id, one_line(job.spec.program)) for job in jobs if job.spec.program]
+    reasons += [(job.spec.job_id, f"BREAK GLASS: {job.spec.break_glass}") for job in jobs if job.spec.break_glass]
+    reasons += [(job.spec.job_id, _awaiting(job)) for job in jobs if job.state is JobState.AWAITING]
     return Group(table, Text(), labelled(sorted(reasons))) if reasons else table
+
+
+def _awaiting(job: Job) -> str:
+    until = time_text(job.spec.approve_by_ms)
+    return f"waits until {until} for a second person: 'fleettrace approve {job.spec.job_id}'"
 
 
 def _state(host: Host) -> str:

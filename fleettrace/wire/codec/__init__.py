@@ -37,6 +37,7 @@ from fleettrace.wire.codec.orders import (
     signed_to_wire,
 )
 from fleettrace.wire.codec.pieces import job_result_from_pieces, job_result_to_pieces
+from fleettrace.wire.codec.policy import policy_answer_from_wire, policy_answer_to_wire
 from fleettrace.wire.codec.results import (
     coverage_from_wire,
     coverage_to_wire,
@@ -95,6 +96,8 @@ __all__ = [
     "key_vouch_to_wire",
     "part_from_wire",
     "part_to_wire",
+    "policy_answer_from_wire",
+    "policy_answer_to_wire",
     "question_from_wire",
     "question_to_wire",
     "run_cost_from_wire",

@@ -29,6 +29,7 @@ def host_facts_to_wire(facts: HostFacts) -> types.HostFacts:
         max_runs=facts.max_runs,
         run_kinds=facts.run_kinds,
         calibration=_calibration_to_wire(facts.calibration) if facts.calibration is not None else None,
+        redacts=facts.redacts,
     )
 
 
@@ -53,6 +54,7 @@ def host_facts_from_wire(message: types.HostFacts) -> HostFacts:
         max_runs=message.max_runs if message.HasField("max_runs") else None,
         run_kinds=tuple(message.run_kinds),
         calibration=_calibration_from_wire(message.calibration) if message.HasField("calibration") else None,
+        redacts=message.redacts,
     )
 
 

@@ -19,6 +19,7 @@ from fleettrace.model.job import (
 from fleettrace.model.run import RunKey
 from fleettrace.wire.codec.fields import parse_amount, parse_choice, parse_host_name, parse_id, parse_number, wire_text
 from fleettrace.wire.codec.params import params_from_wire, params_to_wire
+from fleettrace.wire.codec.redaction import rules_from_wire, rules_to_wire
 from fleettrace.wire.codec.runs import (
     run_cost_from_wire,
     run_cost_to_wire,
@@ -71,6 +72,11 @@ def job_to_wire(job: Job) -> control.Job:
         priority=spec.priority.value,
         queue_position=job.queue_position,
         waits_for=wire_text(job.waits_for),
+        approve_by_ms=spec.approve_by_ms,
+        approved_by=wire_text(job.approved_by),
+        queued_at_ms=job.queued_at_ms,
+        break_glass=wire_text(spec.break_glass),
+        redact=rules_to_wire(spec.redact),
     )
 
 
@@ -93,6 +99,9 @@ def job_from_wire(message: control.Job) -> Job:
         dry_run=message.dry_run,
         program=message.program,
         priority=parse_choice(Priority, message.priority or Priority.ROUTINE, "priority of a job"),
+        approve_by_ms=parse_number(message.approve_by_ms, "time to approve by"),
+        break_glass=message.break_glass,
+        redact=rules_from_wire(message.redact),
     )
     return Job(
         spec=spec,
@@ -106,6 +115,8 @@ def job_from_wire(message: control.Job) -> Job:
         plan=tuple(_planned_from_wire(planned) for planned in message.plan),
         queue_position=message.queue_position,
         waits_for=message.waits_for,
+        approved_by=message.approved_by,
+        queued_at_ms=parse_number(message.queued_at_ms, "time of approval"),
     )
 
 

@@ -16,6 +16,7 @@ from fleettrace.model.run import (
 from fleettrace.wire.codec.fields import MAX_NUMBER, parse_amount, parse_host_name, parse_id, parse_number, wire_text
 from fleettrace.wire.codec.orders import signed_from_wire, signed_to_wire
 from fleettrace.wire.codec.params import params_from_wire, params_to_wire
+from fleettrace.wire.codec.redaction import redaction_from_wire, redaction_to_wire
 from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link
 from fleettrace.wire.v1 import types_pb2 as types
@@ -215,6 +216,9 @@ def start_run_to_wire(start: StartRun) -> link.StartRun:
         program_scale=start.program_scale,
         start_at_ms=start.start_at_ms,
         tool_approvals=[signed_to_wire(one) for one in start.tool_approvals],
+        redaction=redaction_to_wire(start.redaction),
+        approved_by=wire_text(start.approved_by),
+        break_glass=wire_text(start.break_glass),
     )
 
 
@@ -236,6 +240,9 @@ def start_run_from_wire(message: link.StartRun) -> StartRun:
         program_scale=parse_amount(message.program_scale, "scale of the program's cost"),
         start_at_ms=parse_number(message.start_at_ms, "time to start"),
         tool_approvals=tuple(signed_from_wire(one) for one in message.tool_approvals),
+        redaction=redaction_from_wire(message.redaction),
+        approved_by=message.approved_by,
+        break_glass=message.break_glass,
     )
 
 

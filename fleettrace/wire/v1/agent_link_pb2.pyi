@@ -384,6 +384,9 @@ class StartRun(_message.Message):
     PROGRAM_SCALE_FIELD_NUMBER: _builtins.int
     START_AT_MS_FIELD_NUMBER: _builtins.int
     TOOL_APPROVALS_FIELD_NUMBER: _builtins.int
+    REDACTION_FIELD_NUMBER: _builtins.int
+    APPROVED_BY_FIELD_NUMBER: _builtins.int
+    BREAK_GLASS_FIELD_NUMBER: _builtins.int
     kind: _types_pb2.RunKind.ValueType
     tool: _builtins.str
     digest: _builtins.str
@@ -397,6 +400,10 @@ class StartRun(_message.Message):
     """how much dearer than its manifest says the canary has measured it; 0: not measured"""
     start_at_ms: _builtins.int
     """by the controller's clock, when to attach, with the others of the wave; 0: at once"""
+    approved_by: _builtins.str
+    """the second person, where the grant asks for one"""
+    break_glass: _builtins.str
+    """why it runs by a grant for emergencies; empty: it does not"""
     @_builtins.property
     def run(self) -> _types_pb2.RunKey: ...
     @_builtins.property
@@ -408,6 +415,10 @@ class StartRun(_message.Message):
     @_builtins.property
     def tool_approvals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Signed]:
         """by keys that are not the controller's; docs/trust.md has their form"""
+
+    @_builtins.property
+    def redaction(self) -> Global___Redaction:
+        """what the host hides of its result before it leaves; absent: nothing"""
 
     def __init__(
         self,
@@ -425,14 +436,43 @@ class StartRun(_message.Message):
         program_scale: _builtins.float = ...,
         start_at_ms: _builtins.int = ...,
         tool_approvals: _abc.Iterable[Global___Signed] | None = ...,
+        redaction: Global___Redaction | None = ...,
+        approved_by: _builtins.str = ...,
+        break_glass: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "run", b"run"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["limits", b"limits", "redaction", b"redaction", "run", b"run"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "expires_at_ms", b"expires_at_ms", "kind", b"kind", "limits", b"limits", "operator", b"operator", "params", b"params", "program", b"program", "program_scale", b"program_scale", "run", b"run", "start_at_ms", b"start_at_ms", "team", b"team", "tool", b"tool", "tool_approvals", b"tool_approvals"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_by", b"approved_by", "break_glass", b"break_glass", "digest", b"digest", "expires_at_ms", b"expires_at_ms", "kind", b"kind", "limits", b"limits", "operator", b"operator", "params", b"params", "program", b"program", "program_scale", b"program_scale", "redaction", b"redaction", "run", b"run", "start_at_ms", b"start_at_ms", "team", b"team", "tool", b"tool", "tool_approvals", b"tool_approvals"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StartRun: _TypeAlias = StartRun  # noqa: Y015
+
+@_typing.final
+class Redaction(_message.Message):
+    """The key is the job's own: equal values are equal within it, and cannot be looked up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    key: _builtins.bytes
+    """32 bytes"""
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RedactRule]: ...
+    def __init__(
+        self,
+        *,
+        rules: _abc.Iterable[_types_pb2.RedactRule] | None = ...,
+        key: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Redaction: _TypeAlias = Redaction  # noqa: Y015
 
 @_typing.final
 class StopRun(_message.Message):

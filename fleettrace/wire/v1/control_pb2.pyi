@@ -282,6 +282,7 @@ class SubmitJobRequest(_message.Message):
     DESPITE_ABORTS_FIELD_NUMBER: _builtins.int
     PROGRAM_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    BREAK_GLASS_FIELD_NUMBER: _builtins.int
     NO_SHARE_FIELD_NUMBER: _builtins.int
     tool: _builtins.str
     selector: _builtins.str
@@ -303,6 +304,8 @@ class SubmitJobRequest(_message.Message):
     """of a one-liner, instead of a tool of the catalogue"""
     priority: _builtins.str
     """routine | incident; empty: routine"""
+    break_glass: _builtins.str
+    """why grants for emergencies are to be looked at; empty: they are not"""
     no_share: _builtins.bool
     """a job of its own, also where an identical one is under way"""
     @_builtins.property
@@ -323,11 +326,12 @@ class SubmitJobRequest(_message.Message):
         despite_aborts: _builtins.bool = ...,
         program: _builtins.str = ...,
         priority: _builtins.str = ...,
+        break_glass: _builtins.str = ...,
         no_share: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "despite_aborts", b"despite_aborts", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "no_share", b"no_share", "operator", b"operator", "params", b"params", "priority", b"priority", "program", b"program", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_glass", b"break_glass", "canary", b"canary", "despite_aborts", b"despite_aborts", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "no_share", b"no_share", "operator", b"operator", "params", b"params", "priority", b"priority", "program", b"program", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -548,6 +552,266 @@ class ImportPartResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ImportPartResponse: _TypeAlias = ImportPartResponse  # noqa: Y015
+
+@_typing.final
+class ApproveJobRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    team: _builtins.str
+    """for which the caller approves; empty: any of the caller's"""
+    operator: _builtins.str
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        team: _builtins.str = ...,
+        operator: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "operator", b"operator", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveJobRequest: _TypeAlias = ApproveJobRequest  # noqa: Y015
+
+@_typing.final
+class DenyJobRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_ID_FIELD_NUMBER: _builtins.int
+    TEAM_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    job_id: _builtins.str
+    team: _builtins.str
+    operator: _builtins.str
+    reason: _builtins.str
+    """required"""
+    def __init__(
+        self,
+        *,
+        job_id: _builtins.str = ...,
+        team: _builtins.str = ...,
+        operator: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job_id", b"job_id", "operator", b"operator", "reason", b"reason", "team", b"team"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DenyJobRequest: _TypeAlias = DenyJobRequest  # noqa: Y015
+
+@_typing.final
+class ExplainPolicyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class ParamsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TEAM_FIELD_NUMBER: _builtins.int
+    TOOL_FIELD_NUMBER: _builtins.int
+    PROGRAM_FIELD_NUMBER: _builtins.int
+    PARAMS_FIELD_NUMBER: _builtins.int
+    SELECTOR_FIELD_NUMBER: _builtins.int
+    DURATION_MS_FIELD_NUMBER: _builtins.int
+    BREAK_GLASS_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    team: _builtins.str
+    tool: _builtins.str
+    program: _builtins.str
+    """of a one-liner, instead of a tool"""
+    selector: _builtins.str
+    duration_ms: _builtins.int
+    """0: the policy's default"""
+    break_glass: _builtins.str
+    operator: _builtins.str
+    @_builtins.property
+    def params(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        team: _builtins.str = ...,
+        tool: _builtins.str = ...,
+        program: _builtins.str = ...,
+        params: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        selector: _builtins.str = ...,
+        duration_ms: _builtins.int = ...,
+        break_glass: _builtins.str = ...,
+        operator: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_glass", b"break_glass", "duration_ms", b"duration_ms", "operator", b"operator", "params", b"params", "program", b"program", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainPolicyRequest: _TypeAlias = ExplainPolicyRequest  # noqa: Y015
+
+@_typing.final
+class PolicyAnswer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CONTACT_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    HOSTS_FIELD_NUMBER: _builtins.int
+    GRANTS_FIELD_NUMBER: _builtins.int
+    DURATION_MS_FIELD_NUMBER: _builtins.int
+    MAX_CPU_PCT_FIELD_NUMBER: _builtins.int
+    MAX_EVENTS_PER_S_FIELD_NUMBER: _builtins.int
+    CAPABILITIES_FIELD_NUMBER: _builtins.int
+    APPROVAL_WAIT_MS_FIELD_NUMBER: _builtins.int
+    REDACT_FIELD_NUMBER: _builtins.int
+    verdict: _builtins.str
+    """granted | needs approval | denied"""
+    rule: _builtins.str
+    reason: _builtins.str
+    contact: _builtins.str
+    """who can give what is missing"""
+    origin: _builtins.str
+    version: _builtins.str
+    hosts: _builtins.int
+    """that were asked about"""
+    duration_ms: _builtins.int
+    """of this and what follows: where it is not denied"""
+    max_cpu_pct: _builtins.float
+    max_events_per_s: _builtins.int
+    approval_wait_ms: _builtins.int
+    @_builtins.property
+    def grants(self) -> _containers.RepeatedCompositeFieldContainer[Global___GrantAnswer]:
+        """the team's own"""
+
+    @_builtins.property
+    def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def redact(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RedactRule]: ...
+    def __init__(
+        self,
+        *,
+        verdict: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        contact: _builtins.str = ...,
+        origin: _builtins.str = ...,
+        version: _builtins.str = ...,
+        hosts: _builtins.int = ...,
+        grants: _abc.Iterable[Global___GrantAnswer] | None = ...,
+        duration_ms: _builtins.int = ...,
+        max_cpu_pct: _builtins.float = ...,
+        max_events_per_s: _builtins.int = ...,
+        capabilities: _abc.Iterable[_builtins.str] | None = ...,
+        approval_wait_ms: _builtins.int = ...,
+        redact: _abc.Iterable[_types_pb2.RedactRule] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_wait_ms", b"approval_wait_ms", "capabilities", b"capabilities", "contact", b"contact", "duration_ms", b"duration_ms", "grants", b"grants", "hosts", b"hosts", "max_cpu_pct", b"max_cpu_pct", "max_events_per_s", b"max_events_per_s", "origin", b"origin", "reason", b"reason", "redact", b"redact", "rule", b"rule", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PolicyAnswer: _TypeAlias = PolicyAnswer  # noqa: Y015
+
+@_typing.final
+class GrantAnswer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GRANT_FIELD_NUMBER: _builtins.int
+    COVERS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    grant: _builtins.str
+    covers: _builtins.bool
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        grant: _builtins.str = ...,
+        covers: _builtins.bool = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covers", b"covers", "grant", b"grant", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GrantAnswer: _TypeAlias = GrantAnswer  # noqa: Y015
+
+@_typing.final
+class ReloadPolicyRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    operator: _builtins.str
+    def __init__(
+        self,
+        *,
+        operator: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operator", b"operator"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReloadPolicyRequest: _TypeAlias = ReloadPolicyRequest  # noqa: Y015
+
+@_typing.final
+class ReloadPolicyResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    STOPPED_FIELD_NUMBER: _builtins.int
+    origin: _builtins.str
+    version: _builtins.str
+    before: _builtins.str
+    @_builtins.property
+    def stopped(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """jobs that are no longer granted"""
+
+    def __init__(
+        self,
+        *,
+        origin: _builtins.str = ...,
+        version: _builtins.str = ...,
+        before: _builtins.str = ...,
+        stopped: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "origin", b"origin", "stopped", b"stopped", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReloadPolicyResponse: _TypeAlias = ReloadPolicyResponse  # noqa: Y015
 
 @_typing.final
 class ShareJobRequest(_message.Message):
@@ -895,6 +1159,11 @@ class Job(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     QUEUE_POSITION_FIELD_NUMBER: _builtins.int
     WAITS_FOR_FIELD_NUMBER: _builtins.int
+    APPROVE_BY_MS_FIELD_NUMBER: _builtins.int
+    APPROVED_BY_FIELD_NUMBER: _builtins.int
+    QUEUED_AT_MS_FIELD_NUMBER: _builtins.int
+    BREAK_GLASS_FIELD_NUMBER: _builtins.int
+    REDACT_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     tool: _builtins.str
     digest: _builtins.str
@@ -917,6 +1186,14 @@ class Job(_message.Message):
     """from 1; 0: it does not wait for its hosts"""
     waits_for: _builtins.str
     """what fills them"""
+    approve_by_ms: _builtins.int
+    """until when it waits for a second person; 0: it needs none"""
+    approved_by: _builtins.str
+    """the second person"""
+    queued_at_ms: _builtins.int
+    """when it was approved; 0: it needed no approval, or has none"""
+    break_glass: _builtins.str
+    """why it runs by a grant for emergencies; empty: it does not"""
     @_builtins.property
     def params(self) -> _containers.MessageMap[_builtins.str, _types_pb2.ParamValue]: ...
     @_builtins.property
@@ -936,6 +1213,10 @@ class Job(_message.Message):
     @_builtins.property
     def plan(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedHost]:
         """of a dry run that the gate let pass, by wave"""
+
+    @_builtins.property
+    def redact(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RedactRule]:
+        """what each host hides of its result"""
 
     def __init__(
         self,
@@ -966,10 +1247,15 @@ class Job(_message.Message):
         priority: _builtins.str = ...,
         queue_position: _builtins.int = ...,
         waits_for: _builtins.str = ...,
+        approve_by_ms: _builtins.int = ...,
+        approved_by: _builtins.str = ...,
+        queued_at_ms: _builtins.int = ...,
+        break_glass: _builtins.str = ...,
+        redact: _abc.Iterable[_types_pb2.RedactRule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canaries", b"canaries", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "despite_aborts", b"despite_aborts", "digest", b"digest", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "plan", b"plan", "priority", b"priority", "program", b"program", "promote", b"promote", "queue_position", b"queue_position", "reason", b"reason", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waits_for", b"waits_for", "waves", b"waves"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approve_by_ms", b"approve_by_ms", "approved_by", b"approved_by", "break_glass", b"break_glass", "canaries", b"canaries", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "despite_aborts", b"despite_aborts", "digest", b"digest", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "plan", b"plan", "priority", b"priority", "program", b"program", "promote", b"promote", "queue_position", b"queue_position", "queued_at_ms", b"queued_at_ms", "reason", b"reason", "redact", b"redact", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waits_for", b"waits_for", "waves", b"waves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -84,6 +84,26 @@ class ControlStub:
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.SerializeToString,
                 response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.FromString,
                 _registered_method=True)
+        self.ApproveJob = channel.unary_unary(
+                '/fleettrace.wire.v1.Control/ApproveJob',
+                request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ApproveJobRequest.SerializeToString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.Job.FromString,
+                _registered_method=True)
+        self.DenyJob = channel.unary_unary(
+                '/fleettrace.wire.v1.Control/DenyJob',
+                request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.DenyJobRequest.SerializeToString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.Job.FromString,
+                _registered_method=True)
+        self.ExplainPolicy = channel.unary_unary(
+                '/fleettrace.wire.v1.Control/ExplainPolicy',
+                request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ExplainPolicyRequest.SerializeToString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.PolicyAnswer.FromString,
+                _registered_method=True)
+        self.ReloadPolicy = channel.unary_unary(
+                '/fleettrace.wire.v1.Control/ReloadPolicy',
+                request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ReloadPolicyRequest.SerializeToString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ReloadPolicyResponse.FromString,
+                _registered_method=True)
         self.ShareJob = channel.unary_unary(
                 '/fleettrace.wire.v1.Control/ShareJob',
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ShareJobRequest.SerializeToString,
@@ -166,9 +186,37 @@ class ControlServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ShareJob(self, request, context):
+    def ApproveJob(self, request, context):
         """Lets another team see a job and its results, or no longer.
+        Lets a job go on that waits for a second person, who is never the one that asked for it.
         """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DenyJob(self, request, context):
+        """Ends it instead.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExplainPolicy(self, request, context):
+        """What policy would answer to a request; nothing is started or kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReloadPolicy(self, request, context):
+        """Reads the policy's file again. A file that cannot be used is INVALID_ARGUMENT, and the old policy holds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShareJob(self, request, context):
+        """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -232,6 +280,26 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.ImportPart,
                     request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.FromString,
                     response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.SerializeToString,
+            ),
+            'ApproveJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveJob,
+                    request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ApproveJobRequest.FromString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.Job.SerializeToString,
+            ),
+            'DenyJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.DenyJob,
+                    request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.DenyJobRequest.FromString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.Job.SerializeToString,
+            ),
+            'ExplainPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExplainPolicy,
+                    request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ExplainPolicyRequest.FromString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.PolicyAnswer.SerializeToString,
+            ),
+            'ReloadPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReloadPolicy,
+                    request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ReloadPolicyRequest.FromString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ReloadPolicyResponse.SerializeToString,
             ),
             'ShareJob': grpc.unary_unary_rpc_method_handler(
                     servicer.ShareJob,
@@ -514,6 +582,114 @@ class Control:
             '/fleettrace.wire.v1.Control/ImportPart',
             fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartRequest.SerializeToString,
             fleettrace_dot_wire_dot_v1_dot_control__pb2.ImportPartResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleettrace.wire.v1.Control/ApproveJob',
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ApproveJobRequest.SerializeToString,
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DenyJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleettrace.wire.v1.Control/DenyJob',
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.DenyJobRequest.SerializeToString,
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.Job.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExplainPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleettrace.wire.v1.Control/ExplainPolicy',
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ExplainPolicyRequest.SerializeToString,
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.PolicyAnswer.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReloadPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleettrace.wire.v1.Control/ReloadPolicy',
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ReloadPolicyRequest.SerializeToString,
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ReloadPolicyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,8 +48,17 @@ class ControlStub:
     """First who is asked, then an answer for each of them as it comes; ends with the last one."""
     ImportPart: _grpc.UnaryUnaryMultiCallable[_control_pb2.ImportPartRequest, _control_pb2.ImportPartResponse]
     """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
+    ApproveJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.ApproveJobRequest, _control_pb2.Job]
+    """Lets another team see a job and its results, or no longer.
+    Lets a job go on that waits for a second person, who is never the one that asked for it.
+    """
+    DenyJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.DenyJobRequest, _control_pb2.Job]
+    """Ends it instead."""
+    ExplainPolicy: _grpc.UnaryUnaryMultiCallable[_control_pb2.ExplainPolicyRequest, _control_pb2.PolicyAnswer]
+    """What policy would answer to a request; nothing is started or kept."""
+    ReloadPolicy: _grpc.UnaryUnaryMultiCallable[_control_pb2.ReloadPolicyRequest, _control_pb2.ReloadPolicyResponse]
+    """Reads the policy's file again. A file that cannot be used is INVALID_ARGUMENT, and the old policy holds."""
     ShareJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.ShareJobRequest, _control_pb2.ShareJobResponse]
-    """Lets another team see a job and its results, or no longer."""
     ListAudit: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListAuditRequest, _control_pb2.ListAuditResponse]
     """A page of the audit log, as it is kept, so that whoever asks can check the chain."""
 
@@ -73,8 +82,17 @@ class ControlAsyncStub(ControlStub):
     """First who is asked, then an answer for each of them as it comes; ends with the last one."""
     ImportPart: _aio.UnaryUnaryMultiCallable[_control_pb2.ImportPartRequest, _control_pb2.ImportPartResponse]  # type: ignore[assignment]
     """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
+    ApproveJob: _aio.UnaryUnaryMultiCallable[_control_pb2.ApproveJobRequest, _control_pb2.Job]  # type: ignore[assignment]
+    """Lets another team see a job and its results, or no longer.
+    Lets a job go on that waits for a second person, who is never the one that asked for it.
+    """
+    DenyJob: _aio.UnaryUnaryMultiCallable[_control_pb2.DenyJobRequest, _control_pb2.Job]  # type: ignore[assignment]
+    """Ends it instead."""
+    ExplainPolicy: _aio.UnaryUnaryMultiCallable[_control_pb2.ExplainPolicyRequest, _control_pb2.PolicyAnswer]  # type: ignore[assignment]
+    """What policy would answer to a request; nothing is started or kept."""
+    ReloadPolicy: _aio.UnaryUnaryMultiCallable[_control_pb2.ReloadPolicyRequest, _control_pb2.ReloadPolicyResponse]  # type: ignore[assignment]
+    """Reads the policy's file again. A file that cannot be used is INVALID_ARGUMENT, and the old policy holds."""
     ShareJob: _aio.UnaryUnaryMultiCallable[_control_pb2.ShareJobRequest, _control_pb2.ShareJobResponse]  # type: ignore[assignment]
-    """Lets another team see a job and its results, or no longer."""
     ListAudit: _aio.UnaryUnaryMultiCallable[_control_pb2.ListAuditRequest, _control_pb2.ListAuditResponse]  # type: ignore[assignment]
     """A page of the audit log, as it is kept, so that whoever asks can check the chain."""
 
@@ -157,12 +175,45 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
 
     @_abc_1.abstractmethod
+    def ApproveJob(
+        self,
+        request: _control_pb2.ApproveJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.Job, _abc.Awaitable[_control_pb2.Job]]:
+        """Lets another team see a job and its results, or no longer.
+        Lets a job go on that waits for a second person, who is never the one that asked for it.
+        """
+
+    @_abc_1.abstractmethod
+    def DenyJob(
+        self,
+        request: _control_pb2.DenyJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.Job, _abc.Awaitable[_control_pb2.Job]]:
+        """Ends it instead."""
+
+    @_abc_1.abstractmethod
+    def ExplainPolicy(
+        self,
+        request: _control_pb2.ExplainPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.PolicyAnswer, _abc.Awaitable[_control_pb2.PolicyAnswer]]:
+        """What policy would answer to a request; nothing is started or kept."""
+
+    @_abc_1.abstractmethod
+    def ReloadPolicy(
+        self,
+        request: _control_pb2.ReloadPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.ReloadPolicyResponse, _abc.Awaitable[_control_pb2.ReloadPolicyResponse]]:
+        """Reads the policy's file again. A file that cannot be used is INVALID_ARGUMENT, and the old policy holds."""
+
+    @_abc_1.abstractmethod
     def ShareJob(
         self,
         request: _control_pb2.ShareJobRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_control_pb2.ShareJobResponse, _abc.Awaitable[_control_pb2.ShareJobResponse]]:
-        """Lets another team see a job and its results, or no longer."""
+    ) -> _typing.Union[_control_pb2.ShareJobResponse, _abc.Awaitable[_control_pb2.ShareJobResponse]]: ...
 
     @_abc_1.abstractmethod
     def ListAudit(

@@ -156,6 +156,7 @@ class HostFacts(_message.Message):
     MAX_RUNS_FIELD_NUMBER: _builtins.int
     RUN_KINDS_FIELD_NUMBER: _builtins.int
     CALIBRATION_FIELD_NUMBER: _builtins.int
+    REDACTS_FIELD_NUMBER: _builtins.int
     kernel_release: _builtins.str
     """uname -r"""
     kernel_build: _builtins.str
@@ -176,6 +177,8 @@ class HostFacts(_message.Message):
     """why no trace can run here; empty: fit"""
     max_runs: _builtins.int
     """that its own policy lets run at a time; absent: an agent that does not say"""
+    redacts: _builtins.bool
+    """it can hide fields of its results"""
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """effective ones, by name: CAP_BPF, ..."""
@@ -215,10 +218,11 @@ class HostFacts(_message.Message):
         max_runs: _builtins.int | None = ...,
         run_kinds: _abc.Iterable[_builtins.str] | None = ...,
         calibration: Global___Calibration | None = ...,
+        redacts: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "calibration", b"calibration", "max_runs", b"max_runs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "agent_version", b"agent_version", "arch", b"arch", "backend", b"backend", "boot_id", b"boot_id", "btf_sha256", b"btf_sha256", "calibration", b"calibration", "capabilities", b"capabilities", "cpu_count", b"cpu_count", "kernel_build", b"kernel_build", "kernel_release", b"kernel_release", "max_runs", b"max_runs", "questions", b"questions", "run_kinds", b"run_kinds", "scope", b"scope", "tools", b"tools", "unfit_reason", b"unfit_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "agent_version", b"agent_version", "arch", b"arch", "backend", b"backend", "boot_id", b"boot_id", "btf_sha256", b"btf_sha256", "calibration", b"calibration", "capabilities", b"capabilities", "cpu_count", b"cpu_count", "kernel_build", b"kernel_build", "kernel_release", b"kernel_release", "max_runs", b"max_runs", "questions", b"questions", "redacts", b"redacts", "run_kinds", b"run_kinds", "scope", b"scope", "tools", b"tools", "unfit_reason", b"unfit_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_runs: _TypeAlias = _typing.Literal["max_runs"]  # noqa: Y015
     _WhichOneofArgType__max_runs: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs"]  # noqa: Y015
@@ -893,3 +897,29 @@ class Part(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Part: _TypeAlias = Part  # noqa: Y015
+
+@_typing.final
+class RedactRule(_message.Message):
+    """How one kind of field is hidden on its host."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    WAY_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """arguments | paths | addresses | commands"""
+    way: _builtins.str
+    """hash | cut"""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        way: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "way", b"way"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RedactRule: _TypeAlias = RedactRule  # noqa: Y015

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
@@ -37,6 +38,7 @@ class House:
     fleet: Fleet
     coordinator: Coordinator
     clock: "Clock"
+    policy_file: Path | None = None
     connections: dict[str, Connection] = field(default_factory=dict)
 
     async def join(self, *hosts: Host) -> None:

@@ -52,6 +52,8 @@ from fleettrace.model.job import (
     Wave,
 )
 from fleettrace.model.order import Authority, KeyVouch, SignedBytes
+from fleettrace.model.policy import GrantAnswer, PolicyAnswer
+from fleettrace.model.redaction import PLAIN, RedactAs, RedactedField, Redaction, strictest
 from fleettrace.model.run import (
     MapFill,
     OneLinerBounds,
@@ -117,6 +119,12 @@ params = st.dictionaries(names, st.integers(-(1 << 62), 1 << 62) | texts, max_si
 signed = st.builds(
     SignedBytes, st.binary(max_size=40), st.binary(min_size=16, max_size=16), st.binary(min_size=64, max_size=64)
 )
+redact_rules = st.dictionaries(st.sampled_from(RedactedField), st.sampled_from(RedactAs)).map(
+    lambda ways: strictest(ways.items())
+)
+redactions = st.builds(
+    lambda rules, key: Redaction(rules, key) if rules else PLAIN, redact_rules, st.binary(min_size=32, max_size=32)
+)
 starts = st.builds(
     StartRun,
     run_keys,
@@ -132,6 +140,9 @@ starts = st.builds(
     amounts,
     start_at_ms=numbers,
     tool_approvals=st.lists(signed, max_size=2).map(tuple),
+    redaction=redactions,
+    approved_by=texts,
+    break_glass=texts,
 )
 parts = st.builds(
     Part,
@@ -194,6 +205,26 @@ specs = st.builds(
     st.booleans(),
     program=texts,
     priority=st.sampled_from(Priority),
+    approve_by_ms=numbers,
+    break_glass=texts,
+    redact=redact_rules,
+)
+policy_answers = st.builds(
+    PolicyAnswer,
+    texts,
+    texts,
+    texts,
+    texts,
+    texts,
+    texts,
+    st.integers(0, 1 << 31),
+    st.lists(st.builds(GrantAnswer, texts, st.booleans(), texts), max_size=2).map(tuple),
+    st.integers(0, 1 << 31),
+    amounts,
+    numbers,
+    st.lists(names, max_size=2).map(tuple),
+    numbers,
+    redact_rules,
 )
 planned = st.builds(PlannedHost, host_names, st.integers(1, 1 << 31), host_names, amounts, amounts)
 verdicts = st.sampled_from(Verdict)
@@ -254,6 +285,8 @@ jobs = st.builds(
         st.lists(planned, max_size=2).map(tuple),
         st.integers(0, 64),
         texts,
+        approved_by=texts,
+        queued_at_ms=numbers,
     ),
     st.lists(runs, max_size=3),
 )

@@ -56,6 +56,8 @@ class FakeControl(ControlServicer):
     audit_log: Sequence[AuditRecord] = ()
     watches: list[Sequence[Step]] = field(default_factory=list)
     errors: dict[str, FleettraceError | grpc.StatusCode] = field(default_factory=dict)
+    policy_answer: pb.PolicyAnswer = field(default_factory=pb.PolicyAnswer)
+    reloaded: pb.ReloadPolicyResponse = field(default_factory=pb.ReloadPolicyResponse)
     asked: list[Any] = field(default_factory=list)
     on_cancel: Callable[[], None] = lambda: None
     over: threading.Event = field(default_factory=threading.Event)
@@ -112,6 +114,22 @@ class FakeControl(ControlServicer):
     def CancelAllJobs(self, request: pb.CancelAllJobsRequest, context: Context) -> pb.ListJobsResponse:
         self._note("CancelAllJobs", request, context)
         return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in self.job_list])
+
+    def ApproveJob(self, request: pb.ApproveJobRequest, context: Context) -> pb.Job:
+        self._note("ApproveJob", request, context)
+        return job_to_wire(self.job_list[0])
+
+    def DenyJob(self, request: pb.DenyJobRequest, context: Context) -> pb.Job:
+        self._note("DenyJob", request, context)
+        return job_to_wire(self.job_list[0])
+
+    def ExplainPolicy(self, request: pb.ExplainPolicyRequest, context: Context) -> pb.PolicyAnswer:
+        self._note("ExplainPolicy", request, context)
+        return self.policy_answer
+
+    def ReloadPolicy(self, request: pb.ReloadPolicyRequest, context: Context) -> pb.ReloadPolicyResponse:
+        self._note("ReloadPolicy", request, context)
+        return self.reloaded
 
     def ShareJob(self, request: pb.ShareJobRequest, context: Context) -> pb.ShareJobResponse:
         self._note("ShareJob", request, context)

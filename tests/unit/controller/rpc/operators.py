@@ -7,10 +7,12 @@ from typing import Any
 
 import grpc
 
+from controller.approvals import Approvals
 from controller.auditing import AuditReader
 from controller.identity.principal import Principal, Scope, proven
 from controller.importing import Importer
 from controller.inspection import Inspector
+from controller.policing import Policing
 from controller.queries import Queries
 from controller.rpc.authorised import Authorised
 from controller.rpc.control import ControlService
@@ -96,7 +98,8 @@ class Site:
 
 @asynccontextmanager
 async def serving(house: House) -> AsyncIterator[Site]:
-    visibility = Visibility(house.coordinator, house.worker)
+    approvals = Approvals(house.coordinator, house.fleet, house.clock)
+    visibility = Visibility(house.coordinator, house.worker, approvals)
     service = ControlService(
         house.fleet,
         house.coordinator,
@@ -105,6 +108,8 @@ async def serving(house: House) -> AsyncIterator[Site]:
         Importer(house.worker, house.coordinator, house.clock),
         audit=AuditReader(house.worker),
         visibility=visibility,
+        approvals=approvals,
+        policing=Policing(house.coordinator, house.fleet, house.policy_file),
         clock_ms=house.clock,
     )
     known: dict[str, Principal] = {}

@@ -46,7 +46,7 @@ NO_TEAM = operator("nemo")
 
 @pytest.fixture
 async def site(house: House) -> AsyncIterator[Site]:
-    house.coordinator._policy = parse_policy(POLICY, "p.toml")
+    await house.coordinator.change_policy(parse_policy(POLICY, "p.toml"), "root")
     await house.join(host("d1", role="db"), host("w1", role="web"))
     async with serving(house) as serving_site:
         yield serving_site
@@ -77,6 +77,10 @@ def request_for(method: str, job_id: str) -> Any:
             selector="d1", about=inspection_pb2.About(doctor=inspection_pb2.DoctorQuestion())
         ),
         "ImportPart": pb.ImportPartRequest(job_id=job_id, host="x"),
+        "ApproveJob": pb.ApproveJobRequest(job_id=job_id),
+        "DenyJob": pb.DenyJobRequest(job_id=job_id, reason="no"),
+        "ExplainPolicy": pb.ExplainPolicyRequest(team="db", tool="runqlat", selector="all"),
+        "ReloadPolicy": pb.ReloadPolicyRequest(),
         "ShareJob": pb.ShareJobRequest(job_id=job_id, team="web"),
         "ListAudit": pb.ListAuditRequest(team="db"),
     }
@@ -156,8 +160,11 @@ async def test_the_own_team_can_use_it(site: Site, method: str) -> None:
     if method in {"WatchJob", "AskHosts"}:
         return  # they go on for as long as the job, and as the host's answer; see test_a_watch_is_a_teams
     status, details = await site.status(DB, method, request_for(method, job_id))
-    # An import is refused for what it holds, and not for who brings it.
-    assert status is (BAD if method == "ImportPart" else OK), details
+    if method == "ReloadPolicy":
+        assert status is DENIED  # it is no team's
+        return
+    # These are refused for what they are about, and not for who asks.
+    assert status is (BAD if method in {"ImportPart", "ApproveJob", "DenyJob"} else OK), details
 
 
 async def test_a_watch_is_a_teams(site: Site) -> None:
@@ -246,6 +253,8 @@ def test_only_jobs_of_ones_own_are_changed() -> None:
     assert {name for name, row in REQUIREMENTS.items() if row.job is JobRight.SEE} == {
         "Control/GetJob",
         "Control/WatchJob",
+        "Control/ApproveJob",
+        "Control/DenyJob",
     }
 
 

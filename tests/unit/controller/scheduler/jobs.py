@@ -1,5 +1,7 @@
 """Small jobs to drive the machine with."""
 
+from dataclasses import replace
+
 from controller.scheduler.events import Admitted
 from controller.scheduler.machine import Transition, apply, begin
 from controller.scheduler.terms import JobTerms
@@ -48,6 +50,13 @@ def opened(classes: dict[str, str], *, promote: bool = False, **changes: object)
         canaries.setdefault(of, host)
     waiting = begin(spec(tuple(classes), promote=promote), terms(**changes), classes, canaries, "granted")
     return apply(waiting.execution, Admitted(START_MS, {}))
+
+
+def waiting(classes: dict[str, str]) -> Transition:
+    """A job that a second person must approve within a minute."""
+    asked = replace(spec(tuple(classes)), approve_by_ms=START_MS + 60_000)
+    canaries = {of: host for host, of in sorted(classes.items(), reverse=True)}
+    return begin(asked, terms(), classes, canaries, "granted")
 
 
 def run_of(transition: Transition, host: str, kind: RunKind) -> Run:

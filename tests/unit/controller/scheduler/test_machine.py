@@ -5,7 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.scheduler.events import (
+    Admitted,
+    Approved,
     CancelAsked,
+    Disapproved,
     Event,
     HostGone,
     HostReturned,
@@ -14,13 +17,14 @@ from controller.scheduler.events import (
     SendStart,
     SendStop,
     TimePassed,
+    Withdrawn,
 )
 from controller.scheduler.machine import Transition, apply, interrupt, next_wake_ms
 from controller.scheduler.phases import MAX_CANARIES_TRIED
 from fleettrace.model.job import JobState, RunState, Verdict
 from fleettrace.model.run import RunCost, RunKey, RunKind, RunOutcome
 
-from .jobs import START_MS, cost, opened, run_of
+from .jobs import START_MS, cost, opened, run_of, waiting
 
 FOUR = {"a": "C", "b": "C", "c": "C", "d": "C"}
 CHECK, TRACE = RunKind.FREQUENCY_CHECK, RunKind.TRACE
@@ -266,15 +270,21 @@ _events = st.one_of(
         st.frozensets(_keys, max_size=3),
     ),
     st.builds(CancelAsked, _at, st.just("ann")),
+    st.builds(Approved, _at, st.sampled_from(("o", "bea")), st.just("g")),
+    st.builds(Disapproved, _at, st.sampled_from(("o", "bea")), st.just("g"), st.just("no")),
+    st.builds(Withdrawn, _at, st.just("v2"), st.just("g"), st.just("no")),
+    st.builds(Admitted, _at, st.just({})),
     st.builds(TimePassed, _at),
 )
 _stories = st.lists(st.tuples(st.integers(0, 9_000), _events), max_size=25)
 
 
 @settings(max_examples=300, deadline=None)
-@given(_stories, st.booleans())
-def test_every_event_is_defined_in_every_state_and_the_laws_hold(steps: list[tuple[int, Event]], promote: bool) -> None:
-    story = Story(opened(FOUR, promote=promote))
+@given(_stories, st.booleans(), st.booleans())
+def test_every_event_is_defined_in_every_state_and_the_laws_hold(
+    steps: list[tuple[int, Event]], promote: bool, waits: bool
+) -> None:
+    story = Story(waiting(FOUR) if waits else opened(FOUR, promote=promote))
     for ms, event in steps:
         before = story.now.execution
         story.at_ms += ms
@@ -287,6 +297,9 @@ def test_every_event_is_defined_in_every_state_and_the_laws_hold(steps: list[tup
         # No host traces before its canary was promoted.
         if any(run.kind is TRACE for run in job.runs.values()):
             assert all(check.verdict is Verdict.PROMOTE for check in job.canaries)
+        # Nothing starts before somebody else has approved it.
+        if job.spec.approve_by_ms and job.runs:
+            assert job.approved_by == "bea"
         # A host runs one trace at most, and only inside a wave that has started.
         traces = [run.key.host for run in job.runs.values() if run.kind is TRACE]
         assert len(traces) == len(set(traces))

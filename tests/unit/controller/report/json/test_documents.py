@@ -26,6 +26,10 @@ from controller.report.json import (
     job_document,
     jobs_document,
     outlier_document,
+    policy_answer_document,
+    policy_check_document,
+    policy_difference_document,
+    policy_reloaded_document,
     probes_document,
     shares_document,
     submitted_document,
@@ -44,6 +48,15 @@ from fleettrace.model.access import Caller, JoinTokenListing, OperatorTokenListi
 from fleettrace.model.audit import AuditHead
 from fleettrace.model.inspection import HostAnswer, ProbeList
 from fleettrace.model.job import Verdict
+from fleettrace.model.policy import (
+    CaseOutcome,
+    GrantAnswer,
+    PolicyAnswer,
+    PolicyChange,
+    PolicyCheck,
+    PolicyDifference,
+)
+from fleettrace.model.redaction import RedactAs, RedactedField
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
 from tests.unit.controller.report import audits, inspections, planned, samples
 from tests.unit.controller.report.tool_samples import tools
@@ -52,6 +65,15 @@ PAGE = Path(__file__).parents[5] / "docs" / "json.md"
 DATA_KEYED = re.compile(r"(detail|params|labels|tools|hit_ns|key|fields|sums)$")
 
 SNAPSHOT_LISTS = ("histograms", "stacks", "counts", "events")
+
+
+REDACT = ((RedactedField.PATHS, RedactAs.HASH),)
+ANSWER = PolicyAnswer(
+    *("granted", 'grant "g"', "because", "ann", "p.toml", "v1", 3),
+    grants=(GrantAnswer("g", True, "covers it"),),
+    capabilities=("CAP_BPF",),
+    redact=REDACT,
+)
 
 
 def full_job() -> dict[str, Any]:
@@ -67,7 +89,8 @@ def full_job() -> dict[str, Any]:
         )
     )
     result = samples.histogram_result()
-    job = replace(result.job, plan=planned.checked_result().job.plan)
+    spec = replace(result.job.spec, redact=REDACT)
+    job = replace(result.job, spec=spec, plan=planned.checked_result().job.plan)
     coverage = replace(result.coverage, imported=("api-9",))
     hosts = (samples.part("api-1", everything, notes=("a note",)),)
     return job_document(replace(result, job=job, merged=everything, hosts=hosts, coverage=coverage))
@@ -98,7 +121,15 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fleettrace.changes/1": changes,
     "fleettrace.outlier/1": outlier,
     "fleettrace.imported/1": lambda: imported_document("j1", "api-9", "c1", 7),
-    "fleettrace.shares/1": lambda: shares_document("j1", ["web"]),
+    "fleettrace.shares/1": lambda: shares_document("k3f9q2", ["web"]),
+    "fleettrace.policy-check/1": lambda: policy_check_document(
+        PolicyCheck("p.toml", "v1", 1, (CaseOutcome("t", True, "granted", "granted", "because"),))
+    ),
+    "fleettrace.policy-answer/1": lambda: policy_answer_document(ANSWER),
+    "fleettrace.policy-diff/1": lambda: policy_difference_document(
+        PolicyDifference("a", "b", 2, 0, (PolicyChange("widened", "db", ("runqlat",), ("role=db",), "no", "yes"),))
+    ),
+    "fleettrace.policy-reloaded/1": lambda: policy_reloaded_document("p.toml", "v2", "v1", ["j1"]),
     "fleettrace.submitted/1": lambda: submitted_document("k3f9q2"),
     "fleettrace.jobs/1": lambda: jobs_document(samples.jobs()),
     "fleettrace.hosts/1": lambda: hosts_document(samples.hosts()),
