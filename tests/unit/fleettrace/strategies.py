@@ -52,8 +52,6 @@ from fleettrace.model.job import (
     Wave,
 )
 from fleettrace.model.order import Authority, KeyVouch, SignedBytes
-from fleettrace.model.policy import GrantAnswer, PolicyAnswer
-from fleettrace.model.redaction import PLAIN, RedactAs, RedactedField, Redaction, strictest
 from fleettrace.model.run import (
     MapFill,
     OneLinerBounds,
@@ -67,6 +65,7 @@ from fleettrace.model.run import (
 )
 from fleettrace.model.tool import Param, ResultKind, ToolListing
 from fleettrace.snapshot import LOG2, Count, Event, Histogram, Snapshot, Stack
+from tests.unit.fleettrace.redactions import redact_rules, redactions
 
 numbers = st.integers(0, 1 << 40)
 amounts = st.floats(0, 1e9)
@@ -118,12 +117,6 @@ limits = st.builds(
 params = st.dictionaries(names, st.integers(-(1 << 62), 1 << 62) | texts, max_size=3)
 signed = st.builds(
     SignedBytes, st.binary(max_size=40), st.binary(min_size=16, max_size=16), st.binary(min_size=64, max_size=64)
-)
-redact_rules = st.dictionaries(st.sampled_from(RedactedField), st.sampled_from(RedactAs)).map(
-    lambda ways: strictest(ways.items())
-)
-redactions = st.builds(
-    lambda rules, key: Redaction(rules, key) if rules else PLAIN, redact_rules, st.binary(min_size=32, max_size=32)
 )
 starts = st.builds(
     StartRun,
@@ -208,23 +201,6 @@ specs = st.builds(
     approve_by_ms=numbers,
     break_glass=texts,
     redact=redact_rules,
-)
-policy_answers = st.builds(
-    PolicyAnswer,
-    texts,
-    texts,
-    texts,
-    texts,
-    texts,
-    texts,
-    st.integers(0, 1 << 31),
-    st.lists(st.builds(GrantAnswer, texts, st.booleans(), texts), max_size=2).map(tuple),
-    st.integers(0, 1 << 31),
-    amounts,
-    numbers,
-    st.lists(names, max_size=2).map(tuple),
-    numbers,
-    redact_rules,
 )
 planned = st.builds(PlannedHost, host_names, st.integers(1, 1 << 31), host_names, amounts, amounts)
 verdicts = st.sampled_from(Verdict)

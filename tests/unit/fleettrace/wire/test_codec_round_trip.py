@@ -17,6 +17,7 @@ from fleettrace.model.tool import Alternative, Attach, Cost, Decode, Param, Resu
 from fleettrace.snapshot import MAX_ENTRIES, Count, Snapshot, merge
 from fleettrace.wire import codec
 from tests.unit.fleettrace import strategies
+from tests.unit.fleettrace.policy_answers import policy_answers
 
 OWN_PARAMS = (
     Param("depth", 0, 0, 99, "of stacks"),
@@ -51,7 +52,7 @@ MODELS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Message], Callab
     "authority": (strategies.authorities, codec.authority_to_wire, codec.authority_from_wire),
     "signed": (strategies.signed, codec.signed_to_wire, codec.signed_from_wire),
     "key_vouch": (strategies.key_vouches, codec.key_vouch_to_wire, codec.key_vouch_from_wire),
-    "policy_answer": (strategies.policy_answers, codec.policy_answer_to_wire, codec.policy_answer_from_wire),
+    "policy_answer": (policy_answers, codec.policy_answer_to_wire, codec.policy_answer_from_wire),
     "audit_page": (strategies.audit_pages, codec.audit_page_to_wire, codec.audit_page_from_wire),
     "tool": (strategies.tools, codec.tool_to_wire, codec.tool_from_wire),
 }
