@@ -1,5 +1,6 @@
 """Hosts: from a join token to a certificate, and whether that certificate still counts."""
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import Callable
@@ -41,6 +42,8 @@ class HostAdmission:
         self._authority = authority
         self._clock_ms = clock_ms
         self._enrolments: dict[str, Enrolment] = {}
+        self._changing = asyncio.Lock()
+        """Held from looking at a name to writing it down: of two that enrol under one new name at once, one does."""
 
     async def load(self) -> None:
         """Remember what the store holds."""
@@ -100,15 +103,16 @@ class HostAdmission:
         authority = self._signing()
         key = key_of_request(signing_request)
         token = await self.check_token(token_id, secret)
-        now_ms = self._clock_ms()
         host = check_host_name(host or token.host or default_host)
-        self._check_name(token, host)
-        enrolment = Enrolment(host, secrets.token_hex(16), token.labels, token_id, now_ms)
-        entries = [host_enrolled(enrolment, token)]
-        if not await self._store.call(lambda store: store.identities.enrol(enrolment, entries)):
-            raise Unauthenticated(_token_problem("used or revoked"))
-        self._enrolments[host] = enrolment
-        self._cut(host, "it enrolled anew")
+        async with self._changing:
+            now_ms = self._clock_ms()
+            self._check_name(token, host)
+            enrolment = Enrolment(host, secrets.token_hex(16), token.labels, token_id, now_ms)
+            entries = [host_enrolled(enrolment, token)]
+            if not await self._store.call(lambda store: store.identities.enrol(enrolment, entries)):
+                raise Unauthenticated(_token_problem("used or revoked"))
+            self._enrolments[host] = enrolment
+            self._cut(host, "it enrolled anew")
         issued = authority.issue_host(key, host, enrolment.enrolment_id, now_ms)
         return Admitted(enrolment, issued.der, issued.not_after_ms)
 
@@ -133,17 +137,19 @@ class HostAdmission:
         """
         if len(reason) > MAX_REASON_CHARACTERS:
             raise BadInput(f"a reason has at most {MAX_REASON_CHARACTERS} characters")
-        enrolment = self._enrolments.get(host)
-        if enrolment is None:
-            raise NotFound(f"no host {host!r} is enrolled: 'fleettrace hosts' lists those that are known")
         reason = reason or "no reason was given"
-        now_ms = self._clock_ms()
-        entries = [host_revoked(enrolment, reason, by, now_ms)]
-        if not await self._store.call(lambda store: store.identities.revoke_enrolment(host, now_ms, reason, entries)):
-            raise NotFound(f"{host} was revoked already ({enrolment.revoked_reason}): there is nothing left to do")
-        current = self._enrolments[host]
-        self._enrolments[host] = replace(current, revoked_at_ms=now_ms, revoked_reason=reason)
-        return self._cut(host, f"it was revoked: {reason}")
+        async with self._changing:
+            enrolment = self._enrolments.get(host)
+            if enrolment is None:
+                raise NotFound(f"no host {host!r} is enrolled: 'fleettrace hosts' lists those that are known")
+            at_ms = self._clock_ms()
+            entries = [host_revoked(enrolment, reason, by, at_ms)]
+            if not await self._store.call(
+                lambda store: store.identities.revoke_enrolment(host, at_ms, reason, entries)
+            ):
+                raise NotFound(f"{host} was revoked already ({enrolment.revoked_reason}): there is nothing left to do")
+            self._enrolments[host] = replace(enrolment, revoked_at_ms=at_ms, revoked_reason=reason)
+            return self._cut(host, f"it was revoked: {reason}")
 
     def _check_name(self, token: JoinTokenRecord, host: str) -> None:
         if token.host:

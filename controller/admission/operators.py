@@ -92,7 +92,7 @@ class OperatorAdmission:
         if len(self._tokens) >= MAX_OPERATOR_TOKENS:
             raise BadInput(f"{MAX_OPERATOR_TOKENS:,} personal tokens are kept, and no more")
         await self._store.call(lambda store: store.identities.add_operator_token(record, [operator_added(record)]))
-        self._tokens[record.token_id] = record
+        await self.load()  # the store has forgotten old ones
         return record, token
 
     async def list(self) -> list[OperatorTokenRecord]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +12,12 @@ from grpc.aio import ServicerContext
 from controller.admission.hosts import HostAdmission
 from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
-from controller.identity.host_certificate import HostCertificate
 from controller.orders.desk import OrderDesk
-from controller.rpc.authentication import host_certificate_of
+from controller.rpc.agent_identity import AgentIdentity
 from controller.rpc.status import abort_with
 from fleettrace.errors import BadInput, FleettraceError, Malformed, StoreFailed, Unauthenticated
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import HostPart
-from fleettrace.model.names import check_host_name, check_labels
 from fleettrace.model.run import RunKey
 from fleettrace.orders.envelope import CHALLENGE_BYTES
 from fleettrace.wire.codec import (
@@ -46,19 +44,6 @@ Context = ServicerContext[link_pb.AgentMessage, link_pb.ControllerMessage]
 _log = logging.getLogger(__name__)
 
 
-class Allowed:
-    """Whether what holds a stream still counts: asked for each message, since anything may have been revoked."""
-
-    def __init__(self, admission: HostAdmission, certificate: HostCertificate | None) -> None:
-        self._admission = admission
-        self._certificate = certificate
-
-    def check(self) -> None:
-        """Raises :class:`Unauthenticated` when it does not."""
-        if self._certificate is not None:
-            self._admission.check(self._certificate)
-
-
 class AgentLinkService(AgentLinkServicer):
     """Greets agents, carries orders to them and parts from them."""
 
@@ -81,8 +66,8 @@ class AgentLinkService(AgentLinkServicer):
     ) -> AsyncIterator[link_pb.ControllerMessage]:
         """One agent's stream, from its greeting to its end."""
         try:
-            certificate = host_certificate_of(context)
-            host, keys, challenge = await self._greeting(request_iterator, certificate)
+            identity = AgentIdentity.of(context, self._admission)
+            host, keys, challenge = await self._greeting(request_iterator, identity)
         except TimeoutError:
             # Not the agent's fault for good: INVALID_ARGUMENT would end it.
             await context.abort(
@@ -101,14 +86,13 @@ class AgentLinkService(AgentLinkServicer):
         except FleettraceError as error:
             await abort_with(context, error)
             return
-        allowed = Allowed(self._admission, certificate)
-        reader = asyncio.create_task(self._read(request_iterator, host, keys, connection, allowed))
+        reader = asyncio.create_task(self._read(request_iterator, host, keys, connection, identity))
         try:
             yield self._welcome(host)
             async for message in _outgoing(connection):
-                allowed.check()
+                identity.check()
                 yield message
-            allowed.check()
+            identity.check()
         except Unauthenticated as error:
             connection.end(f"it was cut off: {error}")
             reader.cancel()
@@ -128,7 +112,7 @@ class AgentLinkService(AgentLinkServicer):
             _log.error("that %s is gone could not be written down: %s", host.name, error)
 
     async def _greeting(
-        self, messages: AsyncIterator[link_pb.AgentMessage], certificate: HostCertificate | None
+        self, messages: AsyncIterator[link_pb.AgentMessage], identity: AgentIdentity
     ) -> tuple[Host, frozenset[RunKey], bytes]:
         try:
             async with asyncio.timeout(HELLO_LIMIT_S):
@@ -147,7 +131,7 @@ class AgentLinkService(AgentLinkServicer):
             raise Malformed(f"an agent greets with at most {MAX_GREETED_RUNS} runs and {MAX_SEEN} databases")
         if len(hello.challenge) != CHALLENGE_BYTES:
             raise Malformed(f"an agent greets with a challenge of {CHALLENGE_BYTES} bytes, not {len(hello.challenge)}")
-        name, labels = self._identify(hello, certificate)
+        name, labels = identity.name_and_labels(hello)
         host = Host(
             name=name,
             labels=labels,
@@ -166,19 +150,6 @@ class AgentLinkService(AgentLinkServicer):
                 return replace(facts, unfit_reason=why)
         return facts
 
-    def _identify(self, hello: link_pb.Hello, certificate: HostCertificate | None) -> tuple[str, Mapping[str, str]]:
-        """The host's name and labels: what is held for its certificate, and what is said by who needs none."""
-        name = check_host_name(hello.host)
-        if certificate is None:
-            self._admission.check_unenrolled(name)
-            return name, check_labels(dict(hello.labels))
-        enrolment = self._admission.check(certificate)
-        if name != enrolment.host:
-            raise Unauthenticated(
-                f"the agent calls itself {name}, and its certificate is {enrolment.host}'s: leave --name out"
-            )
-        return enrolment.host, enrolment.labels
-
     def _welcome(self, host: Host) -> link_pb.ControllerMessage:
         welcome = link_pb.Welcome(
             protocol=PROTOCOL_VERSION,
@@ -196,7 +167,7 @@ class AgentLinkService(AgentLinkServicer):
         host: Host,
         keys: frozenset[RunKey],
         connection: Connection,
-        allowed: Allowed,
+        identity: AgentIdentity,
     ) -> None:
         """Take in what an agent says until it is silent for too long or breaks the contract."""
         stream = aiter(messages)
@@ -205,7 +176,7 @@ class AgentLinkService(AgentLinkServicer):
             while True:
                 async with asyncio.timeout(SILENCE_MS / 1000):
                     message = await anext(stream)
-                allowed.check()
+                identity.check()
                 await self._take(message, host, connection)
         except TimeoutError:
             connection.end(f"the agent was silent for {SILENCE_MS / 1000:.0f} s")

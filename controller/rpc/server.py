@@ -31,10 +31,15 @@ from fleettrace.wire.v1.enrolment_pb2_grpc import EnrolmentServicer, add_Enrolme
 
 __all__ = ["Listeners", "Services"]
 
+MAX_METADATA_BYTES = 20 * 1024
+
 _TCP_OPTIONS = (
     *SERVER_OPTIONS,
     # Who opens a connection and says nothing holds it for no longer than this.
     ("grpc.server_handshake_timeout_ms", 10_000),
+    # An ID token that lists many groups is larger than gRPC's own limit of 8 KiB.
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
 )
 
 

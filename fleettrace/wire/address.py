@@ -1,6 +1,5 @@
 """Addresses, as both ends and every command take them: ``host:port`` or ``unix:PATH``."""
 
-import ipaddress
 import os
 from dataclasses import dataclass
 
@@ -33,14 +32,6 @@ class TcpAddress:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether nobody but this machine can reach it."""
-        try:
-            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
-        except ValueError:
-            return self.host == "localhost"
 
 
 def parse_address(text: str) -> UnixAddress | TcpAddress:

@@ -25,8 +25,8 @@ _FILE_MARK = "@"
 async def enter(options: argparse.Namespace, say: Callable[[str], None]) -> Renewal | None:
     """What holds this host's certificate; None: the controller is reached over a Unix socket, which needs none.
 
-    A join token that was used up by this host already is passed over, so that a service may keep it in its
-    configuration; another one enrols the host anew.
+    A host that has a certificate passes over a join token that it has used up, that counts no more, or whose file is
+    gone, so that a service may keep ``--join`` in its configuration; another one enrols it anew.
 
     Raises:
         BadInput: an option, a token or the kept certificate cannot be used.
@@ -37,8 +37,8 @@ async def enter(options: argparse.Namespace, say: Callable[[str], None]) -> Rene
     if not isinstance(controller, TcpAddress):
         return None
     folder: Path = options.state_directory
-    token = _token(options.join) if options.join else None
     kept = Credential.load(folder)
+    token = _token(options.join, must_be_there=kept is None) if options.join else None
     if kept is not None and (token is None or token.token_id == kept.token_id):
         return Renewal(_checked(kept, options), folder, say)
     if token is None:
@@ -48,7 +48,13 @@ async def enter(options: argparse.Namespace, say: Callable[[str], None]) -> Rene
             "controller is"
         )
     name = check_host_name(options.name) if options.name else ""
-    credential = await enrol(controller, token, name, socket.gethostname(), _stream(options))
+    try:
+        credential = await enrol(controller, token, name, socket.gethostname(), _stream(options))
+    except Unauthenticated as error:
+        if kept is None:
+            raise
+        say(f"the join token is passed over: {error}")
+        return Renewal(_checked(kept, options), folder, say)
     credential.save(folder)
     say(f"enrolled as {credential.host}")
     return Renewal(credential, folder, say)
@@ -64,13 +70,17 @@ def hide_join_token(given: str) -> None:
     os.execv(sys.executable, [sys.executable, "-P", "-m", "node_agent.app", *rest])  # noqa: S606
 
 
-def _token(given: str) -> JoinToken:
+def _token(given: str, *, must_be_there: bool) -> JoinToken | None:
     if not given.startswith(_FILE_MARK):
         return JoinToken.parse(given)
     path = given.removeprefix(_FILE_MARK)
     try:
         with Path(path).open("rb") as file:
             text = file.read(MAX_TOKEN_CHARACTERS + 2)
+    except FileNotFoundError as error:
+        if not must_be_there:
+            return None
+        raise BadInput(f"{path} with the join token is not there: check --join") from error
     except OSError as error:
         raise BadInput(f"{path} with the join token cannot be read ({error.strerror}): check --join") from error
     return JoinToken.parse(text.decode("ascii", "replace"))

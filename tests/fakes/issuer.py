@@ -13,7 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-__all__ = ["Issuer", "serving_issuer"]
+__all__ = ["Issuer", "an_rsa_key", "serving_issuer"]
 
 
 def an_rsa_key() -> rsa.RSAPrivateKey:

@@ -9,6 +9,7 @@ import pytest
 from node_agent.kernel.inventory import program_ids
 from tests.fakes.waiting import wait_for
 from tests.integration.fleet import LiveFleet
+from tests.integration.tls_site import Site
 
 # Whole-machine traces see what else runs here, other test runs among it: that must not decide these tests.
 ROOMY = """
@@ -75,3 +76,13 @@ def replaying(state_directory: Path) -> Iterator[LiveFleet]:
         live.start_controller()
         live.start_agent("recorded", "--backend", "replay")
         yield live
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with (
+        tempfile.TemporaryDirectory(prefix="ft-") as folder,
+        LiveFleet(Path(folder), tmp_path_factory.mktemp("state")) as fleet,
+    ):
+        fleet.start_controller(tls=["localhost"])
+        yield Site(fleet, tmp_path_factory.mktemp("site"))

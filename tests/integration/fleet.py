@@ -52,14 +52,15 @@ class LiveFleet:
         if error is not None:
             print("\n".join(self.log))
 
-    def start_controller(self, *, policy: str | None = None, tls: Sequence[str] = ()) -> None:
-        """Start a controller on its socket, and over TLS when ``tls`` gives names by which it is reached, or ports."""
+    def start_controller(self, *, policy: str | None = None, tls: Sequence[str] = (), more: Sequence[str] = ()) -> None:
+        """Start a controller on its socket, and over TLS when ``tls`` gives names by which it is reached."""
         arguments = ["serve", "--db", str(self.folder / "fleet.db"), "--listen", self.address]
         if policy is not None:
             (self.folder / "policy.toml").write_text(policy)
             arguments += ["--policy", str(self.folder / "policy.toml")]
         if tls:
             arguments += self._over_tls(tls)
+        arguments += more
         known = len(self.log)
         self.controller = self.spawn("controller", [*self.controller_command, *arguments])
         wait_for("the controller", self._answers)
