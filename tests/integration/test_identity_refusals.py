@@ -97,7 +97,7 @@ def test_nobody_gets_in_with_what_is_for_something_else(site: Site) -> None:
         assert (status, "certificate is api-4's" in words) == (unauthenticated, True)
     with site.operators_channel() as channel:
         # An operator's token opens no agent's stream and enrols no host; nothing is anonymous.
-        hello = link_pb.AgentMessage(hello=link_pb.Hello(protocol=PROTOCOL_VERSION, host="api-4"))
+        hello = link_pb.AgentMessage(hello=link_pb.Hello(protocol=PROTOCOL_VERSION, host="api-4", challenge=bytes(32)))
         stream = lambda: list(AgentLinkStub(channel).Connect(iter([hello]), timeout=CALL_S, metadata=bearer))  # noqa: E731
         assert status_of(stream)[0] is unauthenticated
         enrol = enrolment_pb2.EnrolRequest()
