@@ -134,19 +134,20 @@ def test_secrets_are_in_no_log_no_database_and_no_title(site: Site) -> None:
     assert len(joins) > 5
     keys = [json.loads(file.read_text())["key_pem"] for file in site.folder.glob(f"hosts/*/{FILE_NAME}")]
     assert len(keys) > 2
-    authority_key = (site.fleet.folder / "ca" / "authority.key").read_text()
-    bodies = ["".join(pem.split()[3:-3]) for pem in (*keys, authority_key)]
-    assert all(len(body) > 100 for body in bodies)
+    files = [site.fleet.folder / "ca" / "authority.key", site.fleet.folder / "fleet.db.order-key"]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    bodies = ["".join(pem.split()[3:-3]) for pem in (*keys, *(file.read_text() for file in files))]
+    assert all(len(body) > 60 for body in bodies)
     secret_hex = operator.rpartition("_")[2]
     texts = [operator, secret_hex, *bodies, *(token.text() for token in joins), *(one.secret.hex() for one in joins)]
     raw = [*(text.encode() for text in texts), bytes.fromhex(secret_hex), *(token.secret for token in joins)]
-    written = b"".join(file.read_bytes() for file in site.fleet.folder.glob("fleet.db*"))
+    written = b"".join(file.read_bytes() for file in site.fleet.folder.glob("fleet.db*") if file not in files)
     assert b"dave" in written
     written += "\n".join(site.fleet.log).encode()
+    assert re.search(rb"PRIVATE KEY", written) is None
     for title in Path("/proc").glob("[0-9]*/cmdline"):
         try:
             written += title.read_bytes()
         except OSError:
             continue  # it has ended
     assert [secret for secret in raw if secret in written] == []
-    assert re.search(rb"PRIVATE KEY", written) is None
