@@ -16,6 +16,7 @@ from fleettrace.oneliner.tree import ProbeKind, Program
 __all__ = ["OneLiner", "read_one_liner"]
 
 _OPTIONAL = {
+    "CAP_SYS_ADMIN": "uprobes where the agent is not root; as root, none that stays in tracefs when a run is killed",
     "CAP_SYSLOG": "names of kernel functions",
     "CAP_SYS_PTRACE": "names of functions of other users' processes, and USDT probes that are switched on",
 }

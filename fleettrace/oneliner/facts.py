@@ -158,6 +158,8 @@ def _optional_capabilities(names: set[str], points: list[AttachPoint]) -> tuple[
     wanted: set[str] = set()
     if names & {"kstack", "ksym"}:
         wanted.add("CAP_SYSLOG")  # without it kernel addresses have no names
+    if any(point.kind in {ProbeKind.UPROBE, ProbeKind.URETPROBE} for point in points):
+        wanted.add("CAP_SYS_ADMIN")  # without it they are written into tracefs, by root alone
     if names & {"ustack", "usym"} or any(point.kind is ProbeKind.USDT for point in points):
         wanted.add("CAP_SYS_PTRACE")  # without it other users' processes have no names, and no semaphores
     return tuple(sorted(wanted))

@@ -10,6 +10,7 @@ from node_agent import guard
 from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
 from node_agent.backends.bcc.selftest import run_selftest
 from node_agent.backends.bpftrace.process import find_bpftrace
+from node_agent.backends.bpftrace.user import user_environment
 from node_agent.inspection.frame_pointers import check_frame_pointers
 from node_agent.inspection.kernel_checks import check_kernel
 from node_agent.inspection.program_checks import (
@@ -81,12 +82,16 @@ def _try_one_liners(*, at_fault: bool) -> ToolTrial:
 
 def _one_liners() -> ToolTrial:
     """Whether bpftrace starts, and ends, as for a one-liner."""
-    if os.geteuid() != 0:
-        raise Unfit("bpftrace refuses every user but root: start the agent as root")
     path = find_bpftrace()
+    environment = {**os.environ, **user_environment()}
     try:
         done = subprocess.run(
-            [path, "-e", _SMALLEST], capture_output=True, text=True, check=False, timeout=BPFTRACE_LIMIT_S
+            [path, "-e", _SMALLEST],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=BPFTRACE_LIMIT_S,
+            env=environment,
         )
     except subprocess.TimeoutExpired:
         raise Unfit(f"bpftrace did not end within {BPFTRACE_LIMIT_S:g} s") from None

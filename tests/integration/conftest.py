@@ -27,6 +27,7 @@ tools = ["*"]
 hosts = "all"
 incident = true
 tool_capabilities = { "*" = ["CAP_SYSLOG", "CAP_SYS_PTRACE"] }
+one_liners = true
 """
 
 

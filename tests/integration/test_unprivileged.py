@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
 UNIT = REPOSITORY / "deploy" / "systemd" / "fleettrace-agent.service"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def agents_state() -> Iterator[Path]:
+    """The agents' own state directory, in which everything is compiled once for these tests."""
     require_kernel()
     with tempfile.TemporaryDirectory() as directory:
         os.chown(directory, NOBODY, NOBODY)
@@ -60,6 +62,41 @@ def test_an_agent_under_its_unit_traces(fleet: LiveFleet, agents_state: Path) ->
         assert "[kernel]_[k]" not in frames, "its unit has CAP_SYSLOG, and so has the grant"
 
 
+PROFILE = "profile:hz:99 { @[comm] = count(); }"
+TRACEPOINT = "tracepoint:sched:sched_switch { @[comm] = count(); }"
+
+
+@contextmanager
+def tracefs_group(gid: int) -> Iterator[None]:
+    """What the unit's ExecStartPre= does, undone in the end: tracefs is one for the whole machine."""
+    subprocess.run(["mount", "-o", f"remount,gid={gid},mode=0750", "/sys/kernel/tracing"], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "remount,gid=0,mode=0700", "/sys/kernel/tracing"], check=True)
+
+
+def test_one_liners_under_the_unit(fleet: LiveFleet, agents_state: Path) -> None:
+    """bpftrace refuses every user but root, and runs; with a group's access to tracefs, on tracepoints too."""
+    reachable(fleet)
+    fleet.state_directory = agents_state
+    fleet.start_agent("plain", under=under_unit(UNIT, NOBODY, agents_state))
+    run = ("--on", "all", "--for", "1s", "--promote")
+    data = fleet.json("run", "-e", PROFILE, *run)
+    assert data["hosts"][0]["outcome"] == "complete", data["hosts"]
+    assert sum(count["count"] for count in data["merged"]["counts"]) > 0
+    code, out, err = fleet.fleettrace("run", "-e", TRACEPOINT, *run)
+    assert code != 0
+    assert "mount -o remount,gid=GROUP,mode=750" in " ".join((out + err).split())
+    code, out, err = fleet.fleettrace("run", "-e", "uprobe:/bin/sh:main { @ = count(); }", *run)
+    assert code != 0
+    assert "needs CAP_SYS_ADMIN" in " ".join((out + err).split())
+    with tracefs_group(NOBODY):
+        data = fleet.json("run", "-e", TRACEPOINT, *run)
+    assert data["hosts"][0]["outcome"] == "complete", data["hosts"]
+    assert sum(count["count"] for count in data["merged"]["counts"]) > 0
+
+
 def test_an_interpreter_with_file_capabilities_serves_as_well(fleet: LiveFleet, agents_state: Path) -> None:
     reachable(fleet)
     fleet.state_directory = agents_state
@@ -83,13 +120,13 @@ def test_without_a_capability_nothing_is_compiled_and_the_line_that_mends_it_is_
     fleet: LiveFleet, agents_state: Path
 ) -> None:
     reachable(fleet)
-    fleet.state_directory = agents_state
+    fleet.state_directory = agents_state / "new"
     under = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps", "-all,+bpf"]
     fleet.start_agent("poor", under=[*under, "--ambient-caps", "-all,+bpf"])
     (host,) = fleet.json("hosts")["hosts"]
     assert "CAP_PERFMON" in host["unfit_reason"]
     assert "AmbientCapabilities=CAP_BPF CAP_PERFMON" in host["unfit_reason"]
-    assert list((agents_state / "objects").glob("*.json")) == []
+    assert not list(fleet.state_directory.rglob("*.json"))
     code, out, err = fleet.fleettrace("run", "runqlat", "--on", "all", "--for", "1s")
     assert code != 0
     assert "CAP_PERFMON" in out + err

@@ -27,7 +27,7 @@ _KNOWN: tuple[tuple[str, str], ...] = (
         "there is no {0} here: the binary has no such symbol, or is stripped",
     ),
     (r"No probes to attach", "nothing here matches the program's probes: the symbol or probe does not exist"),
-    (r"only supports running as the root user", "bpftrace runs as root alone: start the agent as root"),
+    (r"only supports running as the root user", "bpftrace refuses every user but root: apt-get install libuid-wrapper"),
     (
         r"Invalid probe type made it to attachpoint parser",
         "this host's bpftrace does not know one of the probe types: use tracepoint: instead",

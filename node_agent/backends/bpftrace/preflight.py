@@ -10,6 +10,8 @@ from pathlib import Path
 from fleettrace.errors import AttachFailed, Unfit
 from fleettrace.oneliner import FieldStyle, Program
 from fleettrace.oneliner.tree import AttachPoint, ProbeKind
+from node_agent.backends.bpftrace.user import check_user, user_environment
+from node_agent.kernel.capabilities import effective_capabilities
 
 __all__ = ["check_host", "field_style", "matches", "version_of"]
 
@@ -61,7 +63,12 @@ def _matches(path: str, point: AttachPoint) -> int:
     listed_as = point.text.replace("uretprobe:", "uprobe:", 1).replace("kretprobe:", "kprobe:", 1)
     try:
         done = subprocess.run(
-            [path, "-l", listed_as], capture_output=True, text=True, check=False, timeout=_LIST_LIMIT_S
+            [path, "-l", listed_as],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_LIST_LIMIT_S,
+            env={**os.environ, **user_environment()},
         )
     except subprocess.TimeoutExpired as error:
         raise AttachFailed(
@@ -84,12 +91,11 @@ def check_host(program: Program, version: tuple[int, int]) -> None:
     """Raise for what this host cannot run.
 
     Raises:
-        Unfit: the agent does not run as root, or bpftrace is too old for a probe type.
+        Unfit: the agent's user may not trace it, or bpftrace is too old for a probe type.
         AttachFailed: the kernel has no kprobes, or there is no such binary.
     """
-    if os.geteuid() != 0:
-        raise Unfit("one-liners need root, because bpftrace refuses every other user: start the agent as root")
     points = [point for probe in program.probes for point in probe.attach]
+    check_user(points, effective_capabilities())
     for point in points:
         if point.kind is ProbeKind.RAW_TRACEPOINT and version < _RAW_TRACEPOINT_SINCE:
             raise Unfit(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fleettrace.errors import Unfit
 from node_agent.backends.bpftrace.plan import MAX_LINE_BYTES
+from node_agent.backends.bpftrace.user import user_environment
 
 __all__ = ["BpftraceProcess", "KernelCounts", "find_bpftrace", "kernel_counts"]
 
@@ -51,7 +52,7 @@ class BpftraceProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"PATH": _PATH, "LANG": "C.UTF-8", **settings},
+            env={"PATH": _PATH, "LANG": "C.UTF-8", **settings, **user_environment()},
             cwd="/",
             # Neither can be asked of Popen; between fork and exec nothing else of this process runs.
             preexec_fn=_bound_to_parent,  # noqa: PLW1509

@@ -44,7 +44,7 @@ def test_facts_name_what_is_touched() -> None:
     ]
     assert facts.timer_hz == 99
     assert facts.capabilities == ("CAP_BPF", "CAP_PERFMON")
-    assert facts.optional_capabilities == ("CAP_SYSLOG", "CAP_SYS_PTRACE")
+    assert facts.optional_capabilities == ("CAP_SYSLOG", "CAP_SYS_ADMIN", "CAP_SYS_PTRACE")
 
 
 def test_a_program_that_only_counts_passes() -> None:
@@ -158,4 +158,6 @@ def test_what_a_map_holds(text: str, kind: ValueKind, is_result: bool) -> None:
 
 def test_a_usdt_probe_needs_more_than_others() -> None:
     assert describe(parse("usdt:/bin/sh:a:b { @++; }")).capabilities == ("CAP_BPF", "CAP_PERFMON", "CAP_SYS_ADMIN")
-    assert describe(parse("uprobe:/bin/sh:a { @++; }")).capabilities == ("CAP_BPF", "CAP_PERFMON")
+    uprobe = describe(parse("uprobe:/bin/sh:a { @++; }"))
+    assert uprobe.capabilities == ("CAP_BPF", "CAP_PERFMON")
+    assert uprobe.optional_capabilities == ("CAP_SYS_ADMIN",)
