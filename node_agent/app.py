@@ -18,11 +18,13 @@ from fleettrace.model.names import check_host_name, parse_labels
 from fleettrace.model.run import RunLimits, StartRun
 from fleettrace.wire.address import parse_address
 from node_agent import guard
+from node_agent.child_process import start_child
 from node_agent.fitness import gather_facts, prepare_bcc
 from node_agent.identity.entering import JOIN_VARIABLE, enter, hide_join_token
 from node_agent.inspection.setting import InspectionSetting
 from node_agent.kernel.capabilities import permitted_capabilities, put_down
 from node_agent.kernel.cgroups import resolve_scope
+from node_agent.kernel.own_cgroups import take_delegated
 from node_agent.link import Identity, Link, dial_grpc
 from node_agent.orders.gate import OrderGate
 from node_agent.orders.trust import OrderTrust
@@ -122,12 +124,14 @@ async def _serve(options: argparse.Namespace) -> None:
     if not options.controller:
         raise BadInput("no controller: give --controller host:port (or unix:PATH), or set FLEETTRACE_CONTROLLER")
     labels = parse_labels(options.label)
-    renewal = await enter(options, _say)
-    name = renewal.credential.host if renewal else check_host_name(options.name or socket.gethostname())
     policy = guard.load_host_policy(options.config)
     if os.geteuid() != 0:
-        # What the host's owner allows nobody is given up for good. Root keeps it: what it starts would have it anyway.
+        # What the host's owner allows nobody is given up for good, before anything starts a thread. Root keeps it: what
+        # it starts would have it anyway.
         put_down(policy.capabilities)
+    cgroups = take_delegated()
+    renewal = await enter(options, _say)
+    name = renewal.credential.host if renewal else check_host_name(options.name or socket.gethostname())
     scope = resolve_scope(options.scope).path if options.scope else ""
     btf_sha256 = unfit_reason = ""
     calibration = None
@@ -161,7 +165,7 @@ async def _serve(options: argparse.Namespace) -> None:
 
     outbox = Outbox()
     settings = ChildSettings(options.backend, str(scope), options.state_directory, calibration, policy.max_map_fill_pct)
-    runner = Runner(settings, check, outbox.part, outbox.progress)
+    runner = Runner(settings, check, outbox.part, outbox.progress, partial(start_child, cgroups=cgroups))
     answerer = Answerer(partial(ask_child, _inspection(options, name)), outbox.answer)
     address = renewal.credential.stream if renewal else str(parse_address(options.controller))
     dial = renewal.dial if renewal else dial_grpc

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Protocol
 
 from node_agent.child.protocol import MAX_LINE_BYTES
+from node_agent.kernel.own_cgroups import DelegatedCgroup, RunCgroup
 from node_agent.launcher import launch
 
 __all__ = ["ChildProcess", "start_child"]
@@ -30,8 +31,8 @@ class ChildProcess(Protocol):
         """Signal its process group; one that is gone hears nothing."""
 
 
-async def start_child(capabilities: Collection[str]) -> ChildProcess:
-    """Start a tracing child that begins with these capabilities.
+async def start_child(capabilities: Collection[str], *, cgroups: DelegatedCgroup | None = None) -> ChildProcess:
+    """Start a tracing child that begins with these capabilities, in a cgroup of its own where one can be made.
 
     Raises:
         OSError: the system gives no process.
@@ -44,15 +45,25 @@ async def start_child(capabilities: Collection[str]) -> ChildProcess:
         stdin=asyncio.subprocess.PIPE,
         limit=MAX_LINE_BYTES,
     )
-    return _Started(process)
+    if cgroups is None:
+        return _Started(process)
+    try:
+        # It waits for its plan: whatever it does then, it does in there.
+        cgroup = cgroups.make()
+        cgroup.enter(process.pid)
+    except OSError:
+        process.kill()
+        raise
+    return _Started(process, cgroup)
 
 
 class _Started:
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, cgroup: RunCgroup | None = None) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
         self._process = process
+        self._cgroup = cgroup
         self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
 
     def tell(self, plan: bytes) -> None:
@@ -64,7 +75,11 @@ class _Started:
 
     async def exited(self) -> tuple[int, str]:
         stderr = await self._stderr.read(MAX_STDERR_BYTES)
-        return await self._process.wait(), stderr.decode(errors="replace")
+        status = await self._process.wait()
+        if self._cgroup is not None:
+            # Whatever it has left behind ends with it.
+            await asyncio.to_thread(self._cgroup.remove)
+        return status, stderr.decode(errors="replace")
 
     def signal(self, number: signal.Signals) -> None:
         if self._process.returncode is None:
@@ -73,3 +88,5 @@ class _Started:
                 os.killpg(self._process.pid, number)
             except ProcessLookupError:
                 return
+        if number is signal.SIGKILL and self._cgroup is not None:
+            self._cgroup.kill()

@@ -16,6 +16,7 @@ from node_agent.inspection.kernel_checks import check_kernel
 from node_agent.inspection.program_checks import (
     check_calibration,
     check_capabilities,
+    check_confinement,
     check_programs,
     check_state_directory,
 )
@@ -43,6 +44,7 @@ def examine(setting: InspectionSetting) -> DoctorReport:
     checks = [
         Check("kernel", Grade.OK, f"{system.release} {system.machine}, agent {__version__}, uid {os.geteuid()}"),
         check_capabilities(effective_capabilities()),
+        *check_confinement(),
         *check_kernel(),
         *check_programs(),
     ]

@@ -17,8 +17,10 @@ from node_agent.backends.bcc.source import tool_source
 from node_agent.backends.bpftrace.preflight import version_of
 from node_agent.backends.bpftrace.process import find_bpftrace
 from node_agent.calibration.keep import kept
+from node_agent.kernel.own_cgroups import find_delegated
+from node_agent.kernel.syscall_filter import is_available
 
-__all__ = ["check_calibration", "check_capabilities", "check_programs", "check_state_directory"]
+__all__ = ["check_calibration", "check_capabilities", "check_confinement", "check_programs", "check_state_directory"]
 
 NOISY_PCT = 50.0
 """Of a calibration that says so: the medians are still good for what they are used for."""
@@ -26,7 +28,7 @@ LEAST_ROOM_BYTES = 64 << 20
 """Compiled tools take some hundred KB; below this the disk is about to be full for everybody."""
 
 _USES = {
-    "CAP_SYS_ADMIN": "uprobes, USDT, one-liners and BPF statistics",
+    "CAP_SYS_ADMIN": "one-liners on uprobes and USDT probes, uprobes before Linux 6.6, and BPF statistics",
     "CAP_SYSLOG": "names of kernel functions",
     "CAP_SYS_PTRACE": "names of functions in other users' processes",
     "CAP_DAC_READ_SEARCH": "tracepoint: probes where tracefs is root's",
@@ -34,25 +36,47 @@ _USES = {
 
 
 def check_capabilities(have: frozenset[str]) -> Check:
-    """What the agent may do: two that everything needs, and some that single things need."""
+    """What the agent could hand on: two that everything needs, and some that single things need."""
     missing = [name for name in TRACING_CAPABILITIES if name not in have]
     if missing:
         return Check(
             "capabilities",
             Grade.FAULT,
             f"the agent lacks {' and '.join(missing)}: no program can be loaded",
-            "start the agent as root, or add AmbientCapabilities=CAP_BPF CAP_PERFMON to its unit, and restart it",
+            "add AmbientCapabilities=CAP_BPF CAP_PERFMON to its unit (or start it as root), and restart it",
         )
     lacking = [name for name in _USES if name not in have]
     if not lacking:
-        return Check("capabilities", Grade.OK, "all that any tool can use")
+        return Check("capabilities", Grade.OK, "all that any tool can use can be handed on; none is in use")
     wanted = "; ".join(f"{name} for {_USES[name]}" for name in lacking)
+    tools = builtin_tools().values()
+    enough = sum(bool(tool.ways(have)) for tool in tools)
+    useful = [name for name in (*TRACING_CAPABILITIES, *_USES) if name in have]
     return Check(
         "capabilities",
         Grade.NOTE,
-        f"CAP_BPF and CAP_PERFMON are there; not there: {wanted}",
+        f"the agent can hand on {', '.join(useful)}, enough for {enough} of {len(tools)} tools; it cannot: {wanted}",
         f"AmbientCapabilities=CAP_BPF CAP_PERFMON {' '.join(lacking)} in the agent's unit, if those are wanted",
     )
+
+
+def check_confinement() -> Iterator[Check]:
+    """What holds a tracing child besides its capabilities and the kernel's deadline."""
+    if is_available():
+        yield Check("system calls", Grade.OK, "those that tracing never needs are refused to tracing children")
+    else:
+        yield Check(
+            "system calls",
+            Grade.WARNING,
+            "python3-seccomp is missing: tracing children may make every system call",
+            "apt-get install python3-seccomp",
+        )
+    delegated = find_delegated()
+    if delegated is None:
+        found = "none is delegated to the agent: runs are bounded by their own limits alone"
+        yield Check("cgroup of runs", Grade.NOTE, found, "Delegate=memory pids in the agent's unit, if that is wanted")
+    else:
+        yield Check("cgroup of runs", Grade.OK, f"each run has its own below {delegated}")
 
 
 def check_programs() -> Iterator[Check]:

@@ -10,9 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from fleettrace.model.capability import TRACING_CAPABILITIES
+from node_agent.kernel.cgroups import find_cgroup2_mount
+from node_agent.kernel.own_cgroups import RunCgroup
+from node_agent.launcher import interpreter
+from tests.fakes.waiting import wait_for
 from tests.integration.fleet import BIN, LiveFleet
 from tests.integration.unit_emulation import under_unit
 from tests.kernel.support import NOBODY, REPOSITORY, require_kernel
+from tests.kernel.tracing_child import as_user
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
 
@@ -25,6 +31,9 @@ def agents_state() -> Iterator[Path]:
     require_kernel()
     with tempfile.TemporaryDirectory() as directory:
         os.chown(directory, NOBODY, NOBODY)
+        prepare = [interpreter(), "-I", "-m", "node_agent.backends.bcc.prepare", "--state-directory", directory]
+        made = subprocess.run([*as_user(TRACING_CAPABILITIES), *prepare], capture_output=True, text=True, check=True)
+        assert '"fit": true' in made.stdout, made.stdout
         yield Path(directory)
 
 
@@ -34,15 +43,48 @@ def reachable(fleet: LiveFleet) -> None:
     (fleet.folder / "c.sock").chmod(0o666)
 
 
+def in_runs(delegated: Path) -> str | None:
+    """The process in a cgroup of a run; None: there is none."""
+    for group in delegated.glob("run-*"):
+        try:
+            if processes := (group / "cgroup.procs").read_text():
+                return processes.split()[0]
+        except OSError:
+            continue  # removed meanwhile
+    return None
+
+
 def status_of(pid: int) -> dict[str, str]:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
-def test_an_agent_under_its_unit_traces(fleet: LiveFleet, agents_state: Path) -> None:
+@pytest.fixture
+def delegated() -> Iterator[Path]:
+    """A cgroup as Delegate= gives it to the agent's user."""
+    require_kernel()
+    path = find_cgroup2_mount() / f"ft-unit-{os.getpid()}"
+    path.mkdir()
+    os.setxattr(path, "user.delegate", b"1")
+    for one in (path, path / "cgroup.procs", path / "cgroup.subtree_control", path / "cgroup.threads"):
+        os.chown(one, NOBODY, NOBODY)
+    try:
+        yield path
+    finally:
+        for inner in path.iterdir():
+            if inner.is_dir():
+                RunCgroup(inner).remove()
+        RunCgroup(path).remove()
+
+
+def test_an_agent_under_its_unit_traces(fleet: LiveFleet, agents_state: Path, delegated: Path) -> None:
     reachable(fleet)
     fleet.state_directory = agents_state
-    agent = fleet.start_agent("plain", under=under_unit(UNIT, NOBODY, agents_state))
+    into = ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', str(delegated)]
+    # What else runs on this machine must not decide this test.
+    config = fleet.folder / "agent.toml"
+    config.write_text("[limits]\nmax_events_per_s = 100_000_000\nmax_cpu_pct = 1000\n")
+    agent = fleet.start_agent("plain", "--config", str(config), under=[*into, *under_unit(UNIT, NOBODY, agents_state)])
     status = status_of(agent.pid)
     assert status["Uid"].split() == [str(NOBODY)] * 4
     assert int(status["CapEff"], 16) == int(status["CapAmb"], 16) == 0, "it uses no capability"
@@ -56,10 +98,18 @@ def test_an_agent_under_its_unit_traces(fleet: LiveFleet, agents_state: Path) ->
     for tool in ("runqlat", "syscount", "profile", "opensnoop"):
         data = fleet.json("run", tool, "--on", "all", "--for", "1s", "--promote")
         (host,) = data["hosts"]
-        assert (host["outcome"], host["backend"]) == ("complete", "bcc"), host
+        assert (host["outcome"], host["backend"]) == ("complete", "bcc"), (tool, host["reason"])
         assert host["cost"]["events"] > 0
         frames = {frame for stack in data["merged"].get("stacks", []) for frame in stack["frames"]}
         assert "[kernel]_[k]" not in frames, "its unit has CAP_SYSLOG, and so has the grant"
+
+    # Each run has a cgroup of its own, which is gone after it.
+    assert Path(f"/proc/{agent.pid}/cgroup").read_text().splitlines()[-1] == f"0::/{delegated.name}/agent"
+    running = fleet.command("run", "runqlat", "--on", "all", "--for", "3s", "--promote")
+    assert wait_for("a run in its cgroup", lambda: in_runs(delegated)) == str(fleet.child_of("plain"))
+    running.communicate(timeout=50)
+    assert running.returncode == 0
+    wait_for("the run's cgroup to go", lambda: not list(delegated.glob("run-*")))
 
 
 PROFILE = "profile:hz:99 { @[comm] = count(); }"

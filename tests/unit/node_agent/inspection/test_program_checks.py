@@ -21,6 +21,7 @@ def test_capabilities_that_everything_needs_and_those_that_some_things_need() ->
     assert "AmbientCapabilities=CAP_BPF CAP_PERFMON" in fault.mend
     note = check_capabilities(BOTH)
     assert note.grade is Grade.NOTE
+    assert "can hand on CAP_BPF, CAP_PERFMON, enough for" in note.found
     assert "CAP_SYSLOG for names of kernel functions" in note.found
     assert check_capabilities(frozenset(CAPABILITY_NAMES)).grade is Grade.OK
 
