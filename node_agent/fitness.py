@@ -93,6 +93,7 @@ def gather_facts(
         cpu_count=possible_cpu_count(),
         btf_sha256=btf_sha256,
         backend=backend,
+        redacts=True,
         agent_version=build_version(),
         capabilities=tuple(sorted(permitted_capabilities())),
         scope=scope,

@@ -6,6 +6,7 @@ import signal
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from fleettrace.catalog import ToolDefinition, Way, find_tool
@@ -15,6 +16,7 @@ from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunLimits, RunO
 from node_agent.child.protocol import ChildPlan, Failed, decode_message, encode
 from node_agent.child_process import ChildProcess, start_child
 from node_agent.controller_clock import ControllerClock
+from node_agent.redaction import Redactor
 from node_agent.session import (
     ChildExited,
     CommonStart,
@@ -107,7 +109,8 @@ class Runner:
         plans = [replace(plan, attach_at_s=start.attach_at_s) for plan in self._plans(order, tool, limits)]
         out_of_reach = tool.out_of_reach(limits.capabilities)
         session = Session(order=order, backend=plans[0].backend, start=start)
-        live = _LiveRun(session, plans, out_of_reach, self._perform_outcome, self._spawn)
+        outcome = partial(self._perform_outcome, Redactor(tool, order.redaction))
+        live = _LiveRun(session, plans, out_of_reach, outcome, self._spawn)
         self._live[order.run] = live
         self.busy.set()
         live.task = asyncio.get_running_loop().create_task(live.follow(), name=f"run {order.run}")
@@ -182,12 +185,13 @@ class Runner:
             max_map_fill_pct=self._settings.max_map_fill_pct,
         )
 
-    def _perform_outcome(self, instruction: Report | Emit, key: RunKey) -> None:
+    def _perform_outcome(self, redactor: Redactor, instruction: Report | Emit, key: RunKey) -> None:
+        """What a run has to say leaves it here alone, and its results with everything hidden that the order names."""
         match instruction:
             case Report(elapsed_ms, cost):
                 self._on_progress(key, elapsed_ms, cost)
             case Emit(part):
-                self._on_part(part)
+                self._on_part(redactor.redact_part(part))
 
 
 class _LiveRun:

@@ -16,6 +16,7 @@ from controller.policy import (
 )
 from controller.policy.classes import ToolClass
 from controller.policy.parse import DEFAULT_POLICY_FILE
+from controller.policy_files import check_file
 from fleettrace.errors import BadInput
 from fleettrace.model.redaction import RedactAs, RedactedField
 from fleettrace.model.run import OneLinerBounds
@@ -280,7 +281,15 @@ def test_the_example_policies_parse(path: Path) -> None:
 
 
 def test_there_are_example_policies() -> None:
-    assert {path.name for path in EXAMPLES.glob("*.toml")} >= {"teams.toml", "frozen.toml"}
+    names = {path.name for path in EXAMPLES.glob("*.toml")}
+    assert names >= {"one-team.toml", "teams.toml", "strict.toml", "frozen.toml"}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda path: path.name)
+def test_the_example_policies_are_what_their_own_tests_say(path: Path) -> None:
+    checked = check_file(path)
+    assert checked.cases
+    assert [case for case in checked.cases if not case.passed] == []
 
 
 def test_the_budget_of_a_host_holds_at_least_one_job() -> None:
