@@ -27,7 +27,7 @@ from node_agent.kernel.cgroups import resolve_scope
 from node_agent.kernel.own_cgroups import take_delegated
 from node_agent.link import Identity, Link, dial_grpc
 from node_agent.orders.gate import OrderGate
-from node_agent.orders.trust import OrderTrust
+from node_agent.orders.trust import OrderTrust, trust_path
 from node_agent.outbox import Outbox
 from node_agent.questions import Answerer, ask_child
 from node_agent.runner import ChildSettings, Runner
@@ -181,8 +181,7 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 def _trust(options: argparse.Namespace, address: str, name: str, policy: guard.HostPolicy) -> OrderTrust:
-    # Agents of one machine may share a folder.
-    path = options.state_directory / f"orders-{name}.json"
+    path = trust_path(options.state_directory, name)
     return OrderTrust(path, configured=policy.order_keys, local=address.startswith("unix:"))
 
 

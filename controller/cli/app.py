@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.approve import approve, deny
+from controller.cli.approver import approver
 from controller.cli.audit import audit
 from controller.cli.ca import ca
 from controller.cli.cancel import cancel
@@ -20,6 +21,7 @@ from controller.cli.install import install
 from controller.cli.jobs import jobs
 from controller.cli.login import login, logout, whoami
 from controller.cli.operator import operator
+from controller.cli.order_key import order_key
 from controller.cli.policy import policy
 from controller.cli.probes import probes
 from controller.cli.report import report
@@ -84,6 +86,8 @@ app.command()(export)
 app.command("import")(import_result)
 app.command()(cancel)
 app.add_typer(audit, name="audit")
+app.add_typer(approver, name="approver")
+app.add_typer(order_key, name="order-key")
 app.command()(share)
 app.add_typer(ca, name="ca")
 app.add_typer(token, name="token")

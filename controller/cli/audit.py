@@ -1,8 +1,6 @@
 """``fleettrace audit``: who decided what, and whether the log of it is whole."""
 
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,11 +13,10 @@ from controller.cli.exit_codes import ExitCode
 from controller.cli.options import Controller, Json, connect
 from controller.cli.output import Output, write_lines
 from controller.cli.terminal import Terminal
+from controller.cli.times import ago_ms
 from controller.report.json import audit_document, audit_head_document, audit_verified_document
 from controller.report.text import render_audit
-from fleettrace.errors import BadDuration, BadInput
 from fleettrace.model.audit import AuditFilter, AuditHead
-from fleettrace.model.names import parse_duration_ms
 
 __all__ = ["audit"]
 
@@ -122,18 +119,4 @@ def export_entries(
 
 
 def _filter(team: str, host: str, kind: str, since: str) -> AuditFilter:
-    return AuditFilter((team,) if team else (), host, kind, _since_ms(since))
-
-
-def _since_ms(text: str) -> int:
-    if not text:
-        return 0
-    try:
-        return max(int(time.time() * 1000) - parse_duration_ms(text), 0)
-    except BadDuration:
-        pass
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"{text!r} is no time: write how long ago, such as 2h, or 2026-11-26T03:00") from None
-    return max(int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000), 0)
+    return AuditFilter((team,) if team else (), host, kind, ago_ms(since) if since else 0)

@@ -1,7 +1,6 @@
 """The file that the controller's signing key is in, and how a new key follows an old one."""
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from fleettrace.errors import BadInput
 from fleettrace.model.order import KeyVouch
 from fleettrace.orders.key_pem import read_private, write_private
-from fleettrace.orders.keys import SigningKey
+from fleettrace.orders.keys import SigningKey, new_secret
 from fleettrace.orders.vouching import MAX_VOUCHES, vouch
 
 __all__ = ["OrderKey", "open_order_key", "read_order_key", "rotate"]
@@ -37,7 +36,7 @@ def read_order_key(path: Path) -> OrderKey:
 def open_order_key(path: Path) -> OrderKey:
     """The same; where there is none, a new one, which only the file's owner may read."""
     if not path.exists():
-        write_private(path, SigningKey(os.urandom(32)))
+        write_private(path, SigningKey(new_secret()))
     return read_order_key(path)
 
 
@@ -50,7 +49,7 @@ def rotate(path: Path, now_ms: int, until_ms: int) -> OrderKey:
     if not path.exists():
         raise BadInput(f"{path} is not there: a controller makes its key when it starts")
     old = read_order_key(path)
-    new = SigningKey(os.urandom(32))
+    new = SigningKey(new_secret())
     vouches = [one for one in old.vouches if one.until_ms > now_ms]
     vouches = [*vouches, vouch(old.key, new.public, until_ms)][-MAX_VOUCHES:]
     # The vouch first: without its key nobody believes it, and a key without its vouch locks every host out.

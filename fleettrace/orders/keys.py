@@ -7,18 +7,24 @@ Every signature is over a domain and the bytes, so that one that was made for on
 import base64
 import binascii
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import Self
 
 from fleettrace.errors import BadInput
 from fleettrace.model.order import SignedBytes
 
-__all__ = ["PublicKey", "SigningKey"]
+__all__ = ["PublicKey", "SigningKey", "new_secret"]
 
 KEY_BYTES = 32
 KEY_ID_BYTES = 16
 SIGNATURE_BYTES = 64
 _FORM = "ed25519:"
+
+
+def new_secret() -> bytes:
+    """The secret bytes of a new key."""
+    return os.urandom(KEY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from fleettrace.wire.address import TcpAddress, parse_address
 from node_agent.identity.credential import Credential
 from node_agent.identity.enrolment import enrol
 from node_agent.identity.renewal import Renewal
+from node_agent.orders.trust import forget_keys, trust_path
 
 __all__ = ["JOIN_VARIABLE", "enter", "hide_join_token"]
 
@@ -56,6 +57,8 @@ async def enter(options: argparse.Namespace, say: Callable[[str], None]) -> Rene
         say(f"the join token is passed over: {error}")
         return Renewal(_checked(kept, options), folder, say)
     credential.save(folder)
+    # Whoever enrols a host says which controller it belongs to: that one's key is taken when it is first met.
+    forget_keys(trust_path(folder, credential.host))
     say(f"enrolled as {credential.host}")
     return Renewal(credential, folder, say)
 

@@ -16,7 +16,7 @@ from fleettrace.model.order import Authority, KeyVouch
 from fleettrace.orders.keys import PublicKey
 from fleettrace.orders.vouching import believed
 
-__all__ = ["OrderTrust", "forget_keys"]
+__all__ = ["OrderTrust", "forget_keys", "trust_path"]
 
 MAX_DATABASES = 16
 MAX_KEYS = 16
@@ -102,6 +102,11 @@ class OrderTrust:
     def _write(self, memory: _Memory) -> None:
         _write(self._path, memory)
         self._memory = memory
+
+
+def trust_path(state_directory: Path, host: str) -> Path:
+    """Where a host remembers; agents of one machine may share a folder."""
+    return state_directory / f"orders-{host}.json"
 
 
 def forget_keys(path: Path) -> None:

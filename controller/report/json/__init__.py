@@ -4,6 +4,7 @@ A ``schema`` changes when a field goes away or changes its meaning; new fields m
 UTC, durations seconds; what is not known is null.
 """
 
+from controller.report.json.approval import approval_document
 from controller.report.json.audit import audit_document, audit_head_document, audit_verified_document
 from controller.report.json.comparison import changes_document, comparison_document
 from controller.report.json.inspection import doctors_document, probes_document
@@ -25,6 +26,7 @@ from controller.report.json.policy import (
 )
 
 __all__ = [
+    "approval_document",
     "audit_document",
     "audit_head_document",
     "audit_verified_document",

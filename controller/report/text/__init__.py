@@ -1,5 +1,6 @@
 """Text for a terminal of any width, with or without colours. What does not fit is counted, never dropped silently."""
 
+from controller.report.text.approval import render_approval
 from controller.report.text.audit import render_audit
 from controller.report.text.comparison import render_before_after, render_comparison
 from controller.report.text.coverage import reason_lines
@@ -19,6 +20,7 @@ __all__ = [
     "clean",
     "evidence_lines",
     "reason_lines",
+    "render_approval",
     "render_audit",
     "render_before_after",
     "render_comparison",

@@ -15,6 +15,7 @@ from controller.cli.host_outcomes import hosts_done_document
 from controller.install.outcome import HostOutcome
 from controller.report.before_after import before_and_after
 from controller.report.json import (
+    approval_document,
     audit_document,
     audit_head_document,
     audit_verified_document,
@@ -57,6 +58,7 @@ from fleettrace.model.policy import (
     PolicyDifference,
 )
 from fleettrace.model.redaction import RedactAs, RedactedField
+from fleettrace.orders.approvals import Approval
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
 from tests.unit.controller.report import audits, inspections, planned, samples
 from tests.unit.controller.report.tool_samples import tools
@@ -141,6 +143,9 @@ DOCUMENTS: dict[str, Callable[[], dict[str, Any]]] = {
     "fleettrace.operator/1": lambda: operator_document(OPERATOR_TOKEN, "fto1_x"),
     "fleettrace.operators/1": lambda: operators_document([OPERATOR_TOKEN]),
     "fleettrace.doctor/1": lambda: doctors_document(inspections.doctors()),
+    "fleettrace.approval/1": lambda: approval_document(
+        Approval("runqlat", "ab" * 32, {"frequency_hz": ("99",)}, 1_000, 2_000), "0f" * 16
+    ),
     "fleettrace.audit/1": lambda: audit_document(audits.audit_entries(), 1),
     "fleettrace.audit-head/1": lambda: audit_head_document(AuditHead(3, "0f" * 32)),
     "fleettrace.audit-verified/1": lambda: audit_verified_document(
