@@ -173,6 +173,8 @@ class Link:
                 if error.code() in FATAL_STATUS:
                     raise Refused(f"the controller refused this agent: {error.details()}") from error
                 return error.details() or error.code().name
+            except Malformed as error:
+                return f"the controller sent what is no message of this version: {error}"
             except asyncio.CancelledError:
                 if call.cancelled() and not _cancelling():
                     return "the controller was silent for too long"

@@ -132,3 +132,13 @@ def test_an_order_that_comes_after_a_silence_longer_than_a_stream_lives_is_not_b
     assert len(dials) > 1
     # AND one within that time is
     assert run_link(VirtualLoop(), fresh, 30, tmp_path / "orders.json")[1] == ["j1"]
+
+
+def test_what_is_no_message_ends_the_stream_and_not_the_agent(loop: VirtualLoop, tmp_path: Path) -> None:
+    async def nonsense() -> AsyncIterator[link_pb.ControllerMessage]:
+        yield WELCOME
+        yield link_pb.ControllerMessage(stop=link_pb.StopRun(reason="of no run"))
+        await asyncio.sleep(1_000)
+
+    dials, _ = run_link(loop, nonsense, 30, tmp_path / "orders.json")
+    assert len(dials) > 1
