@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +131,23 @@ def test_an_agent_that_is_told_to_end_hands_in_first(tracing: LiveFleet, attache
     assert hosts["api-2"]["outcome"] == "partial"
     assert "told to end" in hosts["api-2"]["reason"]
     attached.wait_gone(LIMIT_S)
+
+
+def test_an_agent_that_dies_together_with_its_supervisor_leaves_nothing_attached(
+    fleet: LiveFleet, attached: AttachedPrograms
+) -> None:
+    # GIVEN an agent under a supervisor, which traces
+    supervisor = fleet.start_agent("api-1", under=("sh", "-c", '"$@" & wait', "supervisor"))
+    status, _, err = fleet.fleettrace("run", "syscount", "--on", "all", "--for", f"{FOR_S}s", "--promote", "--detach")
+    assert status == 0, err
+    fleet.wait_tracing("api-1", elapsed_ms=1_300)
+    agent = fleet.child_of("api-1")
+    child = next(map(int, Path(f"/proc/{agent}/task/{agent}/children").read_text().split()))
+    attached.note(child)
+    # WHEN both are killed at once, with the child stopped
+    os.kill(child, signal.SIGSTOP)
+    supervisor.kill()
+    os.kill(agent, signal.SIGKILL)
+    # THEN the kernel ends what they held
+    attached.wait_gone(2)
+    assert ended_job(fleet)["hosts"][0]["outcome"] == "partial"

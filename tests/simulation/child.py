@@ -33,6 +33,8 @@ class ChildFate:
     babbles: bool = False
     """Writes a line outside its contract in the middle of its run."""
     lost_share: float = 0.0
+    leaks: bool = False
+    """Leaves a program in the kernel when it ends."""
 
 
 class ChildHost(Protocol):
@@ -154,7 +156,7 @@ class SimulatedChild:
             self._loop.call_later(self.fate.freezes_after_s, self.process.freeze, context=WORLD)
         if self.fate.dies_after_s is not None:
             self._loop.call_later(self.fate.dies_after_s, self.die, -11, context=WORLD)
-        self._say(Attached(self._host.clock_ms(), plan.backend, at_s=started_s))
+        self._say(Attached(self._host.clock_ms(), plan.backend, at_s=started_s, held=("program 7",)))
         stopped = await self._watch(plan, tool, started_s)
         self._detach()
         cost = self._cost(tool, started_s)

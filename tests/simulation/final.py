@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fleettrace.model.job import JobState, RunState
+from fleettrace.model.job import JobState, Priority, RunState
 from tests.simulation.host import SimulatedHost
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def last_look(world: "World") -> None:
 
 def _check_requests(world: "World") -> None:
     story, of_request = world.story, world.disk.kept._kept.job_of_request
-    questions = {asked.request_id: replace(asked, request_id="") for asked in world.requests}
+    # A routine request may well be answered by an incident's job.
+    alike = {"request_id": "", "priority": Priority.ROUTINE}
+    questions = {asked.request_id: replace(asked, **alike) for asked in world.requests}  # type: ignore[arg-type]
     for job_id in set(of_request.values()):
         asked = [questions[request_id] for request_id, made in of_request.items() if made == job_id]
         if any(other != asked[0] for other in asked):

@@ -21,6 +21,7 @@ from node_agent.outbox import Outbox
 from node_agent.runner import ChildSettings, Runner
 from tests.simulation.child import ChildFate, SimulatedChild
 from tests.simulation.controller import EPOCH_MS
+from tests.simulation.leftovers import SimulatedLeftovers
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.network import Network
 from tests.simulation.watching import Watcher
@@ -86,10 +87,11 @@ class SimulatedHost:
         self._accepted: deque[RunKey] = deque()
         self._policy = default_host_policy()
         self._trust = KeptTrust()
+        self.leftovers = SimulatedLeftovers()
         self._load = [(0.0, 0.0, events_per_s)]
         tools = {tool.name: tool.digest for tool in builtin_tools().values()}
         capabilities = ("CAP_BPF", "CAP_PERFMON")
-        self._facts = HostFacts(kernel, "#1", "x86_64", self.cpus, capabilities=capabilities, tools=tools)
+        self._facts = HostFacts(kernel, "#1", "x86_64", self.cpus, capabilities=capabilities, tools=tools, max_runs=2)
 
     # The machine.
 
@@ -169,7 +171,12 @@ class SimulatedHost:
     async def _main(self, process: Process) -> None:
         self.outbox = Outbox()
         runner = Runner(
-            ChildSettings("bcc", "", Path("/nowhere")), self._check, self._part, self.outbox.progress, self._spawn
+            ChildSettings("bcc", "", Path("/nowhere")),
+            self._check,
+            self._part,
+            self.outbox.progress,
+            spawn=self._spawn,
+            look=self.leftovers.look_after,
         )
         self.runner = runner
         link = Link(
@@ -182,6 +189,7 @@ class SimulatedHost:
             dial=self._network.dialler(self.name, process),
             jitter=self._rng.random,
             clock_ms=self.clock_ms,
+            leftovers=self.leftovers,
         )
         try:
             await link.run()
@@ -205,6 +213,7 @@ class SimulatedHost:
         self.outbox.part(part)
 
     def _check(self, order: StartRun, tool: ToolDefinition, running: int) -> RunLimits:
+        self.leftovers.check_clean(self.name)
         limits = guard.check(
             self._policy,
             order,
@@ -223,5 +232,7 @@ class SimulatedHost:
         key = self._accepted.popleft()
         child = SimulatedChild(self.loop, self, key, self.next_fate(), self._rng)
         self.children = [one for one in self.children if one.process.alive] + [child]
+        if child.fate.leaks:
+            self.leftovers.leaking.add(key)
         self._watcher.spawned(self, child)
         return child

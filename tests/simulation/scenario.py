@@ -163,6 +163,8 @@ class World:
         self.watcher.sweep()
         if self.site.coordinator is not None and self.site.fleet is not None:
             self.watcher.check_bounds(self.site.coordinator, self.site.fleet)
+            sound = self.calm and not self.site.process.frozen and self.disk.failing == 0
+            self.watcher.budget.check_waiting(self.site.coordinator, calm=sound)
         self.loop.call_later(SWEEP_S, self.sweep, context=WORLD)
 
     def settle(self) -> None:
@@ -174,6 +176,7 @@ class World:
         self.disk.failing, self.disk.slow_s, self.network.slowness = 0.0, 0.004, 1.0
         # Who is frozen or cut off comes back when its time has come: much may have expired by then.
         for host in self.hosts:
+            host.leftovers.look_again()
             host.wanted = not host.gone
             host.start()
 
@@ -202,11 +205,11 @@ class World:
         )
 
 
-def run_scenario(seed: int) -> Outcome:
-    """Run the scenario of a seed. The same seed gives the same story, to the byte."""
+def run_scenario(seed: int, populate: Callable[[World], float] | None = None) -> Outcome:
+    """Run the scenario of a seed, or what ``populate`` makes of it. The same seed gives the same story, to the byte."""
     world = World(seed)
     try:
-        chaos_s = _populate(world)
+        chaos_s = (populate or _populate)(world)
         world.loop.run_until(chaos_s)
         if not world.story.violations:
             world.loop.call_soon(world.settle, context=WORLD)

@@ -28,8 +28,11 @@ class StartWatch:
         """A host attaches probes."""
         self._attached_s[key] = now_s
 
-    def check_told(self, part: Part) -> None:
-        """A part says truly when it began, and a host that began with its wave did not begin before it."""
+    def check_told(self, part: Part, *, sound: bool) -> None:
+        """A part says truly when it began, and a host that began with its wave did not begin before it.
+
+        ``sound``: nothing ever happened to the host, so that it knows the controller's clock.
+        """
         order = self._orders.get(part.run)
         if order is None or part.run not in self._attached_s or part.outcome is RunOutcome.FAILED:
             return
@@ -37,7 +40,10 @@ class StartWatch:
         told_ms, uncertainty_ms = part.started_at_controller_ms, part.clock_uncertainty_ms
         if told_ms and abs(told_ms - true_ms) > uncertainty_ms + ROUNDING_MS:
             self._story.fail("the skew is told truly", f"{part.run} began at {true_ms:.0f} and tells {told_ms}")
-        if not order.start_at_ms or "did not wait for the others" in " ".join(part.notes):
+        did_not_wait = "did not wait for the others" in " ".join(part.notes)
+        if did_not_wait and sound:
+            self._story.fail("a wave begins together", f"{part.run} did not wait, and had no reason")
+        if not order.start_at_ms or did_not_wait:
             return
         early_ms = order.start_at_ms - true_ms
         if early_ms > uncertainty_ms + ROUNDING_MS:

@@ -16,6 +16,7 @@ from fleettrace.wire.codec import run_key_from_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 from node_agent.child.protocol import Measured, Sample
 from tests.fakes.ordering import asked_by
+from tests.simulation.budget import BudgetWatch
 from tests.simulation.ledger import JobLedger
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.starts import StartWatch
@@ -71,6 +72,7 @@ class Watcher:
         self.is_connected: Callable[[str], bool] = lambda _: False
         self.site: ControllerSite | None = None
         self.starts = StartWatch(story)
+        self.budget = BudgetWatch(story, loop.time)
 
     def tell(self, text: str) -> None:
         self.story.tell(text)
@@ -81,6 +83,8 @@ class Watcher:
         """An agent is about to begin a run."""
         self._duration_s[order.run] = order.limits.duration_ms / 1000
         self.tell(f"{host.name}: begins {order.run} ({order.kind}, {order.limits.duration_ms} ms)")
+        if host.leftovers.left:
+            self.story.fail("a dirty host takes no run", f"{order.run} began on {host.name}")
         if host.clock_ms() >= order.expires_at_ms:
             self.story.fail("I6 doubt closes starting", f"{order.run} began after it had expired")
         late_s = self.loop.time() - self._sent_s.get(order.run, -1e9)
@@ -214,6 +218,9 @@ class Watcher:
             before = self.jobs.durable.get(job.spec.job_id)
             if before is None or before.state is not job.state:
                 self.tell(f"disk: job {job.spec.job_id} is {job.state} {job.reason}")
+            if self.site is not None and self.site.coordinator is not None:
+                live = {one.spec.job_id: one for one in self.site.coordinator._live.jobs()}
+                self.budget.check_saved(before, job, live)
             self.jobs.check_saved(job)
             for key, run in job.runs.items():
                 if run.state is RunState.LOST and (before is None or before.runs[key].state is not RunState.LOST):
@@ -227,7 +234,7 @@ class Watcher:
     def _check_part(self, kept: HostPart) -> None:
         part = kept.part
         self.tell(f"disk: part {part.run} {part.outcome}{'' if part.final else ' (interim)'} {part.reason}")
-        self.starts.check_told(part)
+        self.starts.check_told(part, sound=not self.hosts[part.run.host].ever_troubled)
         if part.outcome is RunOutcome.FAILED:
             if part.snapshot != EMPTY:
                 self.story.fail("a failed part is empty", f"{part.run} has a result")

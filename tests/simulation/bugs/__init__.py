@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.simulation.bugs import deciding, keeping, linking, stopping
+from tests.simulation.bugs import deciding, keeping, linking, sharing, stopping
 from tests.simulation.scenario import run_scenario
 
 __all__ = ["BUGS", "Bug", "first_seed_that_sees"]
@@ -78,5 +78,14 @@ BUGS: dict[str, Bug] = {
         (linking.late_greeting_is_fatal, 16, 500),
         (linking.short_streams_are_redialled_at_once, 12, 100),
         (linking.half_open_streams_live, 242, 500),
+        (sharing.every_job_has_room, 1, 100),
+        (sharing.measured_jobs_cost_nothing, 1, 100),
+        (sharing.jobs_pass_in_the_queue, 1, 200),
+        (sharing.incidents_end_incidents, 1, 200),
+        (sharing.nobody_looks_at_the_queue, 1, 100),
+        (sharing.other_questions_share_a_job, 1, 100),
+        (sharing.waves_do_not_wait, 1, 100),
+        (sharing.half_of_the_trip_is_forgotten, 1, 200),
+        (sharing.dirty_hosts_run, 1, 200),
     )
 }

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from tests.simulation.child import ChildFate
 from tests.simulation.faults.undo import for_a_while
 from tests.simulation.host import SimulatedHost
 
@@ -16,6 +17,7 @@ __all__ = [
     "clock_jumps",
     "host_frozen",
     "host_leaves",
+    "leak",
     "silence",
     "storm",
 ]
@@ -88,3 +90,19 @@ def host_leaves(world: "World", host: SimulatedHost) -> None:
     host.trouble()
     host.wanted = False
     host.kill()
+
+
+def leak(world: "World", host: SimulatedHost) -> None:
+    """The next child of the host leaves something in the kernel, and somebody looks at it later."""
+    fate = host.next_fate
+
+    def leaking() -> ChildFate:
+        one = fate()
+        if not host.leftovers.leaking:
+            world.story.tell(f"FAULT {host.name}: the next run leaves a program behind")
+            one.leaks = True
+        return one
+
+    host.next_fate = leaking
+    host.trouble()
+    world.at(world.loop.time() + world.rng.uniform(3.0, 12.0), host.leftovers.look_again)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from controller.submission import Asked
+from fleettrace.model.job import Priority
 from tests.simulation.host import SimulatedHost
 from tests.simulation.loop import WORLD
 
@@ -17,6 +19,7 @@ __all__ = [
     "controller_stopped",
     "disk_failing",
     "disk_slow",
+    "rush",
 ]
 
 HOUR_MS = 3_600_000
@@ -98,3 +101,24 @@ def disk_slow(world: "World", _: SimulatedHost) -> None:
         world.trouble()
 
     world.loop.call_later(5.0, undo, context=WORLD)
+
+
+def rush(world: "World", _: SimulatedHost) -> None:
+    """Several operators ask at once, for more than the hosts have room for; some of them call it an incident."""
+    count = world.rng.randint(3, 6)
+    world.story.tell(f"FAULT {count} more jobs are asked for")
+    for _number in range(count):
+        asked = Asked(
+            tool="runqlat",
+            selector="all",
+            duration_ms=world.rng.choice((2_000, 5_000, 10_000)),
+            canary="",
+            promote=True,
+            params={"pid": str(world.rng.randint(1, 4))},
+            team="team",
+            operator="bob",
+            request_id=f"rush{len(world.requests)}",
+            priority=world.rng.choice((Priority.ROUTINE, Priority.ROUTINE, Priority.INCIDENT)),
+        )
+        world.requests.append(asked)
+        world.at(world.loop.time() + world.rng.uniform(0, 2.0), world.operators.submit, asked)

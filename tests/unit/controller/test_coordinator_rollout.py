@@ -131,3 +131,19 @@ async def test_a_dry_run_over_budget_is_an_abort_like_any() -> None:
     assert (job.state, job.plan) == (JobState.ABORTED, ())
     await built.coordinator.close()
     await worker.close()
+
+
+async def test_a_host_that_joins_in_the_middle_of_a_wave_takes_no_part(house: House) -> None:
+    # GIVEN a job that traces on the hosts that there were
+    await house.join(host("a"), host("b"))
+    job_id = (await house.coordinator.submit(ASKED)).job_id
+    for name in ("a", "b"):
+        for order in house.orders(name):
+            await house.answer(order)
+    # WHEN another one joins
+    await house.join(host("c"))
+    job = await house.run_to_end(job_id)
+    # THEN it is ordered nothing, and the job is about those that it was for
+    assert house.orders("c") == []
+    assert job.spec.targets == ("a", "b")
+    assert job.state is JobState.DONE
