@@ -223,6 +223,17 @@ class Client:
         )
         return InspectionStream(self._stub.AskHosts(request, timeout=ASK_S), self.address)
 
+    def clear_host(self, name: str, operator: str) -> Host:
+        """An operator has looked at what a run has left on a host; the host once its agent has looked again.
+
+        Raises:
+            NotFound: there is no such host.
+            Unreachable: its agent does not answer.
+        """
+        with speaking(self.address):
+            request = control.ClearHostRequest(host=wire_text(name), operator=wire_text(operator))
+            return host_from_wire(self._stub.ClearHost(request, timeout=CALL_S))
+
     def cancel(self, job_id: str, operator: str) -> Job:
         """End a job now; answers once every connected host was told to stop."""
         with speaking(self.address):

@@ -33,10 +33,11 @@ from controller.store.worker import StoreWorker
 from controller.submission import Asked, Plan, find_identical, open_job, plan_job, request_of
 from fleettrace.errors import BadInput, NotFound, Refused, StoreFailed, Unreachable
 from fleettrace.model.audit import AuditEntry
-from fleettrace.model.host import Host
+from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import HostPart, Job, JobState, RunState, program_id
 from fleettrace.model.redaction import KEY_BYTES
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
+from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 
 __all__ = ["Coordinator"]
 
@@ -48,6 +49,8 @@ MAX_QUEUED_JOBS = 32
 """Those among them that may wait for their hosts."""
 MAX_AWAITING_JOBS = 32
 """Jobs beside them that may wait for a second person."""
+CLEAR_LIMIT_S = 8.0
+"""How long an agent may take to look again for what a run has left."""
 MAX_RUNS_UNSAID = 2
 """Runs at a time on a host whose agent does not say how many its policy allows."""
 
@@ -280,6 +283,41 @@ class Coordinator:
             if self._live.get(key.job_id) is None:
                 self._live.perform(SendStop(key, "its job has ended"))
         await self._live.tell_all(HostReturned(self._clock_ms(), host.last_seen_ms, host.name, keys))
+
+    async def facts_told(self, name: str, facts: HostFacts) -> None:
+        """A connected host says what has changed since it greeted; that it is dirty, or clean again, is audited."""
+        before = self._fleet.host(name)
+        host = self._fleet.update(name, facts)
+        audit = []
+        if before is not None and before.facts.dirty_reason != facts.dirty_reason:
+            state = "dirty" if facts.dirty_reason else "clean"
+            detail = {"reason": facts.dirty_reason or before.facts.dirty_reason}
+            audit.append(AuditEntry(self._clock_ms(), "", "", "host.leftovers", name, state, "", detail, (name,)))
+        await self._store.call(lambda store: store.save_host(host, audit))
+
+    async def clear_host(self, name: str, operator: str) -> Host:
+        """An operator has looked at what a run has left on a host: the host as it is once its agent has looked again.
+
+        Raises:
+            NotFound: there is no such host.
+            Unreachable: its agent is not connected, or does not answer.
+        """
+        host, connection = self._fleet.host(name), self._fleet.connection(name)
+        if host is None:
+            raise NotFound(f"there is no host {name!r}; see 'fleettrace hosts'")
+        if connection is None:
+            raise Unreachable(f"the agent of {name} is not connected: run 'fleettrace-agent clear' on it")
+        detail = {"reason": host.facts.dirty_reason}
+        entry = AuditEntry(self._clock_ms(), operator, "", "host.clear", name, "asked", "", detail, (name,))
+        await self._store.call(lambda store: store.audit([entry]))
+        connection.facts_told.clear()
+        connection.send(link_pb.ControllerMessage(clear=link_pb.ClearHost()))
+        try:
+            async with asyncio.timeout(CLEAR_LIMIT_S):
+                await connection.facts_told.wait()
+        except TimeoutError:
+            raise Unreachable(f"the agent of {name} did not answer within {CLEAR_LIMIT_S:g} s: try again") from None
+        return self._fleet.host(name) or host
 
     async def host_gone(self, host: Host) -> None:
         """A host's stream is over."""

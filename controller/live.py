@@ -164,6 +164,8 @@ class LiveJobs:
             host = self._fleet.host(name)
             if host is None or not host.connected:
                 absent[name] = (host.missing_reason if host is not None else "") or "its agent is not connected"
+            elif host.facts.dirty_reason:
+                absent[name] = f"it is dirty: {host.facts.dirty_reason}"
         return absent
 
     async def tell_all(self, event: HostGone | HostReturned) -> None:

@@ -110,6 +110,8 @@ def _why_not(host: Host, tool: ToolDefinition) -> str:
         return host.missing_reason or "its agent is not connected"
     if host.facts.unfit_reason:
         return f"it cannot trace: {host.facts.unfit_reason}"
+    if host.facts.dirty_reason:
+        return f"it is dirty: {host.facts.dirty_reason}; look at it, then 'fleettrace hosts clear {host.name}'"
     if host.facts.max_runs == 0:
         return "its own policy lets nothing run on it (limits.max_runs = 0)"
     if tool.name == ONE_LINER:

@@ -25,6 +25,7 @@ from node_agent.inspection.setting import InspectionSetting
 from node_agent.kernel.capabilities import permitted_capabilities, put_down
 from node_agent.kernel.cgroups import resolve_scope
 from node_agent.kernel.own_cgroups import take_delegated
+from node_agent.leftovers import Leftovers
 from node_agent.link import Identity, Link, dial_grpc
 from node_agent.orders.gate import OrderGate
 from node_agent.orders.trust import OrderTrust, trust_path
@@ -65,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
                     )
                 )
             )
+        if options.command == "clear":
+            _say(asyncio.run(Leftovers(options.state_directory).clear()))
+            sys.exit(0)
         asyncio.run(_serve(options))
     except FleettraceError as error:
         _say(str(error))
@@ -82,7 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add(
-        "command", nargs="?", choices=("serve", "doctor"), default="serve", help="serve a controller (default), or look"
+        "command",
+        nargs="?",
+        choices=("serve", "doctor", "clear"),
+        default="serve",
+        help="serve a controller (default), or look",
     )
     add("--json", action="store_true", help="of doctor: print one JSON document")
     add("--controller", default=os.environ.get("FLEETTRACE_CONTROLLER"), help="host:port or unix:PATH to dial")
@@ -148,9 +156,12 @@ async def _serve(options: argparse.Namespace) -> None:
         options.backend, str(scope), btf_sha256, unfit_reason, policy.max_runs, calibration=calibration
     )
 
+    leftovers = Leftovers(options.state_directory)
+
     def check(order: StartRun, tool: ToolDefinition, running: int) -> RunLimits:
         if unfit_reason:
             raise Unfit(unfit_reason)
+        leftovers.check_clean(name)
         # A recording needs nothing of the kernel.
         available = tool.capabilities if options.backend == "replay" else facts.capabilities
         return guard.check(
@@ -165,12 +176,23 @@ async def _serve(options: argparse.Namespace) -> None:
 
     outbox = Outbox()
     settings = ChildSettings(options.backend, str(scope), options.state_directory, calibration, policy.max_map_fill_pct)
-    runner = Runner(settings, check, outbox.part, outbox.progress, partial(start_child, cgroups=cgroups))
+    spawn = partial(start_child, cgroups=cgroups)
+    runner = Runner(settings, check, outbox.part, outbox.progress, spawn=spawn, look=leftovers.look_after)
     answerer = Answerer(partial(ask_child, _inspection(options, name)), outbox.answer)
     address = renewal.credential.stream if renewal else str(parse_address(options.controller))
     dial = renewal.dial if renewal else dial_grpc
     gate = OrderGate(name, _trust(options, address, name, policy), clock_ms=_unix_ms, uptime_s=_uptime_s)
-    link = Link(address, Identity(name, labels, facts), runner, outbox, _say, gate=gate, ask=answerer.ask, dial=dial)
+    link = Link(
+        address,
+        Identity(name, labels, facts),
+        runner,
+        outbox,
+        _say,
+        gate=gate,
+        ask=answerer.ask,
+        leftovers=leftovers,
+        dial=dial,
+    )
     renewing = asyncio.create_task(renewal.run(link.redial)) if renewal else None
     try:
         await _until_signalled(link, runner, outbox)

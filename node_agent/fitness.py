@@ -14,6 +14,7 @@ from fleettrace.model.host import HostFacts
 from fleettrace.model.run import RunKind
 from node_agent.build import build_version
 from node_agent.calibration.form import calibration_from_json
+from node_agent.kernel.boot import boot_id
 from node_agent.kernel.capabilities import permitted_capabilities
 from node_agent.kernel.cpus import possible_cpu_count
 from node_agent.launcher import launch
@@ -98,7 +99,7 @@ def gather_facts(
         capabilities=tuple(sorted(permitted_capabilities())),
         scope=scope,
         tools={name: tool.digest for name, tool in builtin_tools().items()},
-        boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+        boot_id=boot_id(),
         unfit_reason=unfit_reason,
         questions=KINDS,
         max_runs=max_runs,

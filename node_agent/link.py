@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import grpc
@@ -25,6 +25,7 @@ from fleettrace.wire.limits import CHANNEL_OPTIONS, HEARTBEAT_MS, LEASE_MS, PROT
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 from fleettrace.wire.v1 import inspection_pb2 as inspection_pb
 from fleettrace.wire.v1.agent_link_pb2_grpc import AgentLinkStub
+from node_agent.leftovers import Leftovers
 from node_agent.orders.gate import OrderGate
 from node_agent.outbox import Outbox
 from node_agent.runner import Runner
@@ -77,8 +78,9 @@ async def dial_grpc(address: str) -> AsyncIterator[Connect]:
 class Link:
     """Keeps one stream alive until ``run`` is cancelled; ``say`` gets one line per change of the connection.
 
-    ``gate`` lets orders in. ``ask`` takes questions besides traces; without it the agent answers none, as its facts
-    should say. ``dial`` reaches the controller, ``jitter`` gives numbers in [0, 1), ``clock_ms`` Unix milliseconds.
+    ``gate`` lets orders in. ``leftovers`` knows what runs have left behind on this host. ``ask`` takes questions
+    besides traces; without it the agent answers none, as its facts should say. ``dial`` reaches the controller,
+    ``jitter`` gives numbers in [0, 1), ``clock_ms`` Unix milliseconds.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Link:
         *,
         gate: OrderGate,
         ask: Callable[[Question], None] | None = None,
+        leftovers: Leftovers | None = None,
         dial: Callable[[str], AbstractAsyncContextManager[Connect]] = dial_grpc,
         jitter: Callable[[], float] = random.random,
         clock_ms: Callable[[], int] = lambda: int(time.time() * 1000),
@@ -102,6 +105,10 @@ class Link:
         self._outbox = outbox
         self._say = say
         self._ask = ask
+        self._leftovers = leftovers
+        self._said_dirty = ""
+        if leftovers is not None:
+            leftovers.on_change = self.tell_facts
         self._dial = dial
         self._jitter = jitter
         self._clock_ms = clock_ms
@@ -192,7 +199,7 @@ class Link:
             protocol=PROTOCOL_VERSION,
             host=self._identity.host,
             labels=self._identity.labels,
-            facts=host_facts_to_wire(self._identity.facts),
+            facts=host_facts_to_wire(self._facts()),
             running=self._outbox.keys_to_wire(self._runner.running),
             challenge=challenge,
             seen=[authority_to_wire(one) for one in self._gate.seen],
@@ -210,7 +217,17 @@ class Link:
                 call.cancel()
             self._send_heartbeat()
 
+    def _facts(self) -> HostFacts:
+        self._said_dirty = self._leftovers.reason if self._leftovers is not None else ""
+        return replace(self._identity.facts, dirty_reason=self._said_dirty)
+
+    def tell_facts(self) -> None:
+        """Say what is now known of this host, to a controller that listens."""
+        self._outbox.facts(self._facts())
+
     def _send_heartbeat(self) -> None:
+        if self._leftovers is not None and self._leftovers.reason != self._said_dirty:
+            self.tell_facts()  # somebody has cleared it on the host itself
         self._outbox.heartbeat(self._clock_ms(), int(_monotonic_s() * 1e6))
 
     async def _hold_lease(self) -> None:
@@ -241,6 +258,9 @@ class Link:
                 self._take_order(message.order)
             case "stop":
                 self._runner.stop(run_key_from_wire(message.stop.run), message.stop.reason)
+            case "clear":
+                if self._leftovers is not None:
+                    self._leftovers.clear_soon()
             case "question":
                 self._take_question(message.question)
             case "ack":

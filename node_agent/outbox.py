@@ -3,8 +3,9 @@
 import asyncio
 from collections import OrderedDict
 
+from fleettrace.model.host import HostFacts
 from fleettrace.model.run import Part, RunCost, RunKey
-from fleettrace.wire.codec import part_to_wire, run_cost_to_wire, run_key_to_wire
+from fleettrace.wire.codec import host_facts_to_wire, part_to_wire, run_cost_to_wire, run_key_to_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 from fleettrace.wire.v1 import inspection_pb2 as inspection_pb
 from fleettrace.wire.v1.types_pb2 import RunKey as RunKeyPb
@@ -63,6 +64,10 @@ class Outbox:
     def heartbeat(self, at_ms: int, echo: int) -> None:
         """Say that the agent lives; the answer repeats ``echo``."""
         self._put(link_pb.AgentMessage(heartbeat=link_pb.Heartbeat(sent_at_ms=at_ms, echo=echo)))
+
+    def facts(self, facts: HostFacts) -> None:
+        """Say what is now known of this host; the next greeting says it too."""
+        self._put(link_pb.AgentMessage(facts=host_facts_to_wire(facts)))
 
     def acknowledged(self, key: RunKey) -> None:
         """The part is durable at the controller."""

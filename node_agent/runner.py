@@ -48,6 +48,10 @@ MAX_KNOWN_RUNS = 1_024
 STDERR_TAIL_CHARS = 400
 
 
+async def nobody_looks(key: RunKey, held: Sequence[str]) -> None:
+    """Look for nothing that a run may have left behind."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChildSettings:
     """What every child of this agent is given; ``scope`` is a cgroup path, empty for the whole machine.
@@ -66,7 +70,8 @@ class Runner:
     """Starts, stops and follows the runs of this host.
 
     ``check`` decides by the host's own policy and returns the lowered limits (or raises); ``on_part`` and
-    ``on_progress`` get what comes out; ``spawn`` starts a child. A key is run at most once while it is remembered.
+    ``on_progress`` get what comes out; ``spawn`` starts a child, and
+    ``look`` looks, once it has ended, whether what it held is gone. A key is run at most once while it is remembered.
     """
 
     def __init__(
@@ -75,13 +80,16 @@ class Runner:
         check: Callable[[StartRun, ToolDefinition, int], RunLimits],
         on_part: Callable[[Part], None],
         on_progress: Callable[[RunKey, int, RunCost], None],
+        *,
         spawn: Callable[[Collection[str]], Awaitable[ChildProcess]] = start_child,
+        look: Callable[[RunKey, Sequence[str]], Awaitable[None]] = nobody_looks,
     ) -> None:
         self._settings = settings
         self._check = check
         self._on_part = on_part
         self._on_progress = on_progress
         self._spawn = spawn
+        self._look = look
         self._live: dict[RunKey, _LiveRun] = {}
         self.clock = ControllerClock()
         """What time it is at the controller, for runs that begin together with those of other hosts."""
@@ -110,7 +118,7 @@ class Runner:
         out_of_reach = tool.out_of_reach(limits.capabilities)
         session = Session(order=order, backend=plans[0].backend, start=start)
         outcome = partial(self._perform_outcome, Redactor(tool, order.redaction))
-        live = _LiveRun(session, plans, out_of_reach, outcome, self._spawn)
+        live = _LiveRun(session, plans, out_of_reach, outcome, spawn=self._spawn, look=self._look)
         self._live[order.run] = live
         self.busy.set()
         live.task = asyncio.get_running_loop().create_task(live.follow(), name=f"run {order.run}")
@@ -203,7 +211,9 @@ class _LiveRun:
         plans: Sequence[ChildPlan],
         out_of_reach: str,
         outcome: Callable[[Report | Emit, RunKey], None],
+        *,
         spawn: Callable[[Collection[str]], Awaitable[ChildProcess]],
+        look: Callable[[RunKey, Sequence[str]], Awaitable[None]],
     ) -> None:
         self.task: asyncio.Task[None] | None = None
         self._plans = plans
@@ -212,6 +222,7 @@ class _LiveRun:
         self._session = session
         self._events: asyncio.Queue[SessionEvent] = asyncio.Queue()
         self._spawn = spawn
+        self._look = look
         self._process: ChildProcess | None = None
 
     @property
@@ -251,6 +262,8 @@ class _LiveRun:
             self._signal(signal.SIGKILL)
             if reader is not None:
                 await reader
+            if self._session.held:
+                await self._look(self._session.order.run, self._session.held)
 
     def _phase_limit_s(self) -> float:
         return (

@@ -129,6 +129,8 @@ class Session:
     start: CommonStart = CommonStart()
     attached_at_s: float = 0.0
     """On the monotonic clock; 0: not yet."""
+    held: tuple[str, ...] = ()
+    """What the child held in the kernel once its probes were attached."""
 
 
 def apply(session: Session, event: SessionEvent) -> tuple[Session, tuple[Instruction, ...]]:
@@ -144,6 +146,7 @@ def apply(session: Session, event: SessionEvent) -> tuple[Session, tuple[Instruc
                 alternative=event.alternative,
                 build_id=event.build_id,
                 attached_at_s=event.at_s,
+                held=event.held,
             )
             if session.phase is Phase.STARTING:
                 traced = replace(traced, phase=Phase.TRACING)

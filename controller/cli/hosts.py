@@ -1,14 +1,16 @@
-"""``fleettrace hosts``, and ``hosts revoke``."""
+"""``fleettrace hosts``, ``hosts revoke`` and ``hosts clear``."""
 
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import Controller, Json, Selector, connect, local_user
 from controller.cli.terminal import Terminal
 from controller.report.json import hosts_document
 from controller.report.text import render_host_list
+from fleettrace.errors import Refused
 from fleettrace.model.selector import parse_selector
 
 __all__ = ["hosts"]
@@ -45,4 +47,22 @@ def revoke(
         was_connected = client.revoke_host(name, reason, local_user())
     cut = "its stream is cut" if was_connected else "it was not connected"
     Terminal().note("revoked", f"{name}: {cut}")
+    return ExitCode.OK
+
+
+@hosts.command()
+def clear(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The host.")],
+    as_json: Json = False,
+    controller: Controller = "",
+) -> int:
+    """Have a dirty host take runs again, once you have looked at what a run has left behind on it.
+
+    Its agent looks again first: what is still there keeps it dirty.
+    """
+    with connect(controller) as client:
+        host = client.clear_host(name, local_user())
+    if host.facts.dirty_reason:
+        raise Refused(f"{name} stays dirty: {host.facts.dirty_reason}; end what holds it, then try again", "host.dirty")
+    Terminal(as_json=as_json).show(Text(f"{name} takes runs again"), hosts_document([host]))
     return ExitCode.OK

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from controller.orders.desk import OrderDesk
 from fleettrace.errors import BadInput
-from fleettrace.model.host import Host
+from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.inspection import Answer
 from fleettrace.model.run import StartRun
 from fleettrace.model.selector import Selector
@@ -31,6 +31,8 @@ class Connection:
         self.challenge = challenge
         self.queue: asyncio.Queue[link_pb.ControllerMessage] = asyncio.Queue(MAX_QUEUED)
         self.cut: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.facts_told = asyncio.Event()
+        """Set when the agent says again what it knows of its host."""
         self.questions: dict[str, asyncio.Future[Answer]] = {}
         """Those that were asked on this stream and are waited for, by id."""
 
@@ -113,6 +115,15 @@ class Fleet:
         reachable = [order for order in orders if order.run.host in self._connections]
         for host, message in self._orders.envelopes(reachable, lambda name: self._connections[name].challenge):
             self.send(host, message)
+
+    def update(self, name: str, facts: HostFacts) -> Host:
+        """A connected host says what has changed since it greeted."""
+        host = replace(self._hosts[name], facts=facts, last_seen_ms=self._clock_ms())
+        self._hosts[name] = host
+        connection = self._connections.get(name)
+        if connection is not None:
+            connection.facts_told.set()
+        return host
 
     def send(self, host: str, message: link_pb.ControllerMessage) -> bool:
         """Send to a host; False when it is not connected."""

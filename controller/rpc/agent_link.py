@@ -199,6 +199,8 @@ class AgentLinkService(AgentLinkServicer):
                 if await self._take_part(message.part, host):
                     ack = link_pb.PartAck(run=message.part.run)
                     connection.send(link_pb.ControllerMessage(ack=ack))
+            case "facts":
+                await self._coordinator.facts_told(host.name, host_facts_from_wire(message.facts))
             case "answer":
                 connection.answered(answer_from_wire(message.answer))
             case "heartbeat":

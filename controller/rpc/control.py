@@ -21,7 +21,7 @@ from controller.rpc.status import guarded as _guarded
 from controller.submission import Asked
 from controller.visibility import Visibility, may_stop, sees_everything
 from fleettrace.catalog import builtin_tools
-from fleettrace.errors import BadInput, FleettraceError, Refused
+from fleettrace.errors import BadInput, FleettraceError, NotFound, Refused
 from fleettrace.model.audit import AuditFilter
 from fleettrace.model.host import Host
 from fleettrace.model.inspection import HostAnswer
@@ -167,6 +167,17 @@ class ControlService(ControlServicer):
             if seen_by is not None:
                 jobs = [*(job for job in self._visibility.awaiting(principal) if job.spec.job_id not in listed), *jobs]
             return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
+
+        return await _guarded(context, answer)
+
+    async def ClearHost(self, request: pb.ClearHostRequest, context: Context) -> pb.Host:
+        """An operator has looked at what a run has left on a host."""
+
+        async def answer() -> pb.Host:
+            host = self._fleet.host(request.host)
+            if host is None or not self._seen(context)(host):
+                raise NotFound(f"there is no host {request.host!r}; see 'fleettrace hosts'")
+            return host_to_wire(await self._coordinator.clear_host(host.name, request.operator))
 
         return await _guarded(context, answer)
 

@@ -50,6 +50,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
     "Control/ExplainPolicy": Requirement(Scope.READ, for_team=True),
     "Control/ReloadPolicy": Requirement(Scope.ADMIN),
     "Control/ShareJob": Requirement(Scope.RUN, JobRight.OWN),
+    "Control/ClearHost": Requirement(Scope.ADMIN),
     "Control/CancelJob": Requirement(Scope.RUN, JobRight.STOP),
     "Control/CancelAllJobs": Requirement(Scope.RUN),
     "Access/WhoAmI": Requirement(None),

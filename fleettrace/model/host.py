@@ -37,6 +37,8 @@ class HostFacts:
     calibration: Calibration | None = None
     redacts: bool = False
     """Whether its agent can hide fields of its results."""
+    dirty_reason: str = ""
+    """What a run has left behind; it takes no other until an operator has looked. Empty: nothing."""
 
     @property
     def kernel(self) -> str:

@@ -24,6 +24,7 @@ from node_agent.child.time_limit import OutOfTime, within
 from node_agent.kernel.bpf import enable_run_time_stats
 from node_agent.kernel.cgroups import resolve_scope
 from node_agent.kernel.deadline import KillTimer, die_with_parent
+from node_agent.kernel.holdings import held_by
 from node_agent.kernel.syscall_filter import forbid_programs
 
 __all__ = ["main"]
@@ -86,7 +87,8 @@ def _perform(plan: ChildPlan, timer: KillTimer) -> None:
         tracer.attach(partial(_wait_until, plan.attach_at_s, timer))
         forbid_programs()  # compilers and bpftrace have been started by now
         timer.arm(plan.duration_ms / 1000 + (OVERRUN_LIMIT_S if plan.one_liner is None else ONE_LINER_OVERRUN_LIMIT_S))
-        _say(Attached(int(time.time() * 1000), tracer.backend, tracer.alternative, tracer.build_id, time.monotonic()))
+        started_s, held = time.monotonic(), held_by(os.getpid())
+        _say(Attached(int(time.time() * 1000), tracer.backend, tracer.alternative, tracer.build_id, started_s, held))
         meter = Meter(tracer)
         stopped = _watch(plan, tool, tracer, meter)
         ended_s = tracer.detach(hurry=stopped.startswith(STOPPED))

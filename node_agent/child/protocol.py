@@ -78,6 +78,7 @@ class ChildPlan:
 class Attached:
     """The last probe is attached; ``at_ms`` is the host's clock (Unix), ``alternative`` which way of the tool it is.
 
+    ``held`` is what the child now holds in the kernel (:mod:`node_agent.kernel.holdings`).
     ``at_s`` is the same moment on the monotonic clock. ``build_id`` is that of the binary that the probes are in, where
     they are in one.
     """
@@ -87,6 +88,7 @@ class Attached:
     alternative: str = ""
     build_id: str = ""
     at_s: float = 0.0
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ def decode_message(line: bytes) -> ChildMessage:
         kind = _TYPES[data.pop("type")]
         if "cost" in data:
             data["cost"] = _cost(data["cost"])
+        if "held" in data:
+            data["held"] = tuple(str(thing) for thing in data["held"])
         if "snapshot" in data:
             data["snapshot"] = _snapshot(data["snapshot"])
             data["notes"] = tuple(str(note) for note in data["notes"])

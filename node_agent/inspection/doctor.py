@@ -17,6 +17,7 @@ from node_agent.inspection.program_checks import (
     check_calibration,
     check_capabilities,
     check_confinement,
+    check_leftovers,
     check_programs,
     check_state_directory,
 )
@@ -57,7 +58,7 @@ def examine(setting: InspectionSetting) -> DoctorReport:
     if compiles:
         checks.append(_selftest(setting))
     checks.append(check_calibration(setting.state_directory))
-    checks.append(check_frame_pointers())
+    checks += [check_leftovers(setting.state_directory), check_frame_pointers()]
     at_fault = any(check.grade is Grade.FAULT for check in checks)
     return DoctorReport(tuple(checks), (*try_tools(setting, policy), _try_one_liners(at_fault=at_fault)))
 

@@ -17,10 +17,19 @@ from node_agent.backends.bcc.source import tool_source
 from node_agent.backends.bpftrace.preflight import version_of
 from node_agent.backends.bpftrace.process import find_bpftrace
 from node_agent.calibration.keep import kept
+from node_agent.kernel.capabilities import permitted_capabilities
 from node_agent.kernel.own_cgroups import find_delegated
 from node_agent.kernel.syscall_filter import is_available
+from node_agent.leftovers import Leftovers
 
-__all__ = ["check_calibration", "check_capabilities", "check_confinement", "check_programs", "check_state_directory"]
+__all__ = [
+    "check_calibration",
+    "check_capabilities",
+    "check_confinement",
+    "check_leftovers",
+    "check_programs",
+    "check_state_directory",
+]
 
 NOISY_PCT = 50.0
 """Of a calibration that says so: the medians are still good for what they are used for."""
@@ -126,6 +135,16 @@ def check_state_directory(state_directory: Path, *, look_at_tools: bool) -> Iter
         yield Check("disk", Grade.OK, found)
     if look_at_tools:
         yield _compiled(state_directory)
+
+
+def check_leftovers(state_directory: Path) -> Check:
+    """Whether a run has left something in the kernel, which keeps the host from taking others."""
+    if reason := Leftovers(state_directory).reason:
+        return Check("leftovers", Grade.FAULT, reason, "end what holds it, then 'fleettrace-agent clear' on this host")
+    if "CAP_SYS_ADMIN" not in permitted_capabilities():
+        found = "no run is known to have left anything; without CAP_SYS_ADMIN only events in tracefs can be looked for"
+        return Check("leftovers", Grade.OK, found)
+    return Check("leftovers", Grade.OK, "no run has left programs, maps, links or events behind")
 
 
 def check_calibration(state_directory: Path) -> Check:

@@ -44,6 +44,7 @@ def hosts_document(hosts: Iterable[Host]) -> Document:
                 "connected": host.connected,
                 "missing_reason": host.missing_reason,
                 "unfit_reason": host.facts.unfit_reason,
+                "dirty_reason": host.facts.dirty_reason,
                 "last_seen": time_text(host.last_seen_ms),
                 "kernel_release": host.facts.kernel_release,
                 "kernel_build": host.facts.kernel_build,

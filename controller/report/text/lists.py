@@ -119,11 +119,15 @@ def _awaiting(job: Job) -> str:
 
 
 def _state(host: Host) -> str:
-    return "missing" if not host.connected else "unfit" if host.facts.unfit_reason else "ready"
+    if not host.connected:
+        return "missing"
+    return "unfit" if host.facts.unfit_reason else "dirty" if host.facts.dirty_reason else "ready"
 
 
 def _why(host: Host) -> str:
-    return host.facts.unfit_reason if host.connected else host.missing_reason or "not connected"
+    if not host.connected:
+        return host.missing_reason or "not connected"
+    return host.facts.unfit_reason or host.facts.dirty_reason
 
 
 def _defaults(tool: ToolListing) -> str:

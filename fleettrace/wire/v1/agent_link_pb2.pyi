@@ -29,6 +29,7 @@ class AgentMessage(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     PART_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def hello(self) -> Global___Hello: ...
     @_builtins.property
@@ -39,6 +40,10 @@ class AgentMessage(_message.Message):
     def part(self) -> _types_pb2.Part: ...
     @_builtins.property
     def answer(self) -> _inspection_pb2.Answer: ...
+    @_builtins.property
+    def facts(self) -> _types_pb2.HostFacts:
+        """they have changed since the greeting"""
+
     def __init__(
         self,
         *,
@@ -47,12 +52,13 @@ class AgentMessage(_message.Message):
         progress: Global___RunProgress | None = ...,
         part: _types_pb2.Part | None = ...,
         answer: _inspection_pb2.Answer | None = ...,
+        facts: _types_pb2.HostFacts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "part", b"part", "progress", b"progress"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "facts", b"facts", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "part", b"part", "progress", b"progress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "part", b"part", "progress", b"progress"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "facts", b"facts", "heartbeat", b"heartbeat", "hello", b"hello", "message", b"message", "part", b"part", "progress", b"progress"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "heartbeat", "progress", "part", "answer"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["hello", "heartbeat", "progress", "part", "answer", "facts"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
@@ -68,6 +74,7 @@ class ControllerMessage(_message.Message):
     ACK_FIELD_NUMBER: _builtins.int
     QUESTION_FIELD_NUMBER: _builtins.int
     ORDER_FIELD_NUMBER: _builtins.int
+    CLEAR_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def welcome(self) -> Global___Welcome: ...
     @_builtins.property
@@ -80,6 +87,8 @@ class ControllerMessage(_message.Message):
     def question(self) -> _inspection_pb2.Question: ...
     @_builtins.property
     def order(self) -> Global___SignedOrder: ...
+    @_builtins.property
+    def clear(self) -> Global___ClearHost: ...
     def __init__(
         self,
         *,
@@ -89,16 +98,34 @@ class ControllerMessage(_message.Message):
         ack: Global___PartAck | None = ...,
         question: _inspection_pb2.Question | None = ...,
         order: Global___SignedOrder | None = ...,
+        clear: Global___ClearHost | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "heartbeat", b"heartbeat", "message", b"message", "order", b"order", "question", b"question", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "clear", b"clear", "heartbeat", b"heartbeat", "message", b"message", "order", b"order", "question", b"question", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "heartbeat", b"heartbeat", "message", b"message", "order", b"order", "question", b"question", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "clear", b"clear", "heartbeat", b"heartbeat", "message", b"message", "order", b"order", "question", b"question", "stop", b"stop", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "heartbeat", "stop", "ack", "question", "order"]  # noqa: Y015
+    _WhichOneofReturnType_message: _TypeAlias = _typing.Literal["welcome", "heartbeat", "stop", "ack", "question", "order", "clear"]  # noqa: Y015
     _WhichOneofArgType_message: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_message) -> _WhichOneofReturnType_message | None: ...
 
 Global___ControllerMessage: _TypeAlias = ControllerMessage  # noqa: Y015
+
+@_typing.final
+class ClearHost(_message.Message):
+    """An operator has looked at what a run has left behind: take runs again, unless it is still there. Answered with facts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClearHost: _TypeAlias = ClearHost  # noqa: Y015
 
 @_typing.final
 class Hello(_message.Message):

@@ -64,6 +64,11 @@ class ControlStub:
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsRequest.SerializeToString,
                 response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsResponse.FromString,
                 _registered_method=True)
+        self.ClearHost = channel.unary_unary(
+                '/fleettrace.wire.v1.Control/ClearHost',
+                request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ClearHostRequest.SerializeToString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.Host.FromString,
+                _registered_method=True)
         self.CancelJob = channel.unary_unary(
                 '/fleettrace.wire.v1.Control/CancelJob',
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.CancelJobRequest.SerializeToString,
@@ -154,6 +159,13 @@ class ControlServicer:
 
     def ListJobs(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ClearHost(self, request, context):
+        """An operator has looked at a host on which a run has left something: it takes runs again, unless that is still there.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -260,6 +272,11 @@ def add_ControlServicer_to_server(servicer, server):
                     servicer.ListJobs,
                     request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsRequest.FromString,
                     response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsResponse.SerializeToString,
+            ),
+            'ClearHost': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClearHost,
+                    request_deserializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.ClearHostRequest.FromString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_control__pb2.Host.SerializeToString,
             ),
             'CancelJob': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelJob,
@@ -474,6 +491,33 @@ class Control:
             '/fleettrace.wire.v1.Control/ListJobs',
             fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsRequest.SerializeToString,
             fleettrace_dot_wire_dot_v1_dot_control__pb2.ListJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClearHost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleettrace.wire.v1.Control/ClearHost',
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.ClearHostRequest.SerializeToString,
+            fleettrace_dot_wire_dot_v1_dot_control__pb2.Host.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,8 @@ class ControlStub:
     GetJob: _grpc.UnaryStreamMultiCallable[_control_pb2.GetJobRequest, _control_pb2.JobResultPiece]
     """A large fleet's result is larger than a message may be."""
     ListJobs: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListJobsRequest, _control_pb2.ListJobsResponse]
+    ClearHost: _grpc.UnaryUnaryMultiCallable[_control_pb2.ClearHostRequest, _control_pb2.Host]
+    """An operator has looked at a host on which a run has left something: it takes runs again, unless that is still there."""
     CancelJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.CancelJobRequest, _control_pb2.Job]
     """Answers once every connected host was told to stop; cancelling an ended job changes nothing."""
     CancelAllJobs: _grpc.UnaryUnaryMultiCallable[_control_pb2.CancelAllJobsRequest, _control_pb2.ListJobsResponse]
@@ -74,6 +76,8 @@ class ControlAsyncStub(ControlStub):
     GetJob: _aio.UnaryStreamMultiCallable[_control_pb2.GetJobRequest, _control_pb2.JobResultPiece]  # type: ignore[assignment]
     """A large fleet's result is larger than a message may be."""
     ListJobs: _aio.UnaryUnaryMultiCallable[_control_pb2.ListJobsRequest, _control_pb2.ListJobsResponse]  # type: ignore[assignment]
+    ClearHost: _aio.UnaryUnaryMultiCallable[_control_pb2.ClearHostRequest, _control_pb2.Host]  # type: ignore[assignment]
+    """An operator has looked at a host on which a run has left something: it takes runs again, unless that is still there."""
     CancelJob: _aio.UnaryUnaryMultiCallable[_control_pb2.CancelJobRequest, _control_pb2.Job]  # type: ignore[assignment]
     """Answers once every connected host was told to stop; cancelling an ended job changes nothing."""
     CancelAllJobs: _aio.UnaryUnaryMultiCallable[_control_pb2.CancelAllJobsRequest, _control_pb2.ListJobsResponse]  # type: ignore[assignment]
@@ -141,6 +145,14 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.ListJobsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.ListJobsResponse, _abc.Awaitable[_control_pb2.ListJobsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def ClearHost(
+        self,
+        request: _control_pb2.ClearHostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_control_pb2.Host, _abc.Awaitable[_control_pb2.Host]]:
+        """An operator has looked at a host on which a run has left something: it takes runs again, unless that is still there."""
 
     @_abc_1.abstractmethod
     def CancelJob(

@@ -157,6 +157,7 @@ class HostFacts(_message.Message):
     RUN_KINDS_FIELD_NUMBER: _builtins.int
     CALIBRATION_FIELD_NUMBER: _builtins.int
     REDACTS_FIELD_NUMBER: _builtins.int
+    DIRTY_REASON_FIELD_NUMBER: _builtins.int
     kernel_release: _builtins.str
     """uname -r"""
     kernel_build: _builtins.str
@@ -179,6 +180,8 @@ class HostFacts(_message.Message):
     """that its own policy lets run at a time; absent: an agent that does not say"""
     redacts: _builtins.bool
     """it can hide fields of its results"""
+    dirty_reason: _builtins.str
+    """what a run has left behind: it takes no other until an operator has looked"""
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """effective ones, by name: CAP_BPF, ..."""
@@ -219,10 +222,11 @@ class HostFacts(_message.Message):
         run_kinds: _abc.Iterable[_builtins.str] | None = ...,
         calibration: Global___Calibration | None = ...,
         redacts: _builtins.bool = ...,
+        dirty_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "calibration", b"calibration", "max_runs", b"max_runs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "agent_version", b"agent_version", "arch", b"arch", "backend", b"backend", "boot_id", b"boot_id", "btf_sha256", b"btf_sha256", "calibration", b"calibration", "capabilities", b"capabilities", "cpu_count", b"cpu_count", "kernel_build", b"kernel_build", "kernel_release", b"kernel_release", "max_runs", b"max_runs", "questions", b"questions", "redacts", b"redacts", "run_kinds", b"run_kinds", "scope", b"scope", "tools", b"tools", "unfit_reason", b"unfit_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs", "agent_version", b"agent_version", "arch", b"arch", "backend", b"backend", "boot_id", b"boot_id", "btf_sha256", b"btf_sha256", "calibration", b"calibration", "capabilities", b"capabilities", "cpu_count", b"cpu_count", "dirty_reason", b"dirty_reason", "kernel_build", b"kernel_build", "kernel_release", b"kernel_release", "max_runs", b"max_runs", "questions", b"questions", "redacts", b"redacts", "run_kinds", b"run_kinds", "scope", b"scope", "tools", b"tools", "unfit_reason", b"unfit_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_runs: _TypeAlias = _typing.Literal["max_runs"]  # noqa: Y015
     _WhichOneofArgType__max_runs: _TypeAlias = _typing.Literal["_max_runs", b"_max_runs"]  # noqa: Y015

@@ -50,7 +50,7 @@ class Site:
         self.parts: list[Part] = []
         self._capabilities = capabilities
         settings = ChildSettings("bcc", "", Path("/nowhere"))
-        self.runner = Runner(settings, self._check, self.parts.append, lambda *_: None, self._spawn)
+        self.runner = Runner(settings, self._check, self.parts.append, lambda *_: None, spawn=self._spawn)
 
     def _check(self, order: StartRun, tool: ToolDefinition, running: int) -> RunLimits:
         assert tool is TOOL

@@ -105,6 +105,10 @@ class FakeControl(ControlServicer):
         head = AuditHead(self.audit_log[-1].number, self.audit_log[-1].hash)
         return audit_page_to_wire(AuditPage(tuple(page), head, page[-1].number if rest else 0))
 
+    def ClearHost(self, request: pb.ClearHostRequest, context: Context) -> pb.Host:
+        self._note("ClearHost", request, context)
+        return host_to_wire(next(host for host in self.host_list if host.name == request.host))
+
     def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
         self._note("CancelJob", request, context)
         self.on_cancel()
