@@ -274,9 +274,8 @@ def _plan_job(world: World, number: int, chaos_s: float) -> None:
     if rng.random() < 0.3:
         world.at(when_s + rng.choice((0.0, 0.001, 0.01, 1.0, 4.0)), world.operators.submit, asked)
     if rng.random() < 0.1:
-        world.at(
-            when_s + rng.uniform(0, 1.0), world.operators.hang_up, replace(asked, request_id=""), rng.uniform(0, 0.01)
-        )
+        alone = replace(asked, request_id="", no_share=True)
+        world.at(when_s + rng.uniform(0, 1.0), world.operators.hang_up, alone, rng.uniform(0, 0.01))
     if rng.random() < 0.35:
 
         def cancel() -> None:
