@@ -35,7 +35,6 @@ __all__ = [
     "audit_leaves_out_the_restart",
     "audit_leaves_out_waves",
     "failed_submit_stays",
-    "hang_up_cancels_the_submit",
     "interim_gets_newer_counters",
     "late_parts_are_not_merged",
     "merge_counts_twice",
@@ -116,15 +115,6 @@ def repeated_request_is_a_new_job(patch: Patch) -> None:
         return await open_job()  # type: ignore[no-any-return]
 
     patch.setattr(RequestLedger, "_find_or_open", forgetful)
-
-
-def hang_up_cancels_the_submit(patch: Patch) -> None:
-    job_of = RequestLedger.job_of
-
-    async def exposed(self: RequestLedger, request_id: str, open_job: Any) -> Submitted:
-        return await (job_of(self, request_id, open_job) if request_id else open_job())
-
-    patch.setattr(RequestLedger, "job_of", exposed)
 
 
 def merge_counts_twice(patch: Patch) -> None:
