@@ -1,7 +1,7 @@
 """Ed25519 keys (RFC 8032) and what is signed with them.
 
 Every signature is over a domain and the bytes, so that one that was made for one purpose is worth nothing for another.
-``cryptography`` is imported where it is used: an agent that waits for work does without it.
+``cryptography`` makes and keeps private keys, and is imported where that is done: an agent has none.
 """
 
 import base64
@@ -13,6 +13,7 @@ from typing import Self
 
 from fleettrace.errors import BadInput
 from fleettrace.model.order import SignedBytes
+from fleettrace.orders.verifying import ed25519_verifies
 
 __all__ = ["PublicKey", "SigningKey", "new_secret"]
 
@@ -59,16 +60,9 @@ class PublicKey:
 
     def verifies(self, domain: str, signed: SignedBytes) -> bool:
         """Whether this key has signed the bytes for this purpose."""
-        from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
-
         if signed.key_id != self.key_id or len(signed.signature) != SIGNATURE_BYTES:
             return False
-        try:
-            Ed25519PublicKey.from_public_bytes(self.raw).verify(signed.signature, _message(domain, signed.body))
-        except (InvalidSignature, ValueError):
-            return False
-        return True
+        return ed25519_verifies(self.raw, signed.signature, _message(domain, signed.body))
 
 
 class SigningKey:
