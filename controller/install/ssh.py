@@ -65,7 +65,7 @@ class Connections:
 
     def __init__(self, settings: SshSettings) -> None:
         self._settings = settings
-        self._known = asyncssh.read_known_hosts([str(path) for path in settings.known_files()])
+        self._known = _read_known(settings.known_files())
         self._jumps: dict[tuple[SshAddress, ...], asyncio.Future[asyncssh.SSHClientConnection]] = {}
         self._stack = AsyncExitStack()
 
@@ -164,7 +164,9 @@ class Connections:
                 **keys,
             )
         except (OSError, ValueError, asyncssh.Error) as error:  # a key or a configuration that cannot be read
-            raise BadInput(f"the SSH settings for {address} cannot be used: {error}") from error
+            raise BadInput(
+                f"the SSH settings for {address} cannot be used ({error}): a key with a passphrase is for ssh-agent"
+            ) from error
 
     def _config(self) -> list[str] | None:
         config = self._settings.config or Path("~/.ssh/config").expanduser()
@@ -261,6 +263,17 @@ async def _read_tail(stream: asyncssh.SSHReader[bytes]) -> str:
     while chunk := await stream.read(CHUNK_BYTES):
         kept = (kept + chunk)[-KEPT_ERROR_BYTES:]
     return kept.decode(errors="replace")
+
+
+def _read_known(files: Sequence[Path]) -> asyncssh.SSHKnownHosts:
+    try:
+        return asyncssh.read_known_hosts([str(path) for path in files])
+    except (OSError, ValueError) as error:
+        named = ", ".join(map(str, files))
+        raise BadInput(
+            f"the known host keys of {named} cannot be read ({error}): mend that, or name another file with "
+            "--known-hosts"
+        ) from error
 
 
 def _has_failed(made: "asyncio.Future[asyncssh.SSHClientConnection]") -> bool:

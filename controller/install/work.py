@@ -1,6 +1,5 @@
 """What is done to one host: install, upgrade, uninstall; each ends with the controller's word that it is there."""
 
-import importlib.resources
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -155,12 +154,7 @@ def _missing(bundle: Bundle, state: Mapping[str, Any]) -> Bundle | None:
 
 
 def _desired(bundle: Bundle, settings: Mapping[str, str]) -> dict[str, Any]:
-    units = importlib.resources.files("node_agent") / "systemd"
-    return {
-        "version": bundle.version,
-        "units": {one.name: one.read_text() for one in units.iterdir() if one.name.endswith(".service")},
-        "settings": dict(settings),
-    }
+    return {"version": bundle.version, "settings": dict(settings)}
 
 
 def _notes(host: Host | None, look: HostLook) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ __all__ = ["CONTROLLER_IP", "Host", "Site", "View"]
 
 CONTROLLER_IP = "10.77.255.1"
 LAYERED = ("etc", "opt", "var", "root", "home", "usr/local")
+CGROUP = "fleettrace-install"
 SSHD = "/usr/sbin/sshd"
 
 _NAMESPACE = "mount --make-rprivate / && echo ready && exec sleep infinity"
@@ -184,11 +185,12 @@ class Site:
         self.hosts: dict[str, Host] = {}
         mount = find_cgroup2_mount()
         assert mount is not None
-        self._cgroup = Path(mount) / f"fleettrace-install-{os.getpid()}"
+        self._cgroup = Path(mount) / f"{CGROUP}-{os.getpid()}"
         self._holders: list[subprocess.Popen[str]] = []
         self.holder: subprocess.Popen[str]
 
     def __enter__(self) -> Self:
+        _remove_what_killed_tests_left(self._cgroup.parent)
         self._cgroup.mkdir()
         self.holder = self._hold()
         self._ip("link", "set", "lo", "up")
@@ -270,6 +272,14 @@ class Site:
 
     def _ip(self, *words: str) -> None:
         _call(self.enter("ip", *words))
+
+
+def _remove_what_killed_tests_left(cgroups: Path) -> None:
+    for old in cgroups.glob(f"{CGROUP}-*"):
+        if not Path("/proc", old.name.rpartition("-")[2]).exists():
+            (old / "cgroup.kill").write_text("1")
+            for cgroup in (*(one for one in old.iterdir() if one.is_dir()), old):
+                wait_for(f"the end of {cgroup}", partial(_removed, cgroup))
 
 
 def _call(command: Sequence[str]) -> None:

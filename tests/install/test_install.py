@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,12 @@ from tests.install.bed import Host
 from tests.install.conftest import Bed, at
 
 AGENT = "bin/fleettrace-agent --name"
+PROCESS_1_IS_SYSTEMD = """
+chmod 755 /usr/local/bin/systemctl
+mkdir -p /run/systemd/system
+echo systemd >/run/comm
+mount --bind /run/comm /proc/1/comm
+"""
 SMALL_DISK = "mkdir -p /opt/fleettrace/versions && mount -t tmpfs -o size=6M tmpfs /opt/fleettrace/versions"
 
 
@@ -226,3 +233,29 @@ def test_progress_is_plain_lines_where_there_is_no_terminal(bed: Bed) -> None:
 
     assert (status, out.count("1 of 1 host done")) == (0, 1)
     assert [line.split()[:2] for line in err.splitlines()] == [["done", "good-1:"]]
+
+
+def test_where_systemd_is_process_1_the_unit_keeps_the_agent_and_goes_with_it(bed: Bed) -> None:
+    """GIVEN a host whose process 1 says it is systemd, WHEN an agent is installed and removed, THEN it was started by
+    its unit, with its settings, and nothing of it is left."""
+    host = bed.site.add("modern")
+    stand_in = (Path(__file__).parent / "systemctl").read_text()
+    (host.seen("/usr/local/bin") / "systemctl").write_text(stand_in)
+    host.run("sh", "-c", PROCESS_1_IS_SYSTEMD)
+    before = host.view()
+
+    done = bed.install(at(host))
+    again = bed.install(at(host))
+    removed = bed.done("uninstall", "--on", at(host))
+
+    assert "/etc/systemd/system/fleettrace-agent.service" in done["modern"]["changes"]
+    assert done["modern"]["notes"] == []
+    assert again["modern"]["changes"] == []
+    assert removed["modern"]["ok"]
+    told = host.run("cat", "/run/systemctl").splitlines()
+    host.run("sh", "-c", "rm -f /run/systemctl /run/systemctl.log")
+    assert [line.split()[0] for line in told if line.split()[0] != "is-active"] == [
+        *("daemon-reload", "enable", "restart"),
+        *("stop", "disable", "daemon-reload", "reset-failed"),
+    ]
+    assert host.view() == before

@@ -23,17 +23,17 @@ def addresses(bed: Bed) -> str:
 
 
 def changed_packages(bed: Bed, name: str, addition: str) -> Path:
-    """Packages of which one begins with ``addition``: another version, whose own code is the same."""
+    """Packages of which one ends with ``addition``: another version, whose own code is the same."""
     kind = str(Kind(os.uname().machine, sys.version_info[:2]))
     folder = bed.folder / name
     status, _, error = bed.run("wheelhouse", str(folder))
     assert status == 0, error
-    (wheel,) = (folder / kind).glob("lark-*.whl")
+    (wheel,) = (folder / kind).glob("grpcio-*.whl")
     changed = wheel.with_suffix(".new")
     with zipfile.ZipFile(wheel) as old, zipfile.ZipFile(changed, "w") as new:
         for item in old.infolist():
             data = old.read(item)
-            new.writestr(item, addition.encode() + data if item.filename == "lark/__init__.py" else data)
+            new.writestr(item, data + addition.encode() if item.filename == "grpc/__init__.py" else data)
     shutil.move(changed, wheel)
     return folder
 

@@ -75,9 +75,7 @@ def apply(order: Mapping[str, Any], packages: BinaryIO) -> dict[str, Any]:
     for name, text in order["settings"].items():
         write(made, SETTINGS / name, text, 0o644, changes)
     if has_systemd():
-        for name, text in order["units"].items():
-            if write(made, UNITS / name, text, 0o644, changes):
-                run("systemctl", "daemon-reload")
+        _write_units(made, order["version"], changes)
     else:
         made.directory(RUN)
         made.directory(LOG)
@@ -98,14 +96,17 @@ def apply(order: Mapping[str, Any], packages: BinaryIO) -> dict[str, Any]:
 
 def back(order: Mapping[str, Any], _packages: BinaryIO) -> dict[str, Any]:
     """Run the previous version again, and drop the one that failed."""
+    changes: list[str] = []
     previous, failed = name_of(PREVIOUS), name_of(CURRENT)
     if not previous or previous == failed:
         raise Failed("not-installed", "there is no previous version to go back to: install one that works")
+    if has_systemd():
+        _write_units(Made(), previous, changes)
     point(CURRENT, previous)
     PREVIOUS.unlink()
     restart()
     shutil.rmtree(VERSIONS / failed, ignore_errors=True)
-    return {"changes": [f"back to {previous}"]}
+    return {"changes": [*changes, f"back to {previous}"]}
 
 
 def uninstall(_order: Mapping[str, Any], _packages: BinaryIO) -> dict[str, Any]:
@@ -143,6 +144,15 @@ def _alone() -> Iterator[None]:
         raise Failed("busy", "somebody else installs or removes an agent there at this moment: try again") from error
     finally:
         os.close(descriptor)
+
+
+def _write_units(made: Made, version: str, changes: list[str]) -> None:
+    """The units of a version: they come with its package, so that going back takes them back as well."""
+    before = len(changes)
+    for unit in (VERSIONS / version).glob("lib/*/site-packages/node_agent/systemd/*.service"):
+        write(made, UNITS / unit.name, unit.read_text(), 0o644, changes)
+    if len(changes) > before:
+        run("systemctl", "daemon-reload")
 
 
 def _keep_token(token: str, changes: list[str]) -> None:
