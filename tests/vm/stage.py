@@ -62,15 +62,18 @@ class Stage:
         return self._run("-e", program, "--on", GUEST, "--for", duration)
 
     def _run(self, *arguments: str) -> "Job":
-        return Job(self.fleet, self.fleet.command("run", *arguments, "--promote", "--json"))
+        newest = self.fleet.newest_job()
+        process = self.fleet.command("run", *arguments, "--promote", "--json")
+        return Job(self.fleet, process, newest.spec.job_id if newest is not None else "")
 
 
 class Job:
     """A ``fleettrace run`` that goes on."""
 
-    def __init__(self, fleet: LiveFleet, process: subprocess.Popen[str]) -> None:
+    def __init__(self, fleet: LiveFleet, process: subprocess.Popen[str], before: str) -> None:
         self._fleet = fleet
         self._process = process
+        self._before = before
 
     def wait_tracing(self) -> bool:
         """Wait until the trace is attached; False: the job has ended without."""
@@ -79,6 +82,9 @@ class Job:
             if self._process.poll() is not None:
                 return "ended"
             job = self._fleet.newest_job()
+            # The command may wait for somebody to read what it prints.
+            if job is not None and job.spec.job_id != self._before and job.state.ended:
+                return "ended"
             runs = [run for run in job.runs.values() if run.kind == "trace"] if job is not None else []
             return "attached" if runs and all(run.state == "running" and run.elapsed_ms for run in runs) else ""
 
