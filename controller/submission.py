@@ -7,7 +7,7 @@ from controller.policy.decide import Denied, Granted, Request
 from controller.policy.model import Policy
 from controller.scheduler.machine import Transition, begin
 from controller.scheduler.terms import JobTerms, Timing
-from controller.scheduler.waves import choose_canaries
+from controller.scheduler.waves import choose_canaries, classes_of
 from fleettrace.catalog import ToolDefinition, find_tool
 from fleettrace.errors import BadInput, BadParameter, NoHostMatches
 from fleettrace.model.host import Host
@@ -15,6 +15,7 @@ from fleettrace.model.job import Decision, Job, JobSpec, JobState, Priority
 from fleettrace.model.names import counted, duration_text
 from fleettrace.model.params import ParamValue
 from fleettrace.model.redaction import PLAIN, Redaction, redaction_text
+from fleettrace.model.run import RunKind
 from fleettrace.model.selector import parse_selector
 from fleettrace.model.tool import ONE_LINER
 from fleettrace.oneliner import OneLiner, read_one_liner
@@ -192,8 +193,8 @@ def open_job(
     if isinstance(verdict, Denied):
         decision = Decision(now_ms, "policy", "denied", verdict.reason, verdict.rule)
         return Job(spec, JobState.REFUSED, verdict.reason, finished_at_ms=now_ms, decisions=(decision,))
-    canaries = choose_canaries(startable, asked.canary)
-    classes = {host.name: host.host_class for host in startable}
+    classes = classes_of(startable, policy.canary.class_labels)
+    canaries = choose_canaries(startable, classes, asked.canary)
     if not startable:
         first, reason = next(iter(missing.items()))
         raise NoHostMatches(f"none of the {len(plan.hosts)} hosts can run {tool.name} now; {first}: {reason}")
@@ -207,7 +208,16 @@ def open_job(
         reason = f"{reason}, once a second person has approved it: fleettrace approve {job_id}"
     if verdict.redact:
         reason = f"{reason}; {redaction_text(verdict.redact)} on the hosts"
-    return begin(spec, _terms(plan, policy, verdict, key), classes, canaries, reason, domains=domains)
+    return begin(
+        spec,
+        _terms(plan, policy, verdict, key),
+        classes,
+        canaries,
+        reason,
+        domains=domains,
+        calibrations={host.name: host.facts.calibration for host in startable if host.facts.calibration is not None},
+        trial_hosts=frozenset(host.name for host in startable if RunKind.TRIAL in host.facts.run_kinds),
+    )
 
 
 def _cannot_redact(plan: Plan, granted: Granted) -> dict[str, str]:
@@ -248,6 +258,10 @@ def _terms(plan: Plan, policy: Policy, granted: Granted, key: bytes) -> JobTerms
         min_events=policy.canary.min_events,
         wave_fractions=policy.waves.fractions,
         settle_ms=policy.waves.settle_ms,
+        trial_ms=policy.canary.trial_ms,
+        max_busiest_cpu_pct=policy.limits.max_busiest_cpu_pct,
+        max_lost_pct=policy.canary.max_lost_pct,
+        max_map_fill_pct=policy.canary.max_map_fill_pct,
         probes=_probe_names(plan),
         cost=plan.tool.cost,
         max_hits_per_s_per_cpu=plan.tool.max_hits_per_s_per_cpu(plan.params),

@@ -69,6 +69,9 @@ def _checking(job: Job) -> Iterable[tuple[str, Text]]:
     checked = [check.host for check in job.canaries if check.verdict is Verdict.PENDING]
     if checked and job.state is JobState.CHECKING:
         yield "canary", Text(f"counting events on {', '.join(checked)}, with the probes of {whose}")
+    tried = [check.host for check in job.canaries if check.verdict is Verdict.RUNNING]
+    if tried and job.state is JobState.CHECKING:
+        yield "canary", Text(f"trying {whose} on {', '.join(tried)} for a moment")
 
 
 def _bad_runs(job: Job, told: set[str]) -> Iterable[tuple[str, Text]]:

@@ -58,7 +58,10 @@ def run(
         typer.Option("-p", "--param", metavar="NAME=VALUE", help="A parameter of the tool. May be repeated."),
     ] = None,
     promote: Annotated[
-        bool, typer.Option("--promote", help="Go on when the canary is too quiet to judge; recorded with the job.")
+        bool,
+        typer.Option(
+            "--promote", help="Go on when the gate says hold (too quiet to judge, losses, a full map); recorded."
+        ),
     ] = False,
     dry_run: Annotated[
         bool,

@@ -81,6 +81,8 @@ def _granted(policy: Policy, grant: Grant, request: Request) -> Granted:
             # What its ways may use, all together; a host gives each of them its own.
             capabilities=tuple(sorted({name for way in ways for name in way.capabilities})),
             one_liner=site.one_liner if request.program is not None else None,
+            max_child_cpu_pct=site.max_child_cpu_pct,
+            max_child_rss_bytes=site.max_child_rss_bytes,
         ),
         policy_version=policy.version,
         approval_wait_ms=grant.approval_wait_ms,

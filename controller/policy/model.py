@@ -19,7 +19,8 @@ __all__ = ["AbortPolicy", "CanaryPolicy", "Grant", "Policy", "SiteLimits", "Wait
 class SiteLimits:
     """Ceilings that no grant exceeds. ``max_cpu_pct`` is in percent of one CPU, summed over a host's CPUs.
 
-    ``max_host_cpu_pct`` is the same for all jobs on a host together.
+    ``max_host_cpu_pct`` is the same for all jobs on a host together, ``max_busiest_cpu_pct`` that of one run for
+    the CPU that it takes most of. ``max_child_...``: of the process that traces.
 
     One-liners have further ones: ``one_liner`` is what a run is given, timers and texts are judged by the program.
     """
@@ -29,6 +30,9 @@ class SiteLimits:
     max_host_cpu_pct: float
     max_events_per_s: int
     max_map_bytes: int
+    max_busiest_cpu_pct: float
+    max_child_cpu_pct: float
+    max_child_rss_bytes: int
     max_hosts: int
     one_liner: OneLinerBounds
     one_liner_max_timer_hz: float
@@ -37,10 +41,18 @@ class SiteLimits:
 
 @dataclass(frozen=True, slots=True)
 class CanaryPolicy:
-    """How long the frequency check counts, and the fewest events that can be judged."""
+    """How long the frequency check counts, the fewest events that can be judged, and how long the program is tried.
+
+    ``max_lost_pct``: of a trial's events; ``max_map_fill_pct``: of a map, as predicted for the whole duration. Hosts
+    that differ in one of ``class_labels`` are of different classes.
+    """
 
     check_ms: int
     min_events: int
+    trial_ms: int
+    max_lost_pct: float
+    max_map_fill_pct: float
+    class_labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from controller.policy.bounds import (
     MAX_CPU_PCT,
     MAX_DURATION_S,
     MAX_EVENTS_PER_S,
+    MAX_FILL_PCT,
     MAX_GRANTS,
     MAX_HOSTS,
     MAX_LEAD_S,
@@ -22,6 +23,7 @@ from controller.policy.bounds import (
     MAX_SETTLE_S,
     MAX_TESTS,
     MAX_WAIT_S,
+    MIN_CHILD_MIB,
     MIN_CPU_PCT,
     MIN_FRACTION,
     MIN_ONE_LINER_STRING_BYTES,
@@ -116,6 +118,9 @@ def _limits(table: Table) -> SiteLimits:
         max_host_cpu_pct=table.number("max_host_cpu_pct", minimum=MIN_CPU_PCT, maximum=MAX_CPU_PCT),
         max_events_per_s=table.integer("max_events_per_s", minimum=1, maximum=MAX_EVENTS_PER_S),
         max_map_bytes=table.integer("max_map_mib", minimum=1, maximum=MAX_MAP_MIB) << 20,
+        max_busiest_cpu_pct=table.number("max_busiest_cpu_pct", minimum=MIN_CPU_PCT, maximum=100),
+        max_child_cpu_pct=table.number("max_child_cpu_pct", minimum=MIN_CPU_PCT, maximum=MAX_CPU_PCT),
+        max_child_rss_bytes=table.integer("max_child_mib", minimum=MIN_CHILD_MIB, maximum=MAX_MAP_MIB) << 20,
         max_hosts=table.integer("max_hosts", minimum=1, maximum=MAX_HOSTS),
         one_liner=OneLinerBounds(
             max_probes=table.integer("one_liner_max_probes", minimum=0, maximum=MAX_ONE_LINER_PROBES),
@@ -149,6 +154,10 @@ def _canary(table: Table, limits: SiteLimits) -> CanaryPolicy:
     canary = CanaryPolicy(
         check_ms=_ms_within_ceiling(table, "check_s", MAX_CHECK_S, limits),
         min_events=table.integer("min_events", minimum=0, maximum=MAX_EVENTS_PER_S),
+        trial_ms=_ms_within_ceiling(table, "trial_s", MAX_CHECK_S, limits),
+        max_lost_pct=table.number("max_lost_pct", minimum=0, maximum=100),
+        max_map_fill_pct=table.number("max_map_fill_pct", minimum=1, maximum=MAX_FILL_PCT),
+        class_labels=_label_names(table, "class_labels"),
     )
     table.finish()
     return canary
@@ -185,8 +194,16 @@ def _aborts(table: Table) -> AbortPolicy:
     return aborts
 
 
+def _label_names(table: Table, key: str) -> tuple[str, ...]:
+    names = table.texts(key) if table.has(key) else ()
+    return tuple(_check_label(table, key, name) for name in names)
+
+
 def _label_name(table: Table, key: str) -> str:
-    name = table.text(key)
+    return _check_label(table, key, table.text(key))
+
+
+def _check_label(table: Table, key: str, name: str) -> str:
     try:
         check_labels({name: "a"})
     except BadLabel as error:

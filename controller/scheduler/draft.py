@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from controller.scheduler.costs import model_on, scale_of
 from controller.scheduler.events import Instruction, SendStart, SendStop
 from controller.scheduler.states import check_job_change, check_run_change
 from controller.scheduler.terms import JobTerms
+from fleettrace.model.calibration import Calibration, HitKind
+from fleettrace.model.cost import CostModel
 from fleettrace.model.job import CanaryCheck, Decision, Job, JobState, PlannedHost, Run, RunState, Wave
 from fleettrace.model.run import RunKey, RunKind, StartRun
 
@@ -16,7 +19,8 @@ __all__ = ["Draft", "Execution"]
 class Execution:
     """A job with what its decisions need: the terms, class and failure domain of each startable host, how it is to end.
 
-    ``ending`` is the state that a stopping job will end in.
+    ``ending`` is the state that a stopping job will end in; ``calibrations`` what probes cost on those hosts that have
+    measured it; ``trial_hosts`` those whose agents know trials.
     """
 
     job: Job
@@ -24,6 +28,14 @@ class Execution:
     classes: Mapping[str, str]
     ending: JobState | None = None
     domains: Mapping[str, str] = field(default_factory=dict)
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    trial_hosts: frozenset[str] = frozenset()
+
+    def model_of(self, run: Run) -> CostModel:
+        """What the program costs on a run's host."""
+        host = run.key.host
+        scale = scale_of(self.classes.get(host, ""), self.job.canaries)
+        return model_on(self.terms.cost, self.calibrations.get(host), scale, run.cost.hits_by_kind)
 
 
 class Draft:
@@ -34,6 +46,8 @@ class Draft:
         self.terms = execution.terms
         self.classes = execution.classes
         self.domains = execution.domains
+        self.calibrations = execution.calibrations
+        self.trial_hosts = execution.trial_hosts
         self.instructions: list[Instruction] = []
         job = execution.job
         self.spec = job.spec
@@ -65,7 +79,19 @@ class Draft:
             approved_by=self.approved_by,
             queued_at_ms=self.queued_at_ms,
         )
-        return Execution(job, self.terms, self.classes, self.ending, self.domains)
+        return Execution(job, self.terms, self.classes, self.ending, self.domains, self.calibrations, self.trial_hosts)
+
+    def model_on(self, host: str, hits_by_kind: Mapping[HitKind, int]) -> CostModel:
+        """What the program costs on a host, where it is hit on these kinds of probes."""
+        return model_on(self.terms.cost, self.calibrations.get(host), self.scale_on(host), hits_by_kind)
+
+    def model_of(self, run: Run) -> CostModel:
+        """The same by what a run has counted."""
+        return self.model_on(run.key.host, run.cost.hits_by_kind)
+
+    def scale_on(self, host: str) -> float:
+        """How much dearer than its manifest says the program is, as the canary of a host's class measured; 0: not."""
+        return scale_of(self.classes.get(host, ""), self.canaries)
 
     def decide(self, kind: str, verdict: str, reason: str, rule: str = "", operator: str = "") -> None:
         """Record a decision."""
@@ -80,8 +106,9 @@ class Draft:
         by_host = {run.key.host: run for run in self.runs.values() if run.kind is kind}
         return [by_host[host] for host in hosts if host in by_host]
 
-    def start(self, host: str, kind: RunKind, duration_ms: int, start_at_ms: int = 0) -> None:
+    def start(self, host: str, kind: RunKind, start_at_ms: int = 0) -> None:
         """Order a run, to attach at a time (0: at once); its deadline is when the controller stops waiting for it."""
+        duration_ms = self.terms.duration_ms(kind)
         attempt = 1 + sum(key.host == host for key in self.runs)
         key = RunKey(self.spec.job_id, host, attempt)
         timing = self.terms.timing
@@ -110,6 +137,7 @@ class Draft:
             redaction=self.terms.redaction,
             approved_by=self.approved_by,
             break_glass=self.spec.break_glass,
+            program_scale=self.scale_on(host) if kind is RunKind.TRACE else 0.0,
         )
         self.instructions.append(SendStart(order))
 

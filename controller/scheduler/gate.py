@@ -1,145 +1,197 @@
-"""The gates: from what was measured to Promote, Hold or Abort, with every number and limit named."""
+"""The gate before the waves: from what a canary has shown to Promote, Hold or Abort, each number and limit named."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from controller.scheduler.terms import JobTerms
-from fleettrace.model.job import CanaryCheck, Run, RunState, Verdict
-from fleettrace.model.names import counted
-from fleettrace.model.run import RunCost
+from fleettrace.model.calibration import Calibration
+from fleettrace.model.cost import BASIS_TEXTS, CostModel, cost_model, program_scale
+from fleettrace.model.job import CanaryCheck, Trial, Verdict
+from fleettrace.model.run import MapFill, RunCost
 from fleettrace.oneliner import too_much_printed
 
-__all__ = ["judge_canary", "judge_wave"]
-
-MAX_LOST_SHARE = 0.5
-"""A wave that lost more than this share of its hosts before they traced is the last one."""
-MAX_LOST_TRACING_SHARE = 0.05
-"""The same of hosts that were lost while they traced: the trace may be what took them. In small waves one is enough."""
-MAX_PREDICTION_FACTOR = 5.0
-"""A wave whose hosts cost more than so many times what their canaries predicted is the last one."""
-MATERIAL_SHARE = 0.2
-"""Costs below this share of the limit are too small to be compared with what was predicted."""
+__all__ = ["Evidence", "judge_canary", "too_much_printed_on"]
 
 
-def judge_canary(check: CanaryCheck, cost: RunCost, window_ms: int, terms: JobTerms, *, promote: bool) -> CanaryCheck:
-    """Judge one frequency check.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one canary has shown: the frequency check, and the trial of the real program where there was one.
 
-    Abort: over the budget, or above the rate at which a one-liner may print, whatever the operator says. Hold: fewer
-    events than ``terms.min_events`` (silence is not a pass), unless the tool samples at a rate of its own, which bounds
-    its cost on any host; ``promote`` turns a Hold into a Promote and marks it as overridden.
+    ``trial_stopped``: why the canary's own breaker ended the trial; empty: it did not.
     """
-    window_s = max(window_ms, 1) / 1000
-    hits_per_s, events_per_s = cost.hits / window_s, cost.events / window_s
-    limits = terms.limits
+
+    check: RunCost
+    check_ms: int
+    calibration: Calibration | None = None
+    trial: RunCost | None = None
+    trial_ms: int = 0
+    trial_stopped: str = ""
+
+    @property
+    def window_s(self) -> float:
+        """How long was counted, by both."""
+        return max(self.check_ms + (self.trial_ms if self.trial is not None else 0), 1) / 1000
+
+    @property
+    def counted(self) -> RunCost:
+        """What both have counted."""
+        check, trial = self.check, self.trial
+        if trial is None:
+            return check
+        per_cpu = tuple(a + b for a, b in zip(check.events_per_cpu, trial.events_per_cpu, strict=False))
+        return RunCost(
+            hits=check.hits + trial.hits,
+            events=check.events + trial.events,
+            events_per_cpu=per_cpu or check.events_per_cpu,
+            traps=check.traps + trial.traps,
+            printing_events=check.printing_events + trial.printing_events,
+            hits_by_kind=check.hits_by_kind or trial.hits_by_kind,
+        )
+
+
+def judge_canary(check: CanaryCheck, evidence: Evidence, terms: JobTerms, *, promote: bool) -> CanaryCheck:
+    """Judge what one canary has shown.
+
+    Abort: over the budget, whatever the operator says. Hold: not enough to judge by (silence is not a pass, unless the
+    tool samples at a rate of its own, which bounds its cost on any host), or the answer would have holes; ``promote``
+    turns a Hold into a Promote and marks it as overridden.
+    """
+    judged = _measured(check, evidence, terms)
+    if reason := _over_budget(judged, evidence, terms):
+        return replace(judged, verdict=Verdict.ABORT, reason=f"{reason} ({terms.rule})")
+    if reason := _inconclusive(judged, evidence, terms):
+        if not promote:
+            return replace(judged, verdict=Verdict.HOLD, reason=reason)
+        return replace(judged, verdict=Verdict.PROMOTE, reason=f"{reason}; promoted by the operator", overridden=True)
+    seen = _seen(judged, evidence, terms)
+    return replace(judged, verdict=Verdict.PROMOTE, reason=f"{seen}, within the limit of {terms.limits.max_cpu_pct:g}%")
+
+
+def _measured(check: CanaryCheck, evidence: Evidence, terms: JobTerms) -> CanaryCheck:
+    """The evidence in numbers."""
+    counted, window_s = evidence.counted, evidence.window_s
+    scale = program_scale(terms.cost, evidence.calibration, evidence.trial) if evidence.trial is not None else None
+    model = cost_model(terms.cost, evidence.calibration, counted.hits_by_kind, scale)
     if terms.max_hits_per_s_per_cpu is not None:
-        bound = terms.max_hits_per_s_per_cpu * max(len(cost.events_per_cpu), 1)
-        predicted_pct = terms.cost.cpu_pct(bound, bound)
-        how = f"at most {bound:,.0f} samples/s"
+        bound = terms.max_hits_per_s_per_cpu * max(len(counted.events_per_cpu), 1)
+        predicted_pct = model.cost.cpu_pct(bound, bound)
+        busiest_pct = predicted_pct / max(len(counted.events_per_cpu), 1)
     else:
-        predicted_pct = terms.cpu_pct(cost, window_s)
-        traps = f", {cost.traps / window_s:,.0f} of them traps" if cost.traps else ""
-        how = f"{events_per_s:,.0f} events/s ({hits_per_s:,.0f} probe hits/s{traps})"
-    judged = replace(
+        predicted_pct, busiest_pct = model.cpu_pct(counted, window_s), model.busiest_cpu_pct(counted, window_s)
+    return replace(
         check,
         window_s=window_s,
-        events_per_s=events_per_s,
-        events_per_s_per_cpu=tuple(count / window_s for count in cost.events_per_cpu),
-        hits_per_s=hits_per_s,
+        events_per_s=counted.events / window_s,
+        events_per_s_per_cpu=tuple(count / window_s for count in counted.events_per_cpu),
+        hits_per_s=counted.hits / window_s,
         predicted_cpu_pct=predicted_pct,
-        budget_cpu_pct=limits.max_cpu_pct,
-        budget_events_per_s=float(limits.max_events_per_s),
+        busiest_cpu_pct=busiest_pct,
+        budget_cpu_pct=terms.limits.max_cpu_pct,
+        budget_busiest_cpu_pct=terms.max_busiest_cpu_pct,
+        budget_events_per_s=float(terms.limits.max_events_per_s),
+        cost_basis=model.basis,
+        hit_ns=model.cost.hit_ns,
+        event_ns=model.cost.event_ns,
+        trial=_trial(evidence, terms, model, scale),
     )
-    seen = f"{' + '.join(terms.probes)} on {check.host}: {how}, {predicted_pct:.2f}% of one CPU"
-    if predicted_pct > limits.max_cpu_pct:
-        reason = f"{seen}, over the limit of {limits.max_cpu_pct:g}% ({terms.rule})"
-        return replace(judged, verdict=Verdict.ABORT, reason=reason)
-    if events_per_s > limits.max_events_per_s:
-        reason = f"{seen}, over the limit of {limits.max_events_per_s:,} events/s ({terms.rule})"
-        return replace(judged, verdict=Verdict.ABORT, reason=reason)
-    if reason := _too_much_printed(check.host, cost, window_s, terms):
-        return replace(judged, verdict=Verdict.ABORT, reason=f"{reason} ({terms.rule})")
-    if cost.events < terms.min_events and terms.max_hits_per_s_per_cpu is None:
-        quiet = (
-            f"only {cost.events} events in {window_s:.3g} s on {check.host}; "
+
+
+def _trial(evidence: Evidence, terms: JobTerms, model: CostModel, scale: float | None) -> Trial | None:
+    cost = evidence.trial
+    if cost is None:
+        return None
+    window_s = max(evidence.trial_ms, 1) / 1000
+    fullest = _fullest(cost.map_fills, terms.limits.duration_ms)
+    return Trial(
+        window_s=window_s,
+        events=cost.events,
+        lost_events=cost.lost_events,
+        run_time_ns=cost.bpf_run_time_ns / cost.bpf_run_count if cost.bpf_run_count else 0.0,
+        child_cpu_pct=cost.attached_cpu_us / window_s / 1e4,
+        child_peak_rss_bytes=cost.child_peak_rss_bytes,
+        map_fills=cost.map_fills,
+        fullest_map=fullest.name if fullest is not None else "",
+        predicted_fill_pct=fullest.predicted_pct(terms.limits.duration_ms) if fullest is not None else 0.0,
+        program_scale=scale or 0.0,
+    )
+
+
+def _fullest(fills: Sequence[MapFill], duration_ms: int) -> MapFill | None:
+    return max(fills, key=lambda fill: (fill.predicted_pct(duration_ms), fill.name), default=None)
+
+
+def _seen(judged: CanaryCheck, evidence: Evidence, terms: JobTerms) -> str:
+    """Where and how much, in one phrase."""
+    if terms.max_hits_per_s_per_cpu is not None:
+        bound = terms.max_hits_per_s_per_cpu * max(len(judged.events_per_s_per_cpu), 1)
+        how = f"at most {bound:,.0f} samples/s"
+    else:
+        traps_per_s = evidence.counted.traps / evidence.window_s
+        traps = f", {traps_per_s:,.0f} of them traps" if traps_per_s else ""
+        how = f"{judged.events_per_s:,.0f} events/s ({judged.hits_per_s:,.0f} probe hits/s{traps})"
+    cost = f"{judged.predicted_cpu_pct:.2f}% of one CPU, {BASIS_TEXTS[judged.cost_basis]}"
+    return f"{' + '.join(terms.probes)} on {judged.host}: {how}, {cost}"
+
+
+def _over_budget(judged: CanaryCheck, evidence: Evidence, terms: JobTerms) -> str:
+    """What is over which limit; empty: nothing."""
+    limits, trial, host = terms.limits, judged.trial, judged.host
+    if evidence.trial_stopped:
+        return f"the trial on {host} was {evidence.trial_stopped}"
+    seen = _seen(judged, evidence, terms)
+    if judged.predicted_cpu_pct > limits.max_cpu_pct:
+        return f"{seen}, over the limit of {limits.max_cpu_pct:g}%"
+    if judged.busiest_cpu_pct > terms.max_busiest_cpu_pct:
+        return (
+            f"{seen}; {judged.busiest_cpu_pct:.2f}% of its busiest CPU, over the limit of "
+            f"{terms.max_busiest_cpu_pct:g}% for one CPU"
+        )
+    if judged.events_per_s > limits.max_events_per_s:
+        return f"{seen}, over the limit of {limits.max_events_per_s:,} events/s"
+    if reason := too_much_printed_on(host, evidence.counted, evidence.window_s, terms):
+        return reason
+    if trial is not None and 0 < limits.max_child_cpu_pct < trial.child_cpu_pct:
+        return (
+            f"the tracing process on {host} took {trial.child_cpu_pct:.1f}% of one CPU, over the limit of "
+            f"{limits.max_child_cpu_pct:g}%"
+        )
+    if trial is not None and 0 < limits.max_child_rss_bytes < trial.child_peak_rss_bytes:
+        return (
+            f"the tracing process on {host} took {trial.child_peak_rss_bytes >> 20} MiB of memory, over the limit of "
+            f"{limits.max_child_rss_bytes >> 20} MiB"
+        )
+    return ""
+
+
+def _inconclusive(judged: CanaryCheck, evidence: Evidence, terms: JobTerms) -> str:
+    """Why the evidence lets nobody say that the answer will be good; empty: it does."""
+    trial, host = judged.trial, judged.host
+    if evidence.check.events < terms.min_events and terms.max_hits_per_s_per_cpu is None:
+        return (
+            f"only {evidence.check.events} events in {evidence.check_ms / 1000:.3g} s on {host}; "
             f"at least {terms.min_events} are needed to judge"
         )
-        if not promote:
-            return replace(judged, verdict=Verdict.HOLD, reason=quiet)
-        return replace(judged, verdict=Verdict.PROMOTE, reason=f"{quiet}; promoted by the operator", overridden=True)
-    return replace(judged, verdict=Verdict.PROMOTE, reason=f"{seen}, within the limit of {limits.max_cpu_pct:g}%")
-
-
-def judge_wave(
-    runs: Sequence[Run], terms: JobTerms, *, first: bool, predicted_pct: Mapping[str, float]
-) -> tuple[Verdict, str]:
-    """Judge a wave by what its runs have measured so far; Promote lets the next one start.
-
-    A host that said why it could not run is no danger to the others, and they still answer; one that was not heard
-    of again may be, most of all when it traced. The ``first`` wave, that of the canaries, must have measured something.
-    ``predicted_pct``: by host, what its canary predicted in percent of one CPU.
-    """
-    limits = terms.limits
-    measured_pct = {run.key.host: terms.cpu_pct(run.cost, run.elapsed_ms / 1000) for run in runs if run.elapsed_ms > 0}
-    for run in runs:
-        if run.elapsed_ms > 0 and (reason := _over_a_limit(run, measured_pct[run.key.host], terms)):
-            return Verdict.ABORT, f"{reason} ({terms.rule})"
-    if reason := _lost_too_many(runs):
-        return Verdict.ABORT, reason
-    failed = [run for run in runs if run.state in {RunState.FAILED, RunState.LOST}]
-    if first and len(failed) == len(runs):
-        return Verdict.ABORT, f"no canary could be traced; {failed[0].key.host}: {failed[0].reason}"
-    told, factor = _against_prediction(measured_pct, predicted_pct, MATERIAL_SHARE * limits.max_cpu_pct)
-    if factor > MAX_PREDICTION_FACTOR:
-        return Verdict.ABORT, f"{told}: the canaries do not speak for these hosts"
-    measured = len(runs) - len(failed)
-    within = f"{measured} of {counted(len(runs), 'host')} measured within {limits.max_cpu_pct:g}% of one CPU"
-    return Verdict.PROMOTE, f"{within}; {told}" if told else within
-
-
-def _over_a_limit(run: Run, cpu_pct: float, terms: JobTerms) -> str:
-    limits, host = terms.limits, run.key.host
-    events_per_s = run.cost.events * 1000 / run.elapsed_ms
-    if cpu_pct > limits.max_cpu_pct:
-        return f"{host} measured {cpu_pct:.2f}% of one CPU, over the limit of {limits.max_cpu_pct:g}%"
-    if events_per_s > limits.max_events_per_s:
-        return f"{host} measured {events_per_s:,.0f} events/s, over the limit of {limits.max_events_per_s:,}"
-    return _too_much_printed(host, run.cost, run.elapsed_ms / 1000, terms)
-
-
-def _lost_too_many(runs: Sequence[Run]) -> str:
-    lost = [run for run in runs if run.state is RunState.LOST]
-    tracing = [run for run in lost if run.elapsed_ms > 0]
-    if len(tracing) > MAX_LOST_TRACING_SHARE * len(runs):
-        lost, when = tracing, " while tracing"
-    elif len(lost) > MAX_LOST_SHARE * len(runs):
-        when = ""
-    else:
+    if trial is None or trial.events < terms.min_events:
         return ""
-    hosts = counted(len(runs), "host")
-    return f"{len(lost)} of {hosts} of the wave were lost{when}; {lost[0].key.host}: {lost[0].reason}"
+    lost_pct = 100 * trial.lost_events / trial.events
+    if lost_pct > terms.max_lost_pct:
+        return (
+            f"{trial.lost_events:,} of {trial.events:,} events ({lost_pct:.1f}%) were lost in a trial of "
+            f"{trial.window_s:.3g} s on {host}, over the limit of {terms.max_lost_pct:g}%: narrow it by a filter"
+        )
+    if trial.predicted_fill_pct > terms.max_map_fill_pct:
+        used = next(fill for fill in trial.map_fills if fill.name == trial.fullest_map)
+        return (
+            f"{used.used:,} of the {used.max_entries:,} entries of the map {used.name} were in use after "
+            f"{used.at_ms / 1000:.3g} s on {host}: in {terms.limits.duration_ms / 1000:g} s it would be "
+            f"{trial.predicted_fill_pct:.0f}% full, over the limit of {terms.max_map_fill_pct:g}%: narrow it by a "
+            "filter, or ask for less time"
+        )
+    return ""
 
 
-def _against_prediction(
-    measured_pct: Mapping[str, float], predicted_pct: Mapping[str, float], material_pct: float
-) -> tuple[str, float]:
-    """What the costliest host of a wave has cost against what was predicted for it, in words and as a factor.
-
-    The factor is that of the median host, so that one busy host is left to its own breaker; 0: too small to tell.
-    """
-    known = [host for host in measured_pct if predicted_pct.get(host)]
-    if not known:
-        return "", 0.0
-    costliest = max(known, key=lambda host: (measured_pct[host], host))
-    told = (
-        f"{costliest} cost the most, {measured_pct[costliest]:.2f}% where {predicted_pct[costliest]:.2f}% was predicted"
-    )
-    factors = sorted(
-        measured_pct[host] / predicted_pct[host] if measured_pct[host] > material_pct else 0.0 for host in known
-    )
-    return told, factors[(len(factors) - 1) // 2]
-
-
-def _too_much_printed(host: str, cost: RunCost, window_s: float, terms: JobTerms) -> str:
+def too_much_printed_on(host: str, cost: RunCost, window_s: float, terms: JobTerms) -> str:
+    """Why a one-liner prints too often; empty: it does not."""
     if terms.limits.one_liner is None:
         return ""
     rate_per_s = cost.printing_events / window_s

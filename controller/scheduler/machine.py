@@ -29,8 +29,9 @@ from controller.scheduler.events import (
 from controller.scheduler.phases import advance
 from controller.scheduler.queueing import give_up_waiting, take_turn
 from controller.scheduler.terms import JobTerms
+from fleettrace.model.calibration import Calibration
 from fleettrace.model.job import CanaryCheck, Decision, Job, JobSpec, JobState, Run, RunState
-from fleettrace.model.run import RunKind, RunOutcome
+from fleettrace.model.run import RunOutcome
 
 __all__ = ["Execution", "Transition", "apply", "begin", "interrupt", "next_wake_ms"]
 
@@ -61,11 +62,14 @@ def begin(
     policy_reason: str,
     *,
     domains: Mapping[str, str] | None = None,
+    calibrations: Mapping[str, Calibration] | None = None,
+    trial_hosts: frozenset[str] = frozenset(),
 ) -> Transition:
     """Open a job that policy has granted; it begins once it is :class:`~controller.scheduler.events.Admitted`, and
     where its spec says by when it must be approved, it is queued once it is.
 
-    ``classes``: startable host -> class; ``canaries``: class -> host; ``domains``: host -> failure domain.
+    ``classes``: startable host -> class; ``canaries``: class -> host; ``domains``: host -> failure domain;
+    ``calibrations``: host -> what probes cost there, where that is known; ``trial_hosts``: whose agents know trials.
     """
     waits = spec.approve_by_ms > 0
     job = Job(
@@ -73,7 +77,10 @@ def begin(
         state=JobState.AWAITING if waits else JobState.QUEUED,
         canaries=tuple(CanaryCheck(host=host, host_class=of) for of, host in canaries.items()),
     )
-    draft = Draft(Execution(job, terms, classes, domains=domains or {}), spec.created_at_ms)
+    execution = Execution(
+        job, terms, classes, domains=domains or {}, calibrations=calibrations or {}, trial_hosts=trial_hosts
+    )
+    draft = Draft(execution, spec.created_at_ms)
     draft.decide("policy", JobState.AWAITING if waits else "granted", policy_reason, terms.rule)
     return Transition(draft.freeze(), tuple(draft.instructions))
 
@@ -161,7 +168,7 @@ def _progressed(draft: Draft, event: RunProgressed) -> None:
     state = RunState.RUNNING if run.state is RunState.STARTING else run.state
     deadline_ms = run.deadline_ms
     if run.state is RunState.STARTING:
-        duration_ms = draft.terms.check_ms if run.kind is RunKind.FREQUENCY_CHECK else draft.spec.duration_ms
+        duration_ms = draft.terms.duration_ms(run.kind)
         deadline_ms = min(deadline_ms, event.at_ms + duration_ms + draft.terms.timing.end_grace_ms)
     elapsed_ms = max(run.elapsed_ms, event.elapsed_ms)
     draft.put(replace(run, state=state, deadline_ms=deadline_ms, reason="", elapsed_ms=elapsed_ms, cost=event.cost))

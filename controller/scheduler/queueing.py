@@ -34,7 +34,7 @@ def claim_of(execution: Execution) -> Claim:
             if run.state.ended and run.kind is RunKind.TRACE:
                 cpu_pct.pop(key.host, None)
             elif not run.state.ended:
-                measured = terms.cpu_pct(run.cost, run.elapsed_ms / 1000) if run.elapsed_ms else 0.0
+                measured = execution.model_of(run).cpu_pct(run.cost, run.elapsed_ms / 1000) if run.elapsed_ms else 0.0
                 cpu_pct[key.host] = min(max(cpu_pct.get(key.host, 0.0), measured), ceiling_pct)
     leaving = job.state is JobState.STOPPING
     return Claim(job.spec.job_id, job.spec.priority, job.spec.created_at_ms, cpu_pct, leaving)
@@ -73,7 +73,7 @@ def _admit(draft: Draft, event: Admitted) -> None:
         return
     draft.move(JobState.CHECKING)
     for check in draft.canaries:
-        draft.start(check.host, RunKind.FREQUENCY_CHECK, draft.terms.check_ms)
+        draft.start(check.host, RunKind.FREQUENCY_CHECK)
 
 
 def _canary_in(draft: Draft, check: CanaryCheck) -> CanaryCheck | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fleettrace.model.redaction import PLAIN, Redaction
-from fleettrace.model.run import RunCost, RunLimits
+from fleettrace.model.run import RunKind, RunLimits
 from fleettrace.model.tool import Cost
 
 __all__ = ["JobTerms", "Timing"]
@@ -29,9 +29,12 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class JobTerms:
-    """The granted limits, the canary's window, the waves and the tool's cost model.
+    """The granted limits, the canary's windows, the waves and the tool's cost.
 
-    ``cost``: what hits and events add.
+    ``cost``: what hits and events add, as the manifest says; what hosts and trials have measured goes before it.
+    ``trial_ms``: how long the real program is tried on a canary; 0: it is not.
+    ``max_busiest_cpu_pct``: of the CPU with the most events; ``max_lost_pct``: of a trial's events;
+    ``max_map_fill_pct``: of a map, as predicted for the end of the duration.
     ``max_hits_per_s_per_cpu``: the rate that a sampling tool cannot exceed; None: events set the rate.
     ``min_events``: fewer in the check's window are too few to judge by.
     ``wave_fractions``: cumulative shares of the hosts, after the canaries; the last one is 1.
@@ -50,7 +53,17 @@ class JobTerms:
     timing: Timing = Timing()
     redaction: Redaction = PLAIN
     """What each host hides of its result, with the job's key."""
+    trial_ms: int = 0
+    max_busiest_cpu_pct: float = 100.0
+    max_lost_pct: float = 100.0
+    max_map_fill_pct: float = 100.0
 
-    def cpu_pct(self, cost: RunCost, window_s: float) -> float:
-        """Predicted cost in percent of one CPU of what a run has counted in a time."""
-        return self.cost.cpu_pct(cost.hits / window_s, cost.events / window_s, cost.traps / window_s)
+    def duration_ms(self, kind: RunKind) -> int:
+        """How long a run of a kind lasts."""
+        match kind:
+            case RunKind.FREQUENCY_CHECK:
+                return self.check_ms
+            case RunKind.TRIAL:
+                return self.trial_ms
+            case RunKind.TRACE:
+                return self.limits.duration_ms

@@ -1,19 +1,27 @@
 """Who goes first, and who follows when."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from math import ceil
 
 from fleettrace.errors import BadInput
 from fleettrace.model.host import Host
 
-__all__ = ["CANARY_LABEL", "choose_canaries", "plan_waves"]
+__all__ = ["CANARY_LABEL", "choose_canaries", "classes_of", "plan_waves"]
 
 CANARY_LABEL = "canary"
 """Hosts with this label set to ``true`` are preferred as canaries."""
 
 
-def choose_canaries(hosts: Sequence[Host], preferred: str = "") -> dict[str, str]:
-    """One canary for each class of the hosts: ``{host class: host name}``.
+def classes_of(hosts: Iterable[Host], labels: Sequence[str] = ()) -> dict[str, str]:
+    """The class of each host by name: what decides its cost, and the values of these labels, which others may lack."""
+    return {
+        host.name: "/".join((host.host_class, *(f"{name}={host.labels.get(name, '')}" for name in labels)))
+        for host in hosts
+    }
+
+
+def choose_canaries(hosts: Sequence[Host], classes: Mapping[str, str], preferred: str = "") -> dict[str, str]:
+    """One canary for each class of the hosts: ``{host class: host name}``; ``classes``: see :func:`classes_of`.
 
     In the class of the ``preferred`` host it is that one; elsewhere a host labelled ``canary=true``, else the
     first by name, so that the same question asks the same host again.
@@ -26,9 +34,9 @@ def choose_canaries(hosts: Sequence[Host], preferred: str = "") -> dict[str, str
         raise BadInput(f"the canary {preferred!r} is not among the connected hosts that the selector matches")
     canaries: dict[str, str] = {}
     for host in sorted(hosts, key=lambda host: (host.labels.get(CANARY_LABEL) != "true", host.name)):
-        canaries.setdefault(host.host_class, host.name)
+        canaries.setdefault(classes[host.name], host.name)
     if preferred:
-        canaries[by_name[preferred].host_class] = preferred
+        canaries[classes[preferred]] = preferred
     return dict(sorted(canaries.items()))
 
 

@@ -8,7 +8,7 @@ from fleettrace.model.calibration import TRAPS, Calibration, HitKind, mean_hit_n
 from fleettrace.model.run import RunCost
 from fleettrace.model.tool import Cost
 
-__all__ = ["MIN_RUNS", "REFERENCE_HIT_NS", "CostBasis", "CostModel", "cost_model", "program_scale"]
+__all__ = ["BASIS_TEXTS", "MIN_RUNS", "REFERENCE_HIT_NS", "CostBasis", "CostModel", "cost_model", "program_scale"]
 
 REFERENCE_HIT_NS: Mapping[HitKind, float] = {
     HitKind.RAW_TRACEPOINT: 24.0,
@@ -40,6 +40,14 @@ class CostBasis(StrEnum):
     """The manifest's figures alone, measured on another machine."""
 
 
+BASIS_TEXTS: Mapping[CostBasis, str] = {
+    CostBasis.MEASURED: "measured",
+    CostBasis.CALIBRATED: "by the host's calibration",
+    CostBasis.PRIOR: "by figures of another machine",
+}
+"""For people."""
+
+
 @dataclass(frozen=True, slots=True)
 class CostModel:
     """What a hit and an event of one program cost on one host, in ns, and what that rests on."""
@@ -67,6 +75,8 @@ def program_scale(prior: Cost, calibration: Calibration | None, trial: RunCost) 
     what an empty program is said to take is taken off.
     """
     if calibration is None or calibration.empty_run_time_ns <= 0 or trial.bpf_run_count < MIN_RUNS:
+        return None
+    if trial.printing_events:  # most of what a line costs is not in the kernel
         return None
     reference_ns = mean_hit_ns(REFERENCE_HIT_NS, _kinds_of_hits(prior, trial.hits_by_kind))
     if reference_ns is None:

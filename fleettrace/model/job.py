@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fleettrace.model.cost import CostBasis
 from fleettrace.model.findings import HistogramReading, Suspect
 from fleettrace.model.params import ParamValue
 from fleettrace.model.redaction import NOTHING, Rule
-from fleettrace.model.run import Part, RunCost, RunKey, RunKind
+from fleettrace.model.run import MapFill, Part, RunCost, RunKey, RunKind
 from fleettrace.snapshot import EMPTY, Snapshot
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Run",
     "RunState",
     "Suspect",
+    "Trial",
     "Verdict",
     "Wave",
     "program_id",
@@ -42,7 +44,7 @@ class JobState(StrEnum):
     QUEUED = "queued"
     """Its hosts have no room for it yet."""
     CHECKING = "checking"
-    """The frequency check runs on the canary of each class."""
+    """The frequency check, then the trial, runs on the canary of each class."""
     TRACING = "tracing"
     """Waves run."""
     STOPPING = "stopping"
@@ -51,7 +53,7 @@ class JobState(StrEnum):
     CHECKED = "checked"
     """A dry run: the gate would let it go on, and it ended there."""
     HELD = "held"
-    """The canary was too quiet to judge, and nobody promoted."""
+    """The canary was too quiet to judge, or the answer would have holes, and nobody promoted."""
     ABORTED = "aborted"
     """The gate said no: too costly, or a wave went wrong."""
     CANCELLED = "cancelled"
@@ -163,8 +165,33 @@ class JobSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """What the real program did on a canary in a moment.
+
+    ``run_time_ns`` is that of one run of its programs as the kernel counted it, 0: not measured; ``program_scale`` how
+    much dearer they were than their manifest says, 0: not measured. ``child_cpu_pct`` is of one CPU, while the probes
+    were attached. ``fullest_map`` is the one that will be fullest when the whole duration is over, and
+    ``predicted_fill_pct`` how full.
+    """
+
+    window_s: float
+    events: int
+    lost_events: int = 0
+    run_time_ns: float = 0.0
+    child_cpu_pct: float = 0.0
+    child_peak_rss_bytes: int = 0
+    map_fills: tuple[MapFill, ...] = ()
+    fullest_map: str = ""
+    predicted_fill_pct: float = 0.0
+    program_scale: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class CanaryCheck:
-    """The evidence of one frequency check and what the gate made of it; cost is in percent of one CPU."""
+    """The evidence from one canary and what the gate made of it; cost is in percent of one CPU.
+
+    Rates are those of the frequency check and the trial together; ``trial`` None: the real program was not tried.
+    """
 
     host: str
     host_class: str
@@ -178,6 +205,12 @@ class CanaryCheck:
     budget_cpu_pct: float = 0.0
     budget_events_per_s: float = 0.0
     overridden: bool = False
+    cost_basis: CostBasis = CostBasis.PRIOR
+    hit_ns: float = 0.0
+    event_ns: float = 0.0
+    busiest_cpu_pct: float = 0.0
+    budget_busiest_cpu_pct: float = 0.0
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +232,7 @@ class PlannedHost:
     canary: str
     events_per_s: float
     predicted_cpu_pct: float
+    cost_basis: CostBasis = CostBasis.PRIOR
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import log
 
 from fleettrace.model.calibration import HitKind
 from fleettrace.model.order import SignedBytes
@@ -62,11 +63,32 @@ class RunOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MapFill:
-    """How full one map of a run is, as the kernel has it: entries in use, of those that it can hold."""
+    """How full one map of a run is, as the kernel has it: entries in use ``at_ms`` after the probes were attached.
+
+    ``early_used`` and ``early_at_ms`` are the same of the first time that it was looked at; 0: it was not.
+    """
 
     name: str
     used: int
     max_entries: int
+    at_ms: int = 0
+    early_used: int = 0
+    early_at_ms: int = 0
+
+    def predicted_pct(self, duration_ms: int) -> float:
+        """How full it will be, in percent, after a time.
+
+        New keys become rarer as a map fills. By Heaps' law there are ``a t^b`` of them after a time ``t``; ``b`` (0..1)
+        is what the two looks say, and 1, which overrates, where there was only one.
+        """
+        if not self.used:
+            return 0.0
+        grown = duration_ms / max(self.at_ms, 1)
+        exponent = 1.0
+        if self.early_used and self.at_ms > self.early_at_ms > 0:
+            exponent = log(self.used / self.early_used) / log(self.at_ms / self.early_at_ms)
+        growth: float = max(grown, 1.0) ** min(max(exponent, 0.0), 1.0)
+        return 100 * self.used * growth / max(self.max_entries, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,8 @@ class ProbeStats:
     ``hits``: probe firings before any filter; ``events_per_cpu``: those that passed, by possible CPU; ``lost_events``:
     of the events, those that could not be recorded; ``truncated_stacks``: samples whose stack was deeper than the
     kernel keeps, known once a snapshot was taken; ``bpf_run_time_ns`` and ``bpf_run_count``: the kernel's own counts, 0
-    while its statistics are off; ``hits_by_kind``: the hits by kind of probe. Of a one-liner, ``traps`` are those of
+    while its statistics are off; ``hits_by_kind``: the hits by kind of probe;
+    ``helper_cpu_us``: CPU time of a process that traces for this one. Of a one-liner, ``traps`` are those of
     the hits that trap out of user mode, and ``printing_events`` those of the events that print.
     """
 
@@ -55,6 +56,7 @@ class ProbeStats:
     printing_events: int = 0
     bpf_run_count: int = 0
     hits_by_kind: Mapping[HitKind, int] = field(default_factory=dict)
+    helper_cpu_us: int = 0
 
     @property
     def events(self) -> int:

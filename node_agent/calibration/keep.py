@@ -20,7 +20,7 @@ from node_agent.kernel.deadline import KillTimer, die_with_parent
 
 __all__ = ["calibration_file", "kept", "kept_or_measured"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Part of the key: raise it when the measurement, or what it means, changes."""
 MEASURE_LIMIT_S = 10.0
 """Some half a second on a quiet machine; the kernel ends what takes longer."""

@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +35,8 @@ SPINS = 1_000_000
 SAMPLE_HZ = 4_999
 """No divisor of the kernel's own tick; half of what perf lets anybody have."""
 TURNS = 7
+SYSCALL_TURNS = 15
+"""Of the cheapest probes, whose cost is the hardest to see."""
 SLOW_TURNS = 3
 """Of probes that take some 50 ms to attach and detach."""
 INNER_TURNS = 5
@@ -54,6 +57,25 @@ _MAP_PRIVATE = 2  # a shared mapping gets no uprobes: valid_vma() in kernel/even
 Work = Callable[[int], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """CPU time in ns per hit (or per call that could be one), in turns without the probe and with it."""
+
+    without_ns: Sequence[float]
+    with_ns: Sequence[float]
+
+    @property
+    def hit_ns(self) -> float:
+        """What a hit adds: between the lower quartiles, since what disturbs can only add."""
+        return _lower_quartile(self.with_ns) - _lower_quartile(self.without_ns)
+
+    @property
+    def spread_ns(self) -> float:
+        """The interquartile range of the differences, turn by turn."""
+        low, _, high = statistics.quantiles([b - a for a, b in zip(self.without_ns, self.with_ns, strict=True)], n=4)
+        return high - low
+
+
 def measure() -> Calibration:
     """Measure every kind of probe that this process may use, one after the other.
 
@@ -64,26 +86,16 @@ def measure() -> Calibration:
     cpu = max(before)
     os.sched_setaffinity(0, {cpu})
     try:
-        turns: dict[HitKind, list[float]] = {}
-        turns[HitKind.SYSCALL], turns[HitKind.RAW_TRACEPOINT] = _system_calls()
-        for kind, probe, count in (
-            (HitKind.TRACEPOINT, Tracepoint("syscalls", "sys_enter_getppid"), SYSCALLS),
-            (HitKind.KPROBE, Kprobe(_getppid_function()), SYSCALLS),
-        ):
-            if measured := _slow(probe, count):
-                turns[kind] = measured
-        turns |= _functions()
-        if measured := _samples(cpu):
-            turns[HitKind.SAMPLE] = measured
+        found = {**_system_calls(), **_slow_probes(), **_functions(), **_samples(cpu)}
         run_time_ns = _empty_run_time_ns()
     finally:
         os.sched_setaffinity(0, before)
     # A probe that seems to cost nothing was not hit, or drowned in noise: nothing is known of it.
-    medians = {kind: statistics.median(values) for kind, values in turns.items()}
+    known = {kind: turns for kind, turns in found.items() if turns.hit_ns > 0}
     return Calibration(
-        hit_ns={kind: round(median, 1) for kind, median in medians.items() if median > 0},
+        hit_ns={kind: round(turns.hit_ns, 1) for kind, turns in known.items()},
         empty_run_time_ns=round(run_time_ns, 1),
-        spread_pct=round(max(_spread_pct(turns[kind], median) for kind, median in medians.items() if median > 0), 1),
+        spread_pct=round(max(turns.spread_ns / turns.hit_ns * 100 for turns in known.values()), 1),
         cpu_model=cpu_model(),
         measured_at_ms=int(time.time() * 1000),
     )
@@ -96,38 +108,43 @@ def cpu_model() -> str:
     return named.get("model name") or named.get("CPU part", "")
 
 
-def _system_calls() -> tuple[list[float], list[float]]:
+def _system_calls() -> dict[HitKind, Turns]:
     """What a probe on every system call costs, and what a second one adds, which finds the slower way taken."""
-    first: list[float] = []
-    second: list[float] = []
+    none: list[float] = []
+    one: list[float] = []
+    two: list[float] = []
     with _empty(Load(ProgramType.RAW_TRACEPOINT)) as program_fd:
-        for _ in range(TURNS):
-            without_ns = _cpu_ns(_getppid, SYSCALLS)
+        for _ in range(SYSCALL_TURNS):
+            none.append(_cpu_ns(_getppid, SYSCALLS))
             with _attached(RawTracepoint("sys_enter"), program_fd):
-                one_ns = _cpu_ns(_getppid, SYSCALLS)
+                one.append(_cpu_ns(_getppid, SYSCALLS))
                 with _attached(RawTracepoint("sys_exit"), program_fd):
-                    two_ns = _cpu_ns(_getppid, SYSCALLS)
-            first.append((one_ns - without_ns) / SYSCALLS)
-            second.append((two_ns - one_ns) / SYSCALLS)
-    return first, second
+                    two.append(_cpu_ns(_getppid, SYSCALLS))
+    return {HitKind.SYSCALL: Turns(none, one), HitKind.RAW_TRACEPOINT: Turns(one, two)}
 
 
-def _slow(probe: Probe, count: int) -> list[float]:
-    """A probe on getppid(2) that takes long to attach; empty where it cannot be."""
-    values: list[float] = []
-    try:
-        with _empty(probe.load) as program_fd:
-            for _ in range(SLOW_TURNS):
-                without_ns = [_cpu_ns(_getppid, count) for _ in range(INNER_TURNS)]
-                with _attached(probe, program_fd):
-                    with_ns = [_cpu_ns(_getppid, count) for _ in range(INNER_TURNS)]
-                values += [(b - a) / count for a, b in zip(sorted(without_ns), sorted(with_ns), strict=True)]
-    except AttachFailed:
-        return []
-    return values
+def _slow_probes() -> dict[HitKind, Turns]:
+    """Probes on getppid(2) that take long to attach; without those that cannot be."""
+    found = {}
+    for kind, probe in (
+        (HitKind.TRACEPOINT, Tracepoint("syscalls", "sys_enter_getppid")),
+        (HitKind.KPROBE, Kprobe(_getppid_function())),
+    ):
+        without_ns: list[float] = []
+        with_ns: list[float] = []
+        try:
+            with _empty(probe.load) as program_fd:
+                for _ in range(SLOW_TURNS):
+                    without_ns += [_cpu_ns(_getppid, SYSCALLS) for _ in range(INNER_TURNS)]
+                    with _attached(probe, program_fd):
+                        with_ns += [_cpu_ns(_getppid, SYSCALLS) for _ in range(INNER_TURNS)]
+        except AttachFailed:
+            continue
+        found[kind] = Turns(without_ns, with_ns)
+    return found
 
 
-def _functions() -> dict[HitKind, list[float]]:
+def _functions() -> dict[HitKind, Turns]:
     """Uprobes on functions of a file of our own, in this process alone; empty where there can be none."""
     if platform.machine() not in _CODE:
         return {}
@@ -137,20 +154,19 @@ def _functions() -> dict[HitKind, list[float]]:
             place = partial(make, path, pid=os.getpid(), build_id="", load=load)
             try:
                 with _empty(load) as program_fd:
-                    stepped = _beside(
-                        place((Place(_STEPPED),), on_return=False), program_fd, call[_STEPPED], call[_BARE]
-                    )
-                    emulated = _beside(place((Place(_NOP),), on_return=False), program_fd, call[_NOP], call[_BARE_NOP])
-                    with _attached(place((Place(_NOP),), on_return=False), program_fd):
-                        probe = place((Place(_NOP),), on_return=True)
-                        both = _beside(probe, program_fd, call[_NOP], call[_BARE_NOP])
+                    on_stepped = place((Place(_STEPPED),), on_return=False)
+                    on_nop = place((Place(_NOP),), on_return=False)
+                    stepped = _beside(on_stepped, program_fd, call[_STEPPED], call[_BARE])
+                    emulated = _beside(on_nop, program_fd, call[_NOP], call[_BARE_NOP])
+                    with _attached(on_nop, program_fd):
+                        at_return = place((Place(_NOP),), on_return=True)
+                        both = _beside(at_return, program_fd, call[_NOP], call[_BARE_NOP])
             except AttachFailed:
                 continue
-            entry_ns = statistics.median(emulated)
             return {
                 HitKind.UPROBE: stepped,
                 HitKind.UPROBE_EMULATED: emulated,
-                HitKind.URETPROBE: [value - entry_ns for value in both],
+                HitKind.URETPROBE: Turns(emulated.with_ns, both.with_ns),
             }
     return {}
 
@@ -184,30 +200,32 @@ def _functions_file() -> Iterator[tuple[Path, dict[int, Callable[[], None]]]]:
         os.close(fd)
 
 
-def _beside(probe: Probe, program_fd: int, probed: Callable[[], None], bare: Callable[[], None]) -> list[float]:
+def _beside(probe: Probe, program_fd: int, probed: Callable[[], None], bare: Callable[[], None]) -> Turns:
     """Calls of a function with a probe beside calls of one like it without."""
+    without_ns, with_ns = [], []
     with _attached(probe, program_fd):
-        values = []
         for _ in range(TURNS):
-            without_ns = _cpu_ns(partial(_call, bare), CALLS)
-            values.append((_cpu_ns(partial(_call, probed), CALLS) - without_ns) / CALLS)
-        return values
+            without_ns.append(_cpu_ns(partial(_call, bare), CALLS))
+            with_ns.append(_cpu_ns(partial(_call, probed), CALLS))
+    return Turns(without_ns, with_ns)
 
 
-def _samples(cpu: int) -> list[float]:
+def _samples(cpu: int) -> dict[HitKind, Turns]:
     """A timer on this CPU while this process computes; its hits are told from the time that they had to come in."""
     probe = CpuClock(SAMPLE_HZ)
-    values: list[float] = []
+    without_ns, with_ns = [], []
     try:
         with _empty(probe.load) as program_fd:
             for _ in range(TURNS):
-                without_ns = _cpu_ns(_spin, SPINS)
+                bare_ns = _cpu_ns(_spin, SPINS) * SPINS
                 with _closing(probe.attach_on((cpu,), program_fd)):
-                    with_ns = _cpu_ns(_spin, SPINS)
-                values.append((with_ns - without_ns) / (SAMPLE_HZ * with_ns / 1e9))
+                    sampled_ns = _cpu_ns(_spin, SPINS) * SPINS
+                hits = SAMPLE_HZ * sampled_ns / 1e9
+                without_ns.append(bare_ns / hits)
+                with_ns.append(sampled_ns / hits)
     except AttachFailed:
-        return []
-    return values
+        return {}
+    return {HitKind.SAMPLE: Turns(without_ns, with_ns)}
 
 
 def _empty_run_time_ns() -> float:
@@ -251,19 +269,19 @@ def _closing(fds: Sequence[int]) -> Iterator[None]:
             os.close(fd)
 
 
-def _spread_pct(values: Sequence[float], median: float) -> float:
-    low, _, high = statistics.quantiles(values, n=4)
-    return (high - low) / median * 100
+def _lower_quartile(values: Sequence[float]) -> float:
+    return statistics.quantiles(values, n=4)[0]
 
 
 def _getppid_function() -> str:
     return {"x86_64": "__x64_sys_getppid", "aarch64": "__arm64_sys_getppid"}.get(platform.machine(), "sys_getppid")
 
 
-def _cpu_ns(work: Work, count: int) -> int:
+def _cpu_ns(work: Work, count: int) -> float:
+    """CPU time of this thread for each of so many."""
     before_ns = time.thread_time_ns()
     work(count)
-    return time.thread_time_ns() - before_ns
+    return (time.thread_time_ns() - before_ns) / count
 
 
 def _getppid(count: int) -> None:

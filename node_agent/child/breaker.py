@@ -10,7 +10,7 @@ from node_agent.child.protocol import ChildPlan
 
 __all__ = ["CHILD_CPU_WINDOW_S", "STOPPED", "Breaker", "Reading"]
 
-CHILD_CPU_WINDOW_S = 2.0
+CHILD_CPU_WINDOW_S = 10.0
 """The shortest time over which the child's own CPU time is judged: finding names is dear at first."""
 STOPPED = "stopped by the host"
 """How the reason begins of a run that its own host ended."""

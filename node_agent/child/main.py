@@ -23,7 +23,7 @@ from node_agent.child.protocol import Attached, ChildMessage, ChildPlan, Failed,
 from node_agent.child.time_limit import OutOfTime, within
 from node_agent.kernel.bpf import enable_run_time_stats
 from node_agent.kernel.cgroups import resolve_scope
-from node_agent.kernel.deadline import KillTimer, die_with_parent
+from node_agent.kernel.deadline import KillTimer, WakeTimer, die_with_parent
 from node_agent.kernel.holdings import held_by
 from node_agent.kernel.syscall_filter import forbid_programs
 
@@ -33,11 +33,13 @@ START_LIMIT_S = 30.0
 """From the start of the process to the first attached probe; compiling takes most of it, where it is needed."""
 OVERRUN_LIMIT_S = 1.0
 """Beyond the duration with probes attached, before the kernel kills the process."""
+WAKE_AFTER_S = 0.02
+"""Beyond the duration, when the kernel has a process go on that was stopped."""
 ONE_LINER_OVERRUN_LIMIT_S = 1.8
 """The same for a one-liner, whose bpftrace is told to detach; where that takes long, before the end of the duration."""
 FINISH_LIMIT_S = 20.0
 """From detaching to the handed-in result; reading maps and resolving symbols."""
-BREAKER_INTERVAL_S = 0.1
+BREAKER_INTERVAL_S = 0.125
 """How often the cost is looked at. A breach is seen at the latest in the second look after its beginning."""
 REPORT_INTERVAL_S = 0.25
 """How often the agent is told of it."""
@@ -55,7 +57,7 @@ def main() -> int:
     # Blocked and then waited for: a stop is seen at one place, between two samples, and never in the middle of a read.
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     plan = decode_plan(sys.stdin.buffer.readline())
-    timer = KillTimer()
+    timer, wake = KillTimer(), WakeTimer()
     try:
         die_with_parent(plan.parent_pid)
         timer.arm(START_LIMIT_S)
@@ -63,7 +65,7 @@ def main() -> int:
         # takes some 80 ns a run longer.
         statistics_fd = _statistics() if plan.run_kind is RunKind.TRIAL else -1
         confine_child(plan.capabilities)
-        _perform(plan, timer)
+        _perform(plan, timer, wake)
         if statistics_fd >= 0:
             os.close(statistics_fd)
     except FleettraceError as error:
@@ -73,7 +75,7 @@ def main() -> int:
     return 0
 
 
-def _perform(plan: ChildPlan, timer: KillTimer) -> None:
+def _perform(plan: ChildPlan, timer: KillTimer, wake: WakeTimer) -> None:
     tool = find_tool(plan.tool, plan.program)
     if tool.digest != plan.digest:
         raise DigestMismatch(
@@ -89,6 +91,8 @@ def _perform(plan: ChildPlan, timer: KillTimer) -> None:
         timer.arm(plan.duration_ms / 1000 + (OVERRUN_LIMIT_S if plan.one_liner is None else ONE_LINER_OVERRUN_LIMIT_S))
         started_s, held = time.monotonic(), held_by(os.getpid())
         _say(Attached(int(time.time() * 1000), tracer.backend, tracer.alternative, tracer.build_id, started_s, held))
+        # One that was stopped goes on at its deadline, and detaches as it would have.
+        wake.arm(plan.duration_ms / 1000 + WAKE_AFTER_S)
         meter = Meter(tracer)
         stopped = _watch(plan, tool, tracer, meter)
         ended_s = tracer.detach(hurry=stopped.startswith(STOPPED))

@@ -9,7 +9,7 @@ from typing import Any
 from fleettrace.catalog import ToolDefinition, builtin_tools
 from fleettrace.errors import Refused
 from fleettrace.model.host import HostFacts
-from fleettrace.model.run import Part, RunKey, RunLimits, StartRun
+from fleettrace.model.run import Part, RunKey, RunKind, RunLimits, StartRun
 from fleettrace.orders.envelope import CHALLENGE_BYTES
 from node_agent import guard
 from node_agent.child.protocol import Measured, Sample
@@ -91,9 +91,24 @@ class SimulatedHost:
         self._load = [(0.0, 0.0, events_per_s)]
         tools = {tool.name: tool.digest for tool in builtin_tools().values()}
         capabilities = ("CAP_BPF", "CAP_PERFMON")
-        self._facts = HostFacts(kernel, "#1", "x86_64", self.cpus, capabilities=capabilities, tools=tools, max_runs=2)
+        self._facts = HostFacts(
+            kernel,
+            "#1",
+            "x86_64",
+            self.cpus,
+            capabilities=capabilities,
+            tools=tools,
+            max_runs=2,
+            # One in four has an agent from before trials.
+            run_kinds=() if name.endswith(("3", "7")) else tuple(RunKind),
+        )
 
     # The machine.
+
+    @property
+    def knows_trials(self) -> bool:
+        """Whether its agent can be ordered to try a program."""
+        return RunKind.TRIAL in self._facts.run_kinds
 
     @property
     def events_per_s(self) -> float:

@@ -1,5 +1,6 @@
 """What must hold of durable jobs, save by save: decisions recorded, states along the table, gates honoured."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from fleettrace.catalog import find_tool
@@ -17,6 +18,7 @@ __all__ = ["JobLedger"]
 MAX_EVENTS_PER_S = 200_000
 MAX_CPU_PCT = 5.0
 MIN_EVENTS = 50
+MAX_LOST_SHARE = 0.05
 SETTLE_MS = 500
 """Of the built-in policy."""
 
@@ -39,6 +41,7 @@ class JobLedger:
         self._disk = disk
         self.audit = AuditWatch(story, disk)
         self.durable: dict[str, Job] = {}
+        self.knows_trials: Callable[[str], bool] = lambda _: False
 
     def check_saved(self, job: Job) -> None:
         """A job was saved."""
@@ -109,18 +112,37 @@ class JobLedger:
     def _check_gate(self, job: Job) -> None:
         """Judge again what the gate has let through, from the evidence of the runs."""
         tool = find_tool(job.spec.tool)
-        checks = {run.key.host: run for run in job.runs.values() if run.kind is RunKind.FREQUENCY_CHECK}
         for check in job.canaries:
-            if check.verdict is not Verdict.PROMOTE or tool.name == "profile":
+            if check.verdict is not Verdict.PROMOTE:
                 continue
-            run = checks[check.host]
-            events_per_s = run.cost.events * 1000 / max(run.elapsed_ms, 1)
-            hits_per_s = run.cost.hits * 1000 / max(run.elapsed_ms, 1)
+            of_kind = {run.kind: run for run in job.runs.values() if run.key.host == check.host}
+            counting, trial = of_kind[RunKind.FREQUENCY_CHECK], of_kind.get(RunKind.TRIAL)
+            self._check_trial(job, counting, trial)
+            if tool.name == "profile":
+                continue
+            evidence = [run for run in (counting, trial) if run is not None]
+            window_s = max(sum(run.elapsed_ms for run in evidence), 1) / 1000
+            events_per_s = sum(run.cost.events for run in evidence) / window_s
+            hits_per_s = sum(run.cost.hits for run in evidence) / window_s
             cpu_pct = (hits_per_s * tool.cost.hit_ns + events_per_s * tool.cost.event_ns) / 1e7
             if events_per_s > MAX_EVENTS_PER_S or cpu_pct > MAX_CPU_PCT:
-                self._story.fail("I2 the gate holds the budget", f"{run.key} was promoted with {cpu_pct:.1f}%")
-            if run.cost.events < MIN_EVENTS and not job.spec.promote:
-                self._story.fail("I2 silence is no pass", f"{run.key} was promoted on {run.cost.events} events")
+                self._story.fail("I2 the gate holds the budget", f"{counting.key} was promoted with {cpu_pct:.1f}%")
+            if counting.cost.events < MIN_EVENTS and not job.spec.promote:
+                self._story.fail(
+                    "I2 silence is no pass", f"{counting.key} was promoted on {counting.cost.events} events"
+                )
+
+    def _check_trial(self, job: Job, counting: Run, trial: Run | None) -> None:
+        """What is promoted was tried to the end, where the agent knows how, and lost little."""
+        if trial is None:
+            if self.knows_trials(counting.key.host):
+                self._story.fail("I2 what is traced was tried", f"{counting.key} was promoted without a trial")
+            return
+        if trial.state is not RunState.COMPLETE:
+            self._story.fail("I2 what is traced was tried", f"{trial.key} was promoted and is {trial.state}")
+        lost = trial.cost.lost_events > MAX_LOST_SHARE * trial.cost.events and trial.cost.events >= MIN_EVENTS
+        if lost and not job.spec.promote:
+            self._story.fail("I2 an answer with holes is no pass", f"{trial.key} lost {trial.cost.lost_events} events")
 
     def _check_end(self, job: Job) -> None:
         if any(not run.state.ended for run in job.runs.values()):
@@ -149,5 +171,11 @@ class JobLedger:
             self._story.fail("I2 no run without a durable order", str(key))
         elif kind is RunKind.FREQUENCY_CHECK and key.host not in {check.host for check in job.canaries}:
             self._story.fail("I2 only canaries are checked", str(key))
+        elif kind is RunKind.TRIAL and not self._was_counted(job, key.host):
+            self._story.fail("I2 only what was counted is tried", str(key))
         elif kind is RunKind.TRACE and not any(wave.started_at_ms and key.host in wave.hosts for wave in job.waves):
             self._story.fail("I2 no trace outside a promoted wave", str(key))
+
+    def _was_counted(self, job: Job, host: str) -> bool:
+        counting = [run for run in job.runs.values() if run.key.host == host and run.kind is RunKind.FREQUENCY_CHECK]
+        return any(run.state in {RunState.COMPLETE, RunState.PARTIAL} for run in counting)

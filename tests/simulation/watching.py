@@ -57,6 +57,7 @@ class Watcher:
         self.jobs = JobLedger(story, disk)
         self.running: dict[RunKey, tuple[SimulatedHost, SimulatedChild]] = {}
         self.hosts: dict[str, SimulatedHost] = {}
+        self.jobs.knows_trials = lambda name: self.hosts[name].knows_trials
         self.over_since_s: dict[str, float] = {}
         """When a cancel was acknowledged, or the job's end became durable."""
         self.on_order: Callable[[StartRun], None] = lambda _: None

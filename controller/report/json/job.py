@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from controller.report.json.fields import Document, job_fields, time_text
 from controller.report.json.findings import histogram_reading_fields, suspect_fields
-from fleettrace.model.job import CanaryCheck, Coverage, HostPart, JobResult, PlannedHost, Verdict, Wave
+from fleettrace.model.job import CanaryCheck, Coverage, HostPart, JobResult, PlannedHost, Trial, Verdict, Wave
 from fleettrace.model.run import RunCost
 from fleettrace.snapshot import Histogram, Snapshot, bucket_bounds
 
@@ -68,6 +68,30 @@ def _canary(check: CanaryCheck) -> Document:
         "predicted_cpu_pct": check.predicted_cpu_pct,
         "budget_cpu_pct": check.budget_cpu_pct,
         "budget_events_per_s": check.budget_events_per_s,
+        "cost_basis": check.cost_basis.value,
+        "hit_ns": check.hit_ns,
+        "event_ns": check.event_ns,
+        "busiest_cpu_pct": check.busiest_cpu_pct,
+        "budget_busiest_cpu_pct": check.budget_busiest_cpu_pct,
+        "trial": None if check.trial is None else _trial(check.trial),
+    }
+
+
+def _trial(trial: Trial) -> Document:
+    return {
+        "window_s": trial.window_s,
+        "events": trial.events,
+        "lost_events": trial.lost_events,
+        "run_time_ns": trial.run_time_ns,
+        "program_scale": trial.program_scale,
+        "child_cpu_pct": trial.child_cpu_pct,
+        "child_peak_rss_bytes": trial.child_peak_rss_bytes,
+        "maps": [
+            {"map": fill.name, "used": fill.used, "max_entries": fill.max_entries, "at_s": fill.at_ms / 1000}
+            for fill in trial.map_fills
+        ],
+        "fullest_map": trial.fullest_map,
+        "predicted_fill_pct": trial.predicted_fill_pct,
     }
 
 
@@ -87,6 +111,7 @@ def _planned(planned: PlannedHost) -> Document:
         "canary": planned.canary,
         "events_per_s": planned.events_per_s,
         "predicted_cpu_pct": planned.predicted_cpu_pct,
+        "cost_basis": planned.cost_basis.value,
     }
 
 
@@ -142,6 +167,10 @@ def _cost(cost: RunCost) -> Document:
         "child_cpu_s": cost.child_cpu_us / 1e6,
         "child_peak_rss_bytes": cost.child_peak_rss_bytes,
         "bpf_run_time_s": cost.bpf_run_time_ns / 1e9,
+        "bpf_run_count": cost.bpf_run_count,
+        "attached_cpu_s": cost.attached_cpu_us / 1e6,
+        "hits_by_kind": {kind.value: hits for kind, hits in cost.hits_by_kind.items()},
+        "maps": [{"map": fill.name, "used": fill.used, "max_entries": fill.max_entries} for fill in cost.map_fills],
     }
 
 

@@ -3,12 +3,15 @@
 from rich.text import Text
 
 from controller.report.text.numbers import rate_text
+from fleettrace.model.cost import BASIS_TEXTS
 from fleettrace.model.job import CanaryCheck, Decision, Job, Verdict, Wave
 from fleettrace.model.names import counted
 
 __all__ = ["canary_line", "decision_line", "evidence_lines", "state_style", "wave_label", "wave_line"]
 
 Line = tuple[str, Text]
+
+_UNJUDGED = frozenset({Verdict.PENDING, Verdict.RUNNING})
 
 _STYLES = {
     "promote": "green",
@@ -37,9 +40,7 @@ def state_style(word: str) -> str:
 def evidence_lines(job: Job) -> list[Line]:
     """Every decision that has been taken, in the order of their happening."""
     lines = [decision_line(decision) for decision in job.decisions if decision.kind == "policy"]
-    lines += [
-        ("canary", canary_line(check, job.reason)) for check in job.canaries if check.verdict is not Verdict.PENDING
-    ]
+    lines += [("canary", canary_line(check, job.reason)) for check in job.canaries if check.verdict not in _UNJUDGED]
     total = len(job.waves)
     lines += [
         (wave_label(number, total), wave_line(wave))
@@ -67,7 +68,8 @@ def canary_line(check: CanaryCheck, told: str) -> Text:
     text = _judged(
         check.verdict.value,
         f"{check.host} counted {rate_text(check.events_per_s)} events/s (busiest CPU {rate_text(busiest)}); "
-        f"predicted cost {check.predicted_cpu_pct:.2f}% of one CPU, budget {check.budget_cpu_pct:g}%",
+        f"predicted cost {check.predicted_cpu_pct:.2f}% of one CPU ({BASIS_TEXTS[check.cost_basis]}), "
+        f"budget {check.budget_cpu_pct:g}%",
     )
     if (check.verdict is not Verdict.PROMOTE or check.overridden) and check.reason != told:
         text.append(f"; {check.reason}")

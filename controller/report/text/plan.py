@@ -23,7 +23,8 @@ def render_plan(job: Job) -> RenderableType:
             Column("wave", [str(planned.wave) for planned in shown]),
             Column("events/s", [rate_text(planned.events_per_s) for planned in shown]),
             Column("cpu", [f"{planned.predicted_cpu_pct:.2f}%" for planned in shown]),
-            Column("as measured on", [planned.canary for planned in shown], words=True),
+            Column("cost is", [planned.cost_basis.value for planned in shown], words=True),
+            Column("rate of", [planned.canary for planned in shown], words=True),
         ],
         [""] * len(shown),
     )
@@ -32,7 +33,12 @@ def render_plan(job: Job) -> RenderableType:
         Text("What it would cost", "bold"),
         Padding.indent(table, 2),
         Padding.indent(
-            Text(f"cpu is of one CPU, and {budget_pct:g}% is allowed; nothing was traced", "dim", overflow="fold"), 2
+            Text(
+                f"cpu is of one CPU, and {budget_pct:g}% is allowed; nothing of what was seen was kept",
+                "dim",
+                overflow="fold",
+            ),
+            2,
         ),
     ]
     if len(job.plan) > MAX_ROWS:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from fleettrace.errors import Malformed
+from fleettrace.model.cost import CostBasis
 from fleettrace.model.job import (
     CanaryCheck,
     Decision,
@@ -13,6 +14,7 @@ from fleettrace.model.job import (
     Priority,
     Run,
     RunState,
+    Trial,
     Verdict,
     Wave,
 )
@@ -21,6 +23,8 @@ from fleettrace.wire.codec.fields import parse_amount, parse_choice, parse_host_
 from fleettrace.wire.codec.params import params_from_wire, params_to_wire
 from fleettrace.wire.codec.redaction import rules_from_wire, rules_to_wire
 from fleettrace.wire.codec.runs import (
+    map_fill_from_wire,
+    map_fill_to_wire,
     run_cost_from_wire,
     run_cost_to_wire,
     run_key_from_wire,
@@ -65,6 +69,7 @@ def job_to_wire(job: Job) -> control.Job:
                 canary=planned.canary,
                 events_per_s=planned.events_per_s,
                 predicted_cpu_pct=planned.predicted_cpu_pct,
+                cost_basis=planned.cost_basis.value,
             )
             for planned in job.plan
         ],
@@ -134,7 +139,48 @@ def _canary_to_wire(canary: CanaryCheck) -> control.CanaryCheck:
         budget_cpu_pct=canary.budget_cpu_pct,
         budget_events_per_s=canary.budget_events_per_s,
         overridden=canary.overridden,
+        cost_basis=canary.cost_basis.value,
+        hit_ns=canary.hit_ns,
+        event_ns=canary.event_ns,
+        busiest_cpu_pct=canary.busiest_cpu_pct,
+        budget_busiest_cpu_pct=canary.budget_busiest_cpu_pct,
+        trial=_trial_to_wire(canary.trial) if canary.trial is not None else None,
     )
+
+
+def _trial_to_wire(trial: Trial) -> control.Trial:
+    return control.Trial(
+        window_s=trial.window_s,
+        events=trial.events,
+        lost_events=trial.lost_events,
+        run_time_ns=trial.run_time_ns,
+        child_cpu_pct=trial.child_cpu_pct,
+        child_peak_rss_bytes=trial.child_peak_rss_bytes,
+        map_fills=[map_fill_to_wire(fill) for fill in trial.map_fills],
+        fullest_map=wire_text(trial.fullest_map),
+        predicted_fill_pct=trial.predicted_fill_pct,
+        program_scale=trial.program_scale,
+    )
+
+
+def _trial_from_wire(message: control.Trial) -> Trial:
+    return Trial(
+        window_s=parse_amount(message.window_s, "trial's window in s"),
+        events=parse_number(message.events, "number of events"),
+        lost_events=parse_number(message.lost_events, "number of lost events"),
+        run_time_ns=parse_amount(message.run_time_ns, "run time in ns"),
+        child_cpu_pct=parse_amount(message.child_cpu_pct, "child's CPU in percent"),
+        child_peak_rss_bytes=parse_number(message.child_peak_rss_bytes, "child's memory in bytes"),
+        map_fills=tuple(map_fill_from_wire(fill) for fill in message.map_fills),
+        fullest_map=message.fullest_map,
+        predicted_fill_pct=parse_amount(message.predicted_fill_pct, "fill of a map in percent"),
+        program_scale=parse_amount(message.program_scale, "scale of the program's cost"),
+    )
+
+
+def _basis_from_wire(text: str) -> CostBasis:
+    """What older controllers have kept rests on the manifests' figures."""
+    return parse_choice(CostBasis, text or CostBasis.PRIOR.value, "basis of a cost")
 
 
 def _canary_from_wire(message: control.CanaryCheck) -> CanaryCheck:
@@ -151,6 +197,12 @@ def _canary_from_wire(message: control.CanaryCheck) -> CanaryCheck:
         budget_cpu_pct=parse_amount(message.budget_cpu_pct, "budget in percent"),
         budget_events_per_s=parse_amount(message.budget_events_per_s, "budget of events"),
         overridden=message.overridden,
+        cost_basis=_basis_from_wire(message.cost_basis),
+        hit_ns=parse_amount(message.hit_ns, "cost of a hit in ns"),
+        event_ns=parse_amount(message.event_ns, "cost of an event in ns"),
+        busiest_cpu_pct=parse_amount(message.busiest_cpu_pct, "predicted cost in percent"),
+        budget_busiest_cpu_pct=parse_amount(message.budget_busiest_cpu_pct, "budget in percent"),
+        trial=_trial_from_wire(message.trial) if message.HasField("trial") else None,
     )
 
 
@@ -161,6 +213,7 @@ def _planned_from_wire(message: control.PlannedHost) -> PlannedHost:
         canary=parse_host_name(message.canary),
         events_per_s=parse_amount(message.events_per_s, "rate of events"),
         predicted_cpu_pct=parse_amount(message.predicted_cpu_pct, "predicted cost in percent"),
+        cost_basis=_basis_from_wire(message.cost_basis),
     )
 
 

@@ -143,7 +143,14 @@ def run_cost_from_wire(message: types.RunCost) -> RunCost:
 
 def map_fill_to_wire(fill: MapFill) -> types.MapFill:
     """How full a map is."""
-    return types.MapFill(name=wire_text(fill.name), used=fill.used, max_entries=fill.max_entries)
+    return types.MapFill(
+        name=wire_text(fill.name),
+        used=fill.used,
+        max_entries=fill.max_entries,
+        at_ms=fill.at_ms,
+        early_used=fill.early_used,
+        early_at_ms=fill.early_at_ms,
+    )
 
 
 def map_fill_from_wire(message: types.MapFill) -> MapFill:
@@ -152,6 +159,9 @@ def map_fill_from_wire(message: types.MapFill) -> MapFill:
         message.name,
         parse_number(message.used, "number of entries"),
         parse_number(message.max_entries, "number of entries"),
+        parse_number(message.at_ms, "time of a look in ms"),
+        parse_number(message.early_used, "number of entries"),
+        parse_number(message.early_at_ms, "time of a look in ms"),
     )
 
 

@@ -355,19 +355,30 @@ class MapFill(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     USED_FIELD_NUMBER: _builtins.int
     MAX_ENTRIES_FIELD_NUMBER: _builtins.int
+    AT_MS_FIELD_NUMBER: _builtins.int
+    EARLY_USED_FIELD_NUMBER: _builtins.int
+    EARLY_AT_MS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     used: _builtins.int
     max_entries: _builtins.int
+    at_ms: _builtins.int
+    """since the probes were attached"""
+    early_used: _builtins.int
+    """at the first look; 0: there was none"""
+    early_at_ms: _builtins.int
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         used: _builtins.int = ...,
         max_entries: _builtins.int = ...,
+        at_ms: _builtins.int = ...,
+        early_used: _builtins.int = ...,
+        early_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_entries", b"max_entries", "name", b"name", "used", b"used"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_ms", b"at_ms", "early_at_ms", b"early_at_ms", "early_used", b"early_used", "max_entries", b"max_entries", "name", b"name", "used", b"used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

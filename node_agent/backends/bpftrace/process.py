@@ -72,6 +72,14 @@ class BpftraceProcess:
         return self._process.pid
 
     @property
+    def cpu_us(self) -> int:
+        """CPU time that it has taken, of its first thread, by the scheduler's count; 0 when it is gone."""
+        try:
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[0]) // 1000
+        except (OSError, IndexError):
+            return 0
+
+    @property
     def has_exited(self) -> bool:
         """Whether it is gone; what it wrote may still be unread."""
         return self._process.poll() is not None

@@ -84,6 +84,7 @@ class BpftraceTracer:
         self._ended_early = False
         self._was_killed = False
         self._was_hurried = False
+        self._cpu_us = 0
 
     def attach(self, wait: Callable[[], None] = no_wait) -> None:
         """See :meth:`Tracer.attach`."""
@@ -153,6 +154,7 @@ class BpftraceTracer:
         if not self._detached:
             process.drain()
             self._take_counts(kernel_counts(process.pid))
+            self._cpu_us = max(self._cpu_us, process.cpu_us)
         hits, traps = decoder.hits, decoder.traps
         return ProbeStats(
             hits=hits,
@@ -163,6 +165,7 @@ class BpftraceTracer:
             bpf_run_time_ns=self._run_time_ns,
             traps=traps,
             bpf_run_count=self._run_count,
+            helper_cpu_us=self._cpu_us,
             hits_by_kind=self._hits_by_kind(hits, traps),
             printing_events=sum(
                 events for number, events in decoder.events_per_probe().items() if number in self._printing

@@ -8,11 +8,13 @@ import pytest
 import controller.coordinator
 import controller.results
 import controller.rpc.agent_link
+import controller.scheduler.checking
 import controller.scheduler.gate
 import controller.scheduler.machine
 import controller.scheduler.phases
 from controller.scheduler.draft import Draft
-from fleettrace.model.job import Verdict
+from fleettrace.model.job import RunState, Verdict
+from fleettrace.model.run import RunKind
 
 __all__ = [
     "all_waves_start_at_once",
@@ -20,6 +22,8 @@ __all__ = [
     "decisions_are_dropped",
     "every_wave_passes",
     "silence_passes",
+    "trials_are_skipped",
+    "trials_that_failed_pass",
     "waves_do_not_settle",
 ]
 
@@ -33,7 +37,7 @@ def canary_over_budget_passes(patch: Patch) -> None:
         judged = judge(*args, **options)
         return replace(judged, verdict=Verdict.PROMOTE) if judged.verdict is Verdict.ABORT else judged
 
-    patch.setattr(controller.scheduler.phases, "judge_canary", lax)
+    patch.setattr(controller.scheduler.checking, "judge_canary", lax)
 
 
 def silence_passes(patch: Patch) -> None:
@@ -43,7 +47,28 @@ def silence_passes(patch: Patch) -> None:
         judged = judge(*args, **options)
         return replace(judged, verdict=Verdict.PROMOTE) if judged.verdict is Verdict.HOLD else judged
 
-    patch.setattr(controller.scheduler.phases, "judge_canary", lax)
+    patch.setattr(controller.scheduler.checking, "judge_canary", lax)
+
+
+def trials_are_skipped(patch: Patch) -> None:
+    patch.setattr(controller.scheduler.checking, "_start_trials", lambda *_: False)
+
+
+def trials_that_failed_pass(patch: Patch) -> None:
+    judged = controller.scheduler.checking._judged
+
+    def lax(draft: Draft, check: Any) -> Any:
+        runs = dict(draft.runs)
+        draft.runs = {
+            key: replace(run, state=RunState.COMPLETE) if run.kind is RunKind.TRIAL and run.state.ended else run
+            for key, run in runs.items()
+        }
+        try:
+            return judged(draft, check)
+        finally:
+            draft.runs = runs
+
+    patch.setattr(controller.scheduler.checking, "_judged", lax)
 
 
 def every_wave_passes(patch: Patch) -> None:

@@ -93,7 +93,7 @@ def plan_fates(rng: random.Random, share: float) -> Callable[[], ChildFate]:
     """How the children of a host will fare; ``share`` of them badly."""
 
     def fate() -> ChildFate:
-        one = ChildFate(start_s=rng.uniform(0.005, 0.3), lost_share=rng.choice((0.0, 0.0, 0.01, 0.3)))
+        one = ChildFate(start_s=rng.uniform(0.005, 0.3), lost_share=rng.choice((0.0, 0.0, 0.0, 0.01, 0.01, 0.3)))
         if rng.random() < share:
             match rng.randrange(7):
                 case 0:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from fleettrace.model.audit import AuditHead, AuditPage, AuditRecord
-from fleettrace.model.calibration import Calibration, HitKind
+from fleettrace.model.calibration import HitKind
+from fleettrace.model.cost import CostBasis
 from fleettrace.model.findings import (
     CdfChange,
     FrameBlame,
@@ -53,7 +54,6 @@ from fleettrace.model.job import (
 )
 from fleettrace.model.order import Authority, KeyVouch, SignedBytes
 from fleettrace.model.run import (
-    MapFill,
     OneLinerBounds,
     Part,
     RunCost,
@@ -65,6 +65,7 @@ from fleettrace.model.run import (
 )
 from fleettrace.model.tool import Param, ResultKind, ToolListing
 from fleettrace.snapshot import LOG2, Count, Event, Histogram, Snapshot, Stack
+from tests.unit.fleettrace import cost_strategies
 from tests.unit.fleettrace.redactions import redact_rules, redactions
 
 numbers = st.integers(0, 1 << 40)
@@ -92,7 +93,6 @@ snapshots = st.builds(
 )
 
 run_keys = st.builds(RunKey, names, host_names, st.integers(1, 9))
-map_fills = st.builds(MapFill, names, numbers, numbers)
 costs = st.builds(
     RunCost,
     numbers,
@@ -107,7 +107,7 @@ costs = st.builds(
     bpf_run_count=numbers,
     attached_cpu_us=numbers,
     hits_by_kind=st.dictionaries(st.sampled_from(HitKind), numbers, max_size=3),
-    map_fills=st.lists(map_fills, max_size=2).map(tuple),
+    map_fills=cost_strategies.map_fills,
 )
 capabilities = st.lists(names, max_size=3).map(tuple)
 bounds = st.builds(OneLinerBounds, st.integers(0, 1 << 31), st.integers(0, 1 << 31), amounts)
@@ -156,9 +156,6 @@ parts = st.builds(
 )
 host_parts = st.builds(HostPart, parts, labels, texts)
 
-calibrations = st.builds(
-    Calibration, st.dictionaries(st.sampled_from(HitKind), amounts, max_size=3), amounts, amounts, texts, numbers
-)
 facts = st.builds(
     HostFacts,
     texts,
@@ -176,7 +173,7 @@ facts = st.builds(
     st.lists(names, max_size=2).map(tuple),
     st.none() | st.integers(0, 1 << 31),
     st.lists(names, max_size=2).map(tuple),
-    st.none() | calibrations,
+    st.none() | cost_strategies.calibrations,
 )
 hosts = st.builds(Host, host_names, labels, facts, st.booleans(), numbers, texts)
 
@@ -202,7 +199,9 @@ specs = st.builds(
     break_glass=texts,
     redact=redact_rules,
 )
-planned = st.builds(PlannedHost, host_names, st.integers(1, 1 << 31), host_names, amounts, amounts)
+planned = st.builds(
+    PlannedHost, host_names, st.integers(1, 1 << 31), host_names, amounts, amounts, st.sampled_from(CostBasis)
+)
 verdicts = st.sampled_from(Verdict)
 canaries = st.builds(
     CanaryCheck,
@@ -218,6 +217,12 @@ canaries = st.builds(
     amounts,
     amounts,
     st.booleans(),
+    st.sampled_from(CostBasis),
+    amounts,
+    amounts,
+    amounts,
+    amounts,
+    st.none() | cost_strategies.trials,
 )
 waves = st.builds(Wave, st.lists(host_names, max_size=3).map(tuple), numbers, verdicts, texts)
 runs = st.builds(

@@ -76,6 +76,8 @@ def test_a_grant_gives_the_lower_of_its_limits_and_the_sites(
             max_map_bytes=2 << 20,
             max_cpu_pct=2.0,
             capabilities=("CAP_BPF", "CAP_PERFMON"),
+            max_child_cpu_pct=25.0,
+            max_child_rss_bytes=512 << 20,
         ),
         policy_version=policy.version,
     )
@@ -239,6 +241,8 @@ def test_the_builtin_policy_lets_anybody_trace_for_ten_seconds(make_tool: MakeTo
         max_map_bytes=64 << 20,
         max_cpu_pct=5.0,
         capabilities=("CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE"),
+        max_child_cpu_pct=25.0,
+        max_child_rss_bytes=512 << 20,
     )
 
 

@@ -75,7 +75,7 @@ policies = st.builds(
         max_hosts=st.integers(min_value=1, max_value=4),
     ),
     default_duration_ms=durations_ms,
-    canary=st.just(CanaryPolicy(check_ms=1, min_events=1)),
+    canary=st.just(CanaryPolicy(1, 1, 1, 5.0, 100.0, ())),
     waves=st.just(WavePolicy(fractions=(1.0,), settle_ms=0, lead_ms=0, spread_label="zone")),
     aborts=st.builds(AbortPolicy, max_aborts=st.integers(1, 2), window_ms=st.just(1)),
     grants=st.lists(grants, max_size=4, unique_by=lambda grant: grant.name).map(tuple),

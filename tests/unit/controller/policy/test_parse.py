@@ -32,6 +32,9 @@ max_duration_s = 120
 max_cpu_pct = 2.5
 max_host_cpu_pct = 7.5
 max_events_per_s = 1000
+max_busiest_cpu_pct = 4
+max_child_cpu_pct = 30
+max_child_mib = 256
 max_map_mib = 16
 max_hosts = 30
 one_liner_max_probes = 7
@@ -43,6 +46,10 @@ one_liner_max_timer_hz = 99
 duration_s = 1.5
 [canary]
 check_s = 0.25
+trial_s = 0.3
+max_lost_pct = 1.5
+max_map_fill_pct = 80
+class_labels = ["role", "rack"]
 min_events = 9
 [waves]
 fractions = [0.5, 1]
@@ -102,13 +109,18 @@ def test_every_key_is_read_in_its_unit() -> None:
         max_host_cpu_pct=7.5,
         max_events_per_s=1000,
         max_map_bytes=16_777_216,
+        max_busiest_cpu_pct=4.0,
+        max_child_cpu_pct=30.0,
+        max_child_rss_bytes=256 << 20,
         max_hosts=30,
         one_liner=OneLinerBounds(max_probes=7, max_keys=100, max_printed_per_s=12.5),
         one_liner_max_timer_hz=99.0,
         one_liner_max_string_bytes=64,
     )
     assert policy.default_duration_ms == 1500
-    assert policy.canary == CanaryPolicy(check_ms=250, min_events=9)
+    assert policy.canary == CanaryPolicy(
+        250, 9, trial_ms=300, max_lost_pct=1.5, max_map_fill_pct=80.0, class_labels=("role", "rack")
+    )
     assert policy.waves == WavePolicy(fractions=(0.5, 1.0), settle_ms=0, lead_ms=1_500, spread_label="rack")
     assert policy.waits == WaitPolicy(start_ms=90_000, end_ms=20_500, queue_ms=45_000)
     assert policy.aborts == AbortPolicy(max_aborts=3, window_ms=5_400_000)
@@ -168,13 +180,18 @@ def test_the_builtin_policy_is_modest_and_open_to_all() -> None:
         max_host_cpu_pct=10.0,
         max_events_per_s=200_000,
         max_map_bytes=64 << 20,
+        max_busiest_cpu_pct=10.0,
+        max_child_cpu_pct=25.0,
+        max_child_rss_bytes=512 << 20,
         max_hosts=10_000,
         one_liner=OneLinerBounds(max_probes=20, max_keys=16_384, max_printed_per_s=100.0),
         one_liner_max_timer_hz=1000.0,
         one_liner_max_string_bytes=200,
     )
     assert policy.default_duration_ms == 10_000
-    assert policy.canary == CanaryPolicy(check_ms=1000, min_events=50)
+    assert policy.canary == CanaryPolicy(
+        1000, 50, trial_ms=500, max_lost_pct=5.0, max_map_fill_pct=100.0, class_labels=()
+    )
     assert policy.waves == WavePolicy(fractions=(0.05, 0.25, 1.0), settle_ms=500, lead_ms=1_000, spread_label="zone")
     assert policy.waits == WaitPolicy(start_ms=15_000, end_ms=5_000, queue_ms=600_000)
     assert policy.aborts == AbortPolicy(max_aborts=2, window_ms=86_400_000)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fleettrace.model.calibration import Calibration, HitKind
+from fleettrace.model.cost import CostBasis
 from fleettrace.model.findings import FrameBlame, HostVerdict, RateChange
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import (
@@ -18,10 +19,11 @@ from fleettrace.model.job import (
     Run,
     RunState,
     Suspect,
+    Trial,
     Verdict,
     Wave,
 )
-from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
+from fleettrace.model.run import MapFill, Part, RunCost, RunKey, RunKind, RunOutcome
 from fleettrace.snapshot import LOG2, Count, Histogram, Snapshot, Stack, merge
 from fleettrace.snapshot.counts import Event
 from tests.unit.controller.report import found
@@ -49,6 +51,9 @@ def spec(tool: str = "runqlat", hosts: int = 5, **changes: object) -> JobSpec:
     return JobSpec(**(fields | changes))  # type: ignore[arg-type]
 
 
+WAITING = MapFill("waiting_since", 104, 10_240, 418, 90, 200)
+
+
 def canary(**changes: object) -> CanaryCheck:
     fields: dict[str, object] = {
         "host": "api-1",
@@ -63,6 +68,12 @@ def canary(**changes: object) -> CanaryCheck:
         "predicted_cpu_pct": 0.081,
         "budget_cpu_pct": BUDGET_PCT,
         "budget_events_per_s": 200_000.0,
+        "cost_basis": CostBasis.MEASURED,
+        "hit_ns": 118.4,
+        "event_ns": 241.0,
+        "busiest_cpu_pct": 0.27,
+        "budget_busiest_cpu_pct": 10.0,
+        "trial": Trial(0.51, 1_204, 2, 212.5, 1.5, 29 << 20, (WAITING,), "waiting_since", 1.6, 1.05),
     }
     return CanaryCheck(**(fields | changes))  # type: ignore[arg-type]
 
@@ -114,6 +125,10 @@ def part(host: str, snapshot: Snapshot, **changes: object) -> HostPart:
         child_cpu_us=410_000 + number,
         child_peak_rss_bytes=127 << 20,
         bpf_run_time_ns=1_000_000,
+        bpf_run_count=2_000,
+        attached_cpu_us=90_000,
+        hits_by_kind={HitKind.RAW_TRACEPOINT: 2 * snapshot.total + 7},
+        map_fills=(MapFill("waiting_since", 104, 10_240, 5_000, 90, 200),),
     )
     fields: dict[str, object] = {
         "run": RunKey("k3f9q2", host, 1),

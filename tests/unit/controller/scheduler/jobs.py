@@ -5,6 +5,7 @@ from dataclasses import replace
 from controller.scheduler.events import Admitted
 from controller.scheduler.machine import Transition, apply, begin
 from controller.scheduler.terms import JobTerms
+from fleettrace.model.calibration import Calibration
 from fleettrace.model.job import JobSpec, Run
 from fleettrace.model.run import RunCost, RunKind, RunLimits
 from fleettrace.model.tool import Cost
@@ -44,11 +45,28 @@ def spec(hosts: tuple[str, ...], *, promote: bool = False) -> JobSpec:
     )
 
 
-def opened(classes: dict[str, str], *, promote: bool = False, **changes: object) -> Transition:
+def opened(
+    classes: dict[str, str],
+    *,
+    promote: bool = False,
+    dry_run: bool = False,
+    trial_hosts: frozenset[str] = frozenset(),
+    calibrations: dict[str, Calibration] | None = None,
+    **changes: object,
+) -> Transition:
     canaries: dict[str, str] = {}
     for host, of in sorted(classes.items()):
         canaries.setdefault(of, host)
-    waiting = begin(spec(tuple(classes), promote=promote), terms(**changes), classes, canaries, "granted")
+    asked = replace(spec(tuple(classes), promote=promote), dry_run=dry_run)
+    waiting = begin(
+        asked,
+        terms(**changes),
+        classes,
+        canaries,
+        "granted",
+        calibrations=calibrations,
+        trial_hosts=trial_hosts,
+    )
     return apply(waiting.execution, Admitted(START_MS, {}))
 
 

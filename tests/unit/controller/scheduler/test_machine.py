@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from controller.scheduler.checking import MAX_CANARIES_TRIED
 from controller.scheduler.events import (
     Admitted,
     Approved,
@@ -20,7 +21,6 @@ from controller.scheduler.events import (
     Withdrawn,
 )
 from controller.scheduler.machine import Transition, apply, interrupt, next_wake_ms
-from controller.scheduler.phases import MAX_CANARIES_TRIED
 from fleettrace.model.job import JobState, RunState, Verdict
 from fleettrace.model.run import RunCost, RunKey, RunKind, RunOutcome
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.scheduler.waves import choose_canaries, plan_waves
+from controller.scheduler.waves import choose_canaries, classes_of, plan_waves
 from fleettrace.errors import BadInput
 from fleettrace.model.host import Host, HostFacts
 
@@ -15,13 +15,23 @@ def _host(name: str, cpus: int = 2, **labels: str) -> Host:
 
 def test_one_canary_for_each_class_by_name_unless_labelled_or_named() -> None:
     hosts = [_host("b"), _host("a"), _host("c", canary="true"), _host("z", cpus=4), _host("y", cpus=4)]
-    assert sorted(choose_canaries(hosts).values()) == ["c", "y"]
-    assert sorted(choose_canaries(hosts, "b").values()) == ["b", "y"]
+    assert sorted(choose_canaries(hosts, classes_of(hosts)).values()) == ["c", "y"]
+    assert sorted(choose_canaries(hosts, classes_of(hosts), "b").values()) == ["b", "y"]
 
 
 def test_a_canary_that_is_not_among_the_hosts_is_refused() -> None:
     with pytest.raises(BadInput, match="'x' is not among"):
-        choose_canaries([_host("a")], "x")
+        choose_canaries([_host("a")], {"a": "c"}, "x")
+
+
+def test_labels_that_policy_names_make_classes() -> None:
+    # GIVEN hosts alike but for what they serve
+    hosts = [_host("a", role="api"), _host("b", role="db"), _host("c", role="api"), _host("d")]
+    # THEN each value has its canary, and so have those without the label
+    assert list(choose_canaries(hosts, classes_of(hosts)).values()) == ["a"]
+    classes = classes_of(hosts, ("role",))
+    assert classes["a"] == classes["c"] == f"{hosts[0].host_class}/role=api"
+    assert sorted(choose_canaries(hosts, classes).values()) == ["a", "b", "d"]
 
 
 def test_default_fractions_over_a_small_and_a_large_fleet() -> None:
