@@ -114,6 +114,7 @@ EXPECTED: dict[str, Callable[[Asked], str]] = {
     "ApproveJob": judged,
     "DenyJob": judged,
     "ReloadPolicy": lambda _: DENIED,
+    "ClearHost": lambda _: DENIED,
 }
 """What each method answers to an operator of another team, in words of the rules and not of the code."""
 
@@ -138,6 +139,7 @@ def request_for(method: str, cell: Asked) -> Any:
         "ApproveJob": pb.ApproveJobRequest(job_id=cell.job_id),
         "DenyJob": pb.DenyJobRequest(job_id=cell.job_id, reason="no"),
         "ReloadPolicy": pb.ReloadPolicyRequest(),
+        "ClearHost": pb.ClearHostRequest(host=cell.host),
     }
     return requests[method]
 

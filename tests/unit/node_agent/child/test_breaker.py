@@ -52,7 +52,7 @@ def test_what_is_within_every_ceiling_goes_on() -> None:
     [
         (RunCost(events=101), "1,010 events/s are over the ceiling of 1,000"),
         (RunCost(hits=2_100), "the probes take 2.10% of one CPU, over the ceiling of 2%"),
-        (RunCost(attached_cpu_us=600_000), "the tracing process takes 30.0% of one CPU, over the ceiling of 25%"),
+        (RunCost(attached_cpu_us=3_000_000), "the tracing process takes 30.0% of one CPU, over the ceiling of 25%"),
         (RunCost(child_peak_rss_bytes=200 << 20), "takes 200 MiB of memory, over the ceiling of 100 MiB"),
         (RunCost(map_fills=(MapFill("totals", 91, 100),)), "the map totals is 91% full, over the ceiling of 90%"),
     ],
