@@ -156,6 +156,7 @@ def test_not_root_is_no_reason_to_stay_away(tmp_path: Path) -> None:
         assert (status, "it cannot trace: this process lacks CAP_BPF" in err) == (2, True)
         (report,) = fleet.json("doctor", code=6)["hosts"]
         assert report["can_trace"] is False
+        # Nothing was compiled.
         assert {path.name for path in theirs.iterdir()} == {"identity.json", "orders-plain.json"}
 
 
