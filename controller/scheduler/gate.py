@@ -171,7 +171,8 @@ def _inconclusive(judged: CanaryCheck, evidence: Evidence, terms: JobTerms) -> s
             f"only {evidence.check.events} events in {evidence.check_ms / 1000:.3g} s on {host}; "
             f"at least {terms.min_events} are needed to judge"
         )
-    if trial is None or trial.events < terms.min_events:
+    # A policy may ask for no events at all; of none nothing can be lost.
+    if trial is None or trial.events < max(terms.min_events, 1):
         return ""
     lost_pct = 100 * trial.lost_events / trial.events
     if lost_pct > terms.max_lost_pct:
