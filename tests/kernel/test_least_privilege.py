@@ -50,7 +50,7 @@ def work(tool: str) -> Iterator[Workload]:
         with workload("unanswered", 3) as one:
             yield one
     else:
-        with workload("stir", ROUNDS, module="tests.vm.stir") as one:
+        with workload("stir", ROUNDS, module="tests.kernel.stir") as one:
             yield one
 
 

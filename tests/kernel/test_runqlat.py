@@ -106,9 +106,10 @@ def test_finer_buckets_fold_into_those_of_a_coarse_run(state: Path) -> None:
             tracer.detach()
         recorded = [tracer.snapshot().histograms[0] for tracer in (finest, finer, coarse)]
         stats = [tracer.stats() for tracer in (finest, finer, coarse, check)]
-    # THEN each is in its scheme, with more buckets, and folds into the coarse one
+    # THEN each is in its scheme, with more buckets than by octave, and folds into the coarse one
     assert [histogram.scheme for histogram in recorded] == ["log2.4", "log2.2", "log2"]
-    assert len(recorded[0].counts) > len(recorded[1].counts) > len(recorded[2].counts)
+    # Few waits are long: which of two fine schemes has more buckets with any is chance.
+    assert min(len(recorded[0].counts), len(recorded[1].counts)) > len(recorded[2].counts)
     expected = dict(recorded[2].counts)
     large = {bucket for bucket, count in expected.items() if count >= recorded[2].total / 100}
     for histogram in recorded[:2]:

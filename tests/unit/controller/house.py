@@ -1,5 +1,6 @@
 """A coordinator over a memory store, with hosts whose orders a test can read and answer."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from fleettrace.snapshot import LOG2, Histogram, Snapshot
 from tests.fakes.ordering import CHALLENGE, opened
 
 TEN = Snapshot(histograms=(Histogram((), "us", LOG2, ((3, 10),)),))
+QUIET_LOOKS, QUIET_S = 20, 0.002
+"""When nothing was ordered so often in a row, so far apart, nothing will be."""
 BUSY = RunCost(hits=2_000, events=1_000, events_per_cpu=(600, 400))
 
 
@@ -71,11 +74,14 @@ class House:
         return await self.coordinator.part_arrived(HostPart(part, {}, "c"))
 
     async def run_to_end(self, job_id: str) -> Job:
-        """Answer every order until there is none."""
-        for _ in range(10):
-            for name in list(self.connections):
-                for order in self.orders(name):
-                    await self.answer(order)
+        """Answer every order until there is none, also of those that a task of its own is about to send."""
+        quiet = 0
+        while quiet < QUIET_LOOKS:
+            orders = [order for name in list(self.connections) for order in self.orders(name)]
+            for order in orders:
+                await self.answer(order)
+            quiet = 0 if orders else quiet + 1
+            await asyncio.sleep(0 if orders else QUIET_S)
         return await self.coordinator.job(job_id)
 
 
