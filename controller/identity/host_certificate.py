@@ -17,6 +17,9 @@ from fleettrace.identity.pem import MAX_CERTIFICATE_BYTES
 
 __all__ = ["MAX_REQUEST_BYTES", "HostCertificate", "host_uri", "key_of_request", "read_host_certificate"]
 
+# What cryptography raises for bytes that are no certificate or request; its own errors are no ValueError.
+_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature, x509.InvalidVersion)
+
 MAX_REQUEST_BYTES = 2_048
 """A signing request for a key on P-256 has some 250 bytes."""
 
@@ -53,7 +56,7 @@ def read_host_certificate(pem: bytes) -> HostCertificate:
         if match is None:
             raise ValueError
         return HostCertificate(match[1], match[2], int(certificate.not_valid_after_utc.timestamp() * 1000))
-    except (ValueError, TypeError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
+    except (*_UNREADABLE, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
         raise Unauthenticated("the certificate that was shown is not one of an enrolled host") from error
 
 
@@ -72,6 +75,6 @@ def key_of_request(der: bytes) -> ec.EllipticCurvePublicKey:
         key = request.public_key()
         if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1" and request.is_signature_valid:
             return key
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as error:
+    except _UNREADABLE as error:
         raise Malformed("the signing request cannot be read") from error
     raise Malformed("a signing request is for a key on the curve P-256, and signed with it")

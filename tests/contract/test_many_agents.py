@@ -17,7 +17,7 @@ HOSTS = {"memory": 10_000, "unix": 300, "tls": 40}
 """How many come at once, by the way they come: sockets and handshakes of both sides are this one process's."""
 MAX_DIALS = 8
 MAX_BYTES_PER_HOST = {"memory": 64 * 1024, "unix": 64 * 1024, "tls": 320 * 1024}
-"""Of the controller's memory and that of the scripted agents here, together; TLS has buffers of its own at both ends."""
+"""Of the controller's memory and that of the scripted agents here, together; TLS has buffers at both ends."""
 
 
 def resident_bytes() -> int:
