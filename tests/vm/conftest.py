@@ -27,7 +27,9 @@ start_s = 120
 end_s = 60
 """
 
-MORE = ROOMY.replace('"CAP_SYS_PTRACE"', '"CAP_SYS_PTRACE", "CAP_SYS_ADMIN"')
+MORE = ROOMY.replace('"CAP_SYS_PTRACE"', '"CAP_SYS_PTRACE", "CAP_SYS_ADMIN"').replace(
+    "[limits]", "[limits]\nmax_child_cpu_pct = 200"
+)
 # Uprobes are perf events on 6.1, which only CAP_SYS_ADMIN allows. To read a result takes an emulated CPU long.
 HOST_POLICY = """
 capabilities = ["CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN"]
