@@ -28,19 +28,27 @@ class BudgetWatch:
         self._story = story
         self._now_s = now_s
         self._fits_since_s: dict[str, float] = {}
+        self._queued_s: dict[str, float] = {}
 
-    def check_saved(self, before: Job | None, job: Job, live: Mapping[str, Job]) -> None:
-        """A job was saved; ``live``: the jobs that have not ended, as the controller has them."""
+    def check_saved(self, before: Job | None, job: Job, live: Mapping[str, Job], clock_ms: int) -> None:
+        """A job was saved; ``live``: the jobs that have not ended, as the controller has them by its clock."""
+        if job.state is JobState.QUEUED:
+            self._queued_s.setdefault(job.spec.job_id, self._now_s())
         if before is not None and before.state is JobState.QUEUED and job.state is JobState.CHECKING:
-            self._check_begun(job, [one for name, one in live.items() if name != job.spec.job_id])
+            self._check_begun(job, [one for name, one in live.items() if name != job.spec.job_id], clock_ms)
         if job.state is JobState.PREEMPTED and (before is None or before.state is not JobState.PREEMPTED):
             self._check_preempted(job)
 
-    def _check_begun(self, job: Job, others: list[Job]) -> None:
+    def _check_begun(self, job: Job, others: list[Job], clock_ms: int) -> None:
         if not _fits(job, others):
             self._story.fail("no host is over its budget", f"{job.spec.job_id} began")
+        # Whose turn it is was decided some time before that is durable, and who came in between did not wait then.
+        taken_ms = max((clock_ms - run.sent_at_ms for run in job.runs.values()), default=0)
+        decided_s = self._now_s() - max(taken_ms, 0) / 1000
         for other in others:
-            if other.state is JobState.QUEUED and _order(other) < _order(job) and _hosts(other) & _hosts(job):
+            if other.state is not JobState.QUEUED or self._queued_s.get(other.spec.job_id, decided_s) >= decided_s:
+                continue
+            if _order(other) < _order(job) and _hosts(other) & _hosts(job):
                 self._story.fail("nobody passes in the queue", f"{job.spec.job_id} passed {other.spec.job_id}")
 
     def _check_preempted(self, job: Job) -> None:

@@ -221,7 +221,7 @@ class Watcher:
                 self.tell(f"disk: job {job.spec.job_id} is {job.state} {job.reason}")
             if self.site is not None and self.site.coordinator is not None:
                 live = {one.spec.job_id: one for one in self.site.coordinator._live.jobs()}
-                self.budget.check_saved(before, job, live)
+                self.budget.check_saved(before, job, live, self.site.clock_ms())
             self.jobs.check_saved(job)
             for key, run in job.runs.items():
                 if run.state is RunState.LOST and (before is None or before.runs[key].state is not RunState.LOST):
