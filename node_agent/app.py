@@ -144,6 +144,7 @@ async def _serve(options: argparse.Namespace) -> None:
     btf_sha256 = unfit_reason = ""
     calibration = None
     if options.backend == "bcc":
+        _say("finding out what this kernel can trace; the first time its tools are compiled, for half a minute")
         try:
             fitness = await prepare_bcc(options.state_directory)
             btf_sha256, calibration = fitness.btf_sha256, fitness.calibration
