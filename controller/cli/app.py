@@ -41,7 +41,19 @@ __all__ = ["PROGRAM", "app"]
 
 PROGRAM = "fleettrace"
 
-_EXIT_CODES = "Exit codes:\n\n" + "\n".join(f"- `{code.value}` {code.meaning}" for code in ExitCode)
+_ASK = "Ask the fleet"
+_ANSWERS = "Read answers, and hand them on"
+_HOSTS = "Hosts"
+_ACCESS = "Who may do what, and who did"
+_CONTROLLER = "The controller"
+
+
+def _ends_with(command: str, *examples: str) -> str:
+    """How a command is used, and the exit codes that it alone has a meaning for, as its help ends."""
+    codes = "".join(f"\n- `{code.value}` {told}" for code in ExitCode if (told := code.told_of(command)))
+    used = "".join(f"\n- `{PROGRAM} {command} {example}`" for example in examples)
+    return (f"Examples:\n{used}\n\n" if used else "") + f"Exit codes:\n{codes}"
+
 
 app = typer.Typer(
     name=PROGRAM,
@@ -70,36 +82,52 @@ def _main(
     pass
 
 
-app.command()(serve)
-app.add_typer(hosts, name="hosts")
-app.command(epilog=_EXIT_CODES)(doctor)
-app.command()(probes)
-app.command()(tools)
-app.command(epilog=_EXIT_CODES)(run)
-app.command(epilog=_EXIT_CODES)(find_outlier)
-app.command()(jobs)
-app.command()(show)
-app.command()(compare)
-app.command()(report)
-app.command()(flame)
-app.command()(export)
-app.command("import")(import_result)
-app.command()(cancel)
-app.add_typer(audit, name="audit")
-app.add_typer(approver, name="approver")
-app.add_typer(order_key, name="order-key")
-app.command()(share)
-app.add_typer(ca, name="ca")
-app.add_typer(token, name="token")
-app.add_typer(operator, name="operator")
-app.command()(login)
-app.command()(logout)
-app.command()(whoami)
-app.command()(install)
-app.command()(upgrade)
-app.command()(uninstall)
-app.command()(tunnel)
-app.command()(wheelhouse)
-app.command()(approve)
-app.command()(deny)
-app.add_typer(policy, name="policy")
+app.command(
+    rich_help_panel=_ASK,
+    epilog=_ends_with(
+        "run",
+        "runqlat --on role=api --for 5s",
+        "syscount latency=true -p comm=nginx --on 'api-*,zone!=b'",
+        "biosnoop --on all --dry-run",
+        "-e 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }' --on role=api --for 5s",
+    ),
+)(run)
+app.command(
+    rich_help_panel=_ASK,
+    epilog=_ends_with("find-outlier", "runqlat --on role=api --for 5s", "biolatency --on all --json"),
+)(find_outlier)
+app.command(rich_help_panel=_ASK)(tools)
+app.command(rich_help_panel=_ASK, epilog=_ends_with("probes", "'sched:*' --on all"))(probes)
+app.command(rich_help_panel=_ASK, epilog=_ends_with("doctor", "--on all"))(doctor)
+
+app.command(rich_help_panel=_ANSWERS)(jobs)
+app.command(rich_help_panel=_ANSWERS)(show)
+app.command(rich_help_panel=_ANSWERS)(compare)
+app.command(rich_help_panel=_ANSWERS)(report)
+app.command(rich_help_panel=_ANSWERS)(flame)
+app.command(rich_help_panel=_ANSWERS)(export)
+app.command("import", rich_help_panel=_ANSWERS)(import_result)
+app.command(rich_help_panel=_ANSWERS)(share)
+app.command(rich_help_panel=_ANSWERS)(cancel)
+
+app.add_typer(hosts, name="hosts", rich_help_panel=_HOSTS)
+app.command(rich_help_panel=_HOSTS, epilog=_ends_with("install"))(install)
+app.command(rich_help_panel=_HOSTS, epilog=_ends_with("upgrade"))(upgrade)
+app.command(rich_help_panel=_HOSTS, epilog=_ends_with("uninstall"))(uninstall)
+app.command(rich_help_panel=_HOSTS)(tunnel)
+app.command(rich_help_panel=_HOSTS)(wheelhouse)
+app.add_typer(token, name="token", rich_help_panel=_HOSTS)
+
+app.command(rich_help_panel=_ACCESS)(login)
+app.command(rich_help_panel=_ACCESS)(logout)
+app.command(rich_help_panel=_ACCESS)(whoami)
+app.add_typer(operator, name="operator", rich_help_panel=_ACCESS)
+app.add_typer(policy, name="policy", rich_help_panel=_ACCESS)
+app.command(rich_help_panel=_ACCESS)(approve)
+app.command(rich_help_panel=_ACCESS)(deny)
+app.add_typer(approver, name="approver", rich_help_panel=_ACCESS)
+app.add_typer(audit, name="audit", rich_help_panel=_ACCESS)
+
+app.command(rich_help_panel=_CONTROLLER, epilog=_ends_with("serve"))(serve)
+app.add_typer(ca, name="ca", rich_help_panel=_CONTROLLER)
+app.add_typer(order_key, name="order-key", rich_help_panel=_CONTROLLER)

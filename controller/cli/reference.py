@@ -33,7 +33,7 @@ else. An error is one sentence on stderr, `fleettrace: ...`, with the way out.
 
 def reference() -> str:
     """The whole page, in Markdown."""
-    codes = "".join(f"| {code.value} | {code.meaning} |\n" for code in ExitCode)
+    codes = "".join(f"| {code.value} | {code.told()} |\n" for code in ExitCode)
     command = get_command(app)
     context = typer.Context(command, help_option_names=command.context_settings["help_option_names"])
     commands = get_docs_for_click(obj=command, ctx=context, name=PROGRAM, indent=1)

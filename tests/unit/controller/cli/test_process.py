@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 
 from controller.cli import options
 from controller.cli.app import app
-from controller.cli.exit_codes import ExitCode
+from controller.cli.exit_codes import _BY_STATE, ExitCode
 from fleettrace import __version__
 from fleettrace.errors import BadInput
+from fleettrace.model.job import JobState
 from tests.unit.controller.cli.conftest import Command
 from tests.unit.controller.cli.fake_control import FakeControl
 from tests.unit.controller.report import samples
@@ -81,15 +82,23 @@ def test_help_names_every_command_and_run_its_exit_codes() -> None:
     for name in ("serve", "hosts", "tools", "run", "jobs", "show", "cancel"):
         assert f"│ {name} " in overview.stdout
     words = " ".join(runner.invoke(app, ["run", "--help"]).stdout.split())
+    assert "fleettrace run runqlat --on role=api --for 5s" in words
     for code in ExitCode:
-        assert f"• {code.value} {code.meaning.replace('`', '')}" in words
+        told = code.told_of("run").replace("`", "")
+        assert (f"• {code.value} {told}" in words) is bool(told)
+
+
+def test_every_way_in_which_a_job_ends_has_an_exit_code_of_its_own() -> None:
+    codes = [_BY_STATE[state] for state in JobState if state.ended and state is not JobState.DONE]
+    assert len({code.value for code in codes}) == len(codes)
+    assert ExitCode.UNAUTHENTICATED not in codes
 
 
 def test_no_command_is_the_help_and_bad_input(command: Command) -> None:
     outcome = command()
     assert outcome.code == ExitCode.BAD_INPUT
     assert "fleettrace: " not in outcome.stderr
-    assert "Commands" in outcome.stdout + outcome.stderr
+    assert "Ask the fleet" in outcome.stdout + outcome.stderr
 
 
 def test_the_shell_completes_tools(monkeypatch: pytest.MonkeyPatch) -> None:

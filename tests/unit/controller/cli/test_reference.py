@@ -14,4 +14,4 @@ def test_the_page_is_current() -> None:
 
 def test_every_exit_code_is_on_the_page() -> None:
     for code in ExitCode:
-        assert f"| {code.value} | {code.meaning} |" in PAGE.read_text()
+        assert f"| {code.value} | {code.told()} |" in PAGE.read_text()
