@@ -1,17 +1,17 @@
-"""A controller in the wrong hands: it has the keys that orders are signed with, and sends whatever it likes."""
+"""A controller in the wrong hands: it has the keys of TLS and of orders, and sends whatever it likes."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import grpc
 
 from controller.orders.desk import OrderDesk
 from controller.orders.key_file import OrderKey
+from controller.rpc.tls import ServerTls
 from fleettrace.model.order import Authority
 from fleettrace.model.run import Part, RunKey, RunKind, RunLimits, StartRun
 from fleettrace.orders.envelope import sign_orders
@@ -28,10 +28,10 @@ LIMIT_S = 30.0
 
 @dataclass
 class CapturedController(AgentLinkServicer):
-    """Speaks to one agent at a time. ``orders`` is what it was not meant to be used for."""
+    """Speaks to one agent at a time, with the key that its orders are to be signed with."""
 
     key: SigningKey
-    authority: Authority = field(default_factory=lambda: Authority("d1", 7, "c7"))
+    authority: Authority
     parts: asyncio.Queue[Part] = field(default_factory=asyncio.Queue)
     greeted: asyncio.Queue[link.Hello] = field(default_factory=asyncio.Queue)
     outgoing: asyncio.Queue[link.ControllerMessage] = field(default_factory=asyncio.Queue)
@@ -90,15 +90,14 @@ class CapturedController(AgentLinkServicer):
 
 
 @asynccontextmanager
-async def captured(controller: CapturedController, folder: Path) -> AsyncIterator[str]:
-    """Serve at a socket; gives the address."""
+async def captured(controller: CapturedController, address: str, tls: ServerTls) -> AsyncIterator[None]:
+    """Serve where agents dial, as the real one does: its handshake fails for who has no certificate of a host."""
     server = grpc.aio.server(options=SERVER_OPTIONS)
     add_AgentLinkServicer_to_server(controller, server)
-    address = f"unix:{folder}/c.sock"
-    server.add_insecure_port(address)
+    server.add_secure_port(address, tls.credentials(client_certificates=True))
     await server.start()
     try:
-        yield address
+        yield
     finally:
         await server.stop(0)
 

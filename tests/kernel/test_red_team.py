@@ -1,34 +1,32 @@
-"""A captured controller: it signs with the right key, and gets nothing loaded that no approver has approved.
+"""A captured controller: it has every key of the real one, and gets nothing loaded that no approver has approved.
 
-What is loaded is asked of the kernel, by the ids of programs, and not of the agent.
+A real controller has enrolled the host, over TLS. Then somebody else serves at its address, with its authority, its
+certificate, its database's number and the key that it signs orders with. What is loaded is asked of the kernel, by the
+ids of programs, and not of the agent.
 """
 
 import asyncio
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from controller.identity import authority as ca
 from fleettrace.catalog import find_tool
-from fleettrace.model.order import Authority, SignedBytes
-from fleettrace.model.run import OneLinerBounds, Part, RunOutcome, StartRun
+from fleettrace.model.order import SignedBytes
+from fleettrace.model.run import OneLinerBounds, RunOutcome, StartRun
 from fleettrace.oneliner import read_one_liner
 from fleettrace.orders.approvals import Approval, sign_approval
 from fleettrace.orders.keys import SigningKey
 from fleettrace.wire.codec import signed_to_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link
-from node_agent.orders.trust import trust_path
-from tests.kernel.captured_controller import CapturedController, captured, now_ms
+from tests.kernel.captured_controller import now_ms
+from tests.kernel.siege import Loot, Siege, besieged, looted, watching
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(300)]
 
-CONTROLLERS, APPROVERS, STRANGERS = (SigningKey(bytes([number]) * 32) for number in (1, 2, 3))
+APPROVERS, STRANGERS = (SigningKey(bytes([number]) * 32) for number in (2, 3))
 PROFILE = find_tool("profile")
 RUNQLAT = find_tool("runqlat")
 PROGRAM = "tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }"
@@ -41,113 +39,17 @@ key = "{APPROVERS.public}"
 """
 
 
-class Watch:
-    """The kernel's ids of the programs that an agent's processes hold, by a look every few milliseconds.
-
-    Others load programs on this machine too: those are not its.
-    """
-
-    def __init__(self, agent: int) -> None:
-        self._agent = agent
-        self.seen: set[int] = set()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-        self._thread.start()
-
-    def _look(self) -> None:
-        while not self._over.wait(0.003):
-            for pid in _family(self._agent):
-                self.seen |= _programs(pid)
-
-    def end(self) -> None:
-        self._over.set()
-        self._thread.join()
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            for child in listing.read_text().split():
-                yield from _family(int(child))
-
-
-def _programs(pid: int) -> set[int]:
-    found = set()
-    with suppress(OSError):
-        for info in Path(f"/proc/{pid}/fdinfo").iterdir():
-            with suppress(OSError):
-                found |= {int(line.split()[1]) for line in info.read_text().splitlines() if line.startswith("prog_id:")}
-    return found
-
-
-@contextmanager
-def watching(agent: int) -> Iterator[Watch]:
-    watch = Watch(agent)
-    try:
-        yield watch
-    finally:
-        watch.end()
-
-
-@dataclass
-class Siege:
-    """The captured controller with a host that it wants to have."""
-
-    controller: CapturedController
-    address: str
-    folder: Path
-    state: Path
-    agent: subprocess.Popen[bytes] | None = None
-
-    @property
-    def pid(self) -> int:
-        assert self.agent is not None
-        return self.agent.pid
-
-    async def start_agent(self) -> None:
-        command = [str(Path(sys.executable).parent / "fleettrace-agent"), "--controller", self.address]
-        command += ["--name", "api-1", "--state-directory", str(self.state)]
-        command += ["--config", str(self.folder / "agent.toml")]
-        self.agent = await asyncio.to_thread(subprocess.Popen, command)
-        async with asyncio.timeout(120):
-            await self.controller.greeted.get()
-
-    async def stop_agent(self) -> None:
-        if self.agent is not None:
-            self.agent.terminate()
-            await asyncio.to_thread(self.agent.wait, 20)
-            self.agent = None
-
-    async def refused(self, envelope: link.SignedOrder) -> str:
-        """Send it; it must fail, and nothing may be loaded meanwhile."""
-        with watching(self.pid) as watch:
-            part = await self.controller.outcome(envelope)
-            await asyncio.sleep(0.3)
-        assert part.outcome is RunOutcome.FAILED
-        assert watch.seen == set(), part.reason
-        return part.reason
-
-    async def loaded(self, start: StartRun) -> tuple[Part, set[int]]:
-        with watching(self.pid) as watch:
-            part = await self.controller.outcome(self.controller.envelope(start))
-        return part, watch.seen
+@pytest.fixture(scope="module")
+def loot(state: Path) -> Iterator[Loot]:
+    with looted(state) as taken:
+        yield taken
 
 
 @pytest.fixture
-async def siege(state: Path) -> AsyncIterator[Siege]:
-    trust_path(state, "api-1").unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(prefix="ft-") as name:
-        folder = Path(name)
-        (folder / "agent.toml").write_text(HOST_FILE)
-        controller = CapturedController(CONTROLLERS)
-        async with captured(controller, folder) as address:
-            made = Siege(controller, address, folder, state)
-            try:
-                await made.start_agent()
-                yield made
-            finally:
-                await made.stop_agent()
+async def siege(loot: Loot) -> AsyncIterator[Siege]:
+    async with besieged(loot, loot.authority, HOST_FILE) as made:
+        await made.start_agent()
+        yield made
 
 
 def approved(
@@ -172,7 +74,7 @@ async def test_only_what_was_approved_gets_loaded(siege: Siege) -> None:
     # A tool that nobody has approved, and one that somebody else has.
     unapproved = controller.start("runqlat", RUNQLAT.digest, params=RUNQLAT.resolve_params({}))
     assert "needs an approval" in await siege.refused(controller.envelope(unapproved))
-    by_itself = profile(siege, approvals=approved(PROFILE.digest, key=CONTROLLERS))
+    by_itself = profile(siege, approvals=approved(PROFILE.digest, key=siege.loot.orders))
     assert "no approver of this host" in await siege.refused(controller.envelope(by_itself))
 
     # An approval of another program, one that is over, and one that was stretched.
@@ -221,7 +123,7 @@ async def test_orders_that_are_none(siege: Siege) -> None:
     forged = controller.envelope(profile(siege, approvals=good), key=STRANGERS)
     assert "a key that api-1 does not know" in await siege.refused(forged)
     crossed = controller.envelope(profile(siege, approvals=good))
-    crossed.order.CopyFrom(signed_to_wire(CONTROLLERS.sign("fleettrace approval 1", crossed.order.body)))
+    crossed.order.CopyFrom(signed_to_wire(siege.loot.orders.sign("fleettrace approval 1", crossed.order.body)))
     assert "signature is wrong" in await siege.refused(crossed)
     changed = controller.envelope(profile(siege, approvals=good))
     order = link.Order.FromString(changed.order.body)
@@ -246,14 +148,16 @@ async def test_an_epoch_that_is_over_stays_over(siege: Siege) -> None:
     good = approved(PROFILE.digest)
     part, _ = await siege.loaded(profile(siege, approvals=good))
     assert part.outcome is RunOutcome.COMPLETE, part.reason
-    for authority in (Authority("d1", 6, "c6"), Authority("d1", 7, "twin")):
+    now = siege.loot.as_whom
+    older, twin = replace(now, epoch=now.epoch - 1, controller_id="older"), replace(now, controller_id="twin")
+    for authority in (older, twin):
         envelope = controller.envelope(profile(siege, approvals=good), authority=authority)
-        assert "one of epoch 7" in await siege.refused(envelope)
+        assert f"one of epoch {now.epoch}" in await siege.refused(envelope)
     # Also of a host that was started anew, which says so when it greets.
     await siege.stop_agent()
     await siege.start_agent()
-    envelope = controller.envelope(profile(siege, approvals=good), authority=Authority("d1", 6, "c6"))
-    assert "one of epoch 7" in await siege.refused(envelope)
+    envelope = controller.envelope(profile(siege, approvals=good), authority=older)
+    assert f"one of epoch {now.epoch}" in await siege.refused(envelope)
 
 
 async def test_an_order_that_is_repeated_starts_nothing(siege: Siege) -> None:
@@ -273,3 +177,18 @@ async def test_an_order_that_is_repeated_starts_nothing(siege: Siege) -> None:
             last = await controller.outcome(controller.envelope(controller.start("runqlat", RUNQLAT.digest)))
         assert "needs an approval" in last.reason
         assert watch.seen == set()
+
+
+async def test_who_has_the_key_for_orders_and_not_the_authority_gets_no_word_in(loot: Loot, tmp_path: Path) -> None:
+    # GIVEN somebody at the controller's address with a certificate for its name that another authority signed
+    async with besieged(loot, ca.Authority.create(tmp_path / "ca", now_ms()), HOST_FILE) as siege:
+        await siege.spawn_agent()
+        assert siege.agent is not None
+        assert siege.agent.stderr is not None
+        # WHEN the host dials it
+        line = await asyncio.to_thread(siege.agent.stderr.readline)
+        while "no connection to the controller" not in line:
+            line = await asyncio.to_thread(siege.agent.stderr.readline)
+            assert line, "the agent has ended"
+        # THEN it has not even said its name
+        assert siege.controller.greeted.empty()
