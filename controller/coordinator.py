@@ -181,6 +181,17 @@ class Coordinator:
                 raise outcome
         return [outcome for outcome in outcomes if isinstance(outcome, str)]
 
+    async def refuse_policy(self, origin: str, reason: str, operator: str) -> None:
+        """Write down that a policy was to hold and does not; the one in force goes on.
+
+        Raises:
+            StoreFailed: it could not be written down.
+        """
+        detail = {"file": origin, "reason": reason}
+        held = self.policy.version
+        entry = AuditEntry(self._clock_ms(), operator, "", "policy.change", held, "refused", detail=detail)
+        await self._store.call(lambda store: store.audit([entry]))
+
     async def _judge_again(self, job_id: str, operator: str) -> str | None:
         """Stop a job that the policy as it stands does not grant; its id, when it was."""
         job = self.live_job(job_id)

@@ -44,11 +44,16 @@ class Policing:
         """Read the file again and hold to it.
 
         Raises:
-            BadInput: it cannot be read or understood, or is not what its own tests say: the old policy still holds.
+            BadInput: it cannot be read or understood, or is not what its own tests say: the old policy still holds,
+                and the audit log says that this one was refused.
         """
         async with self._reading:
             before = self._coordinator.policy.version
-            policy = await asyncio.to_thread(self._read)
+            try:
+                policy = await asyncio.to_thread(self._read)
+            except BadInput as error:
+                await self._coordinator.refuse_policy(str(self._file or "built in"), str(error), operator)
+                raise
             stopped = await self._coordinator.change_policy(policy, operator)
             told = "policy %s from %s holds, instead of %s; jobs stopped: %d"
             _log.warning(told, policy.version, policy.origin, before, len(stopped))

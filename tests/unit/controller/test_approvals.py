@@ -198,7 +198,14 @@ async def test_a_policy_is_read_again_and_a_bad_file_leaves_the_old_one(house: H
         answer = await site.call(admin, "ReloadPolicy", pb.ReloadPolicyRequest())
         assert list(answer.stopped) == [job_id]
     entries = [json.loads(record.body) for record in house.store.audit_records(AuditFilter(kind="policy"), 0, 99, 99)]
-    assert [(entry["kind"], entry["operator"]) for entry in entries] == [("policy.change", "adam")] * 2
+    # Each file that was refused is there with the reason, and with the version that went on to hold.
+    told = [(entry["kind"], entry["operator"], entry["outcome"]) for entry in entries]
+    refused = ("policy.change", "adam", "refused")
+    assert told == [("policy.change", "adam", "in force"), *[refused] * 3, ("policy.change", "adam", "in force")]
+    assert [entry["subject"] for entry in entries[1:4]] == [good.version] * 3
+    assert [entry["detail"]["file"] for entry in entries[1:4]] == [str(file)] * 3
+    reasons = [entry["detail"]["reason"] for entry in entries[1:4]]
+    assert all(any(why in reason for reason in reasons) for why in ("must be a text", "is not TOML", "tests fail"))
 
 
 async def test_the_built_in_policy_cannot_be_read_again(house: House) -> None:
@@ -206,6 +213,8 @@ async def test_the_built_in_policy_cannot_be_read_again(house: House) -> None:
         admin = operator("adam", scopes=frozenset(Scope))
         status, details = await site.status(admin, "ReloadPolicy", pb.ReloadPolicyRequest())
         assert (status.name, "--policy FILE" in details) == ("INVALID_ARGUMENT", True)
+    (entry,) = house.store.audit_records(AuditFilter(kind="policy"), 0, 99, 99)
+    assert json.loads(entry.body)["outcome"] == "refused"
 
 
 async def test_an_explanation_names_rule_and_contact_and_starts_nothing(site: Site) -> None:
