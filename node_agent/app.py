@@ -176,7 +176,9 @@ async def _serve(options: argparse.Namespace) -> None:
         )
 
     outbox = Outbox()
-    settings = ChildSettings(options.backend, str(scope), options.state_directory, calibration, policy.max_map_fill_pct)
+    settings = ChildSettings(
+        options.backend, str(scope), options.state_directory, calibration, policy.max_map_fill_pct, policy.redact
+    )
     spawn = partial(start_child, cgroups=cgroups)
     runner = Runner(settings, check, outbox.part, outbox.progress, spawn=spawn, look=leftovers.look_after)
     answerer = Answerer(partial(ask_child, _inspection(options, name)), outbox.answer)

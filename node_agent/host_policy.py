@@ -7,8 +7,10 @@ from pathlib import Path
 
 from fleettrace.errors import BadInput
 from fleettrace.model.capability import check_capabilities
+from fleettrace.model.redaction import NOTHING, Rule
 from fleettrace.model.run import OneLinerBounds
 from fleettrace.orders.keys import PublicKey
+from fleettrace.redact_table import parse_redact
 from fleettrace.toml_tables import Table, parse_toml, read_text
 
 __all__ = [
@@ -90,6 +92,8 @@ class HostPolicy:
     approvals: ApprovalPolicy = ApprovalPolicy()
     order_keys: tuple[PublicKey, ...] = ()
     """Of controllers, where the host's owner names them; none: those that it was enrolled with."""
+    redact: tuple[Rule, ...] = NOTHING
+    """What is hidden of every result, whatever the controller asks for."""
 
     def needs_approval(self, tool: str) -> bool:
         """Whether this tool runs here only with an approver's signature."""
@@ -153,6 +157,7 @@ def parse_host_policy(text: str, origin: str) -> HostPolicy:
         max_map_fill_pct=limits.number("max_map_fill_pct", minimum=1, maximum=100),
         approvals=_approvals(top),
         order_keys=_order_keys(top),
+        redact=parse_redact(top.table("redact")),
     )
     limits.finish()
     top.finish()

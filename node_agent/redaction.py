@@ -1,4 +1,4 @@
-"""Hiding fields of a result before it leaves this host. Pure.
+"""Hiding fields of a result before it leaves this host, by its order and by the host's own file. Pure.
 
 Which field of a tool shows what is told by its manifest. Of a program that came with its job only the types of its keys
 are known: every text that is not the name of a process may be anything, and is hidden by whichever rule is strictest.
@@ -7,9 +7,9 @@ are known: every text that is not the name of a process may be anything, and is 
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from fleettrace.model.redaction import RedactAs, RedactedField, Redaction, redaction_text
+from fleettrace.model.redaction import PLAIN, RedactAs, RedactedField, Redaction, redaction_text, strictest
 from fleettrace.model.run import Part
 from fleettrace.model.tool import ONE_LINER, KeyField, ToolDefinition
 from fleettrace.oneliner import parse
@@ -55,22 +55,43 @@ _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _PATH = re.compile(r"/[^\s:;()\[\]]+")
 
 
-class Redactor:
-    """Hides fields of one run's snapshots, by the rules of its order."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a value is hidden; ``rank``: of several, the higher one holds."""
 
-    def __init__(self, tool: ToolDefinition, redaction: Redaction) -> None:
-        self._redaction = redaction
-        self._ways = dict(redaction.rules)
+    rank: int
+    key: bytes = b""
+
+
+class Redactor:
+    """Hides fields of one run's snapshots, by the rules of its order and by those of this host.
+
+    A field that the host's own file hides as a hash is hashed with a key of the host's, which never leaves it: who made
+    the order knows the order's key, and could try values out.
+    """
+
+    def __init__(self, tool: ToolDefinition, ordered: Redaction, own: Redaction = PLAIN) -> None:
+        self._own = own
+        self._rules = strictest(ordered.rules, own.rules)
+        cut, hashed, ordered_hash = _Way(2), _Way(1, own.key), _Way(0, ordered.key)
+        self._ways = {
+            field: cut if way is RedactAs.CUT else hashed if own.way(field) else ordered_hash
+            for field, way in self._rules
+        }
         self._is_one_liner = tool.name == ONE_LINER
         self._by_label = {} if self._is_one_liner else _labels(tool)
         self._roots = _roots(tool) if self._is_one_liner else 1
-        self._hashes: dict[str, str] = {}
+        self._hashes: dict[tuple[bytes, str], str] = {}
 
     @property
     def note(self) -> str:
         """What a reader of the result must know; empty: nothing was hidden."""
-        hidden = redaction_text(self._redaction.rules)
-        return f"hidden before it left the host: {hidden}" if hidden else ""
+        hidden = redaction_text(self._rules)
+        if not hidden:
+            return ""
+        demanded = redaction_text(self._own.rules)
+        by_host = f" (by this host's own policy: {demanded})" if demanded else ""
+        return f"hidden before it left the host: {hidden}{by_host}"
 
     def redact_part(self, part: Part) -> Part:
         """A part with its snapshot as :meth:`redact` leaves it, and a note of that."""
@@ -102,10 +123,10 @@ class Redactor:
         way = self._way_of_any(label, value) if self._is_one_liner else self._way(self._by_label.get(label))
         return self._hide(value, way)
 
-    def _way(self, field: RedactedField | None) -> RedactAs | None:
+    def _way(self, field: RedactedField | None) -> _Way | None:
         return self._ways.get(field) if field is not None else None
 
-    def _way_of_any(self, label: str, value: str) -> RedactAs | None:
+    def _way_of_any(self, label: str, value: str) -> _Way | None:
         """How a value of a one-liner is hidden. A number may be an address or an argument, and a text anything."""
         if label in _HARMLESS_LABELS:
             return None
@@ -114,8 +135,7 @@ class Redactor:
         fields: Iterable[RedactedField] = RedactedField
         if _INTEGER.fullmatch(value):
             fields = (RedactedField.ADDRESSES, RedactedField.ARGUMENTS)
-        ways = {self._ways[field] for field in fields if field in self._ways}
-        return RedactAs.CUT if RedactAs.CUT in ways else RedactAs.HASH if ways else None
+        return max((self._ways[field] for field in fields if field in self._ways), key=_rank, default=None)
 
     def _frames(self, frames: tuple[str, ...]) -> tuple[str, ...]:
         """Frames of which the first ones name the process, or are parts of a one-liner's key."""
@@ -131,18 +151,22 @@ class Redactor:
     def _path(self, found: re.Match[str]) -> str:
         return self._hide(found[0], self._way(RedactedField.PATHS))
 
-    def _hide(self, value: str, way: RedactAs | None) -> str:
+    def _hide(self, value: str, way: _Way | None) -> str:
         if way is None or not value:
             return value
-        if way is RedactAs.CUT:
+        if not way.key:
             return CUT
-        known = self._hashes.get(value)
+        known = self._hashes.get((way.key, value))
         if known is None:
             # A keyed BLAKE2 (RFC 7693, section 2.9): whoever lacks the key cannot try values out.
             data = value.encode("utf-8", "surrogatepass")
-            digest = hashlib.blake2b(data, key=self._redaction.key, digest_size=16).hexdigest()
-            known = self._hashes[value] = f"#{digest[:HASH_HEX]}"
+            digest = hashlib.blake2b(data, key=way.key, digest_size=16).hexdigest()
+            known = self._hashes[way.key, value] = f"#{digest[:HASH_HEX]}"
         return known
+
+
+def _rank(way: _Way) -> int:
+    return way.rank
 
 
 def _labels(tool: ToolDefinition) -> Mapping[str, RedactedField]:

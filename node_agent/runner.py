@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import signal
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from fleettrace.catalog import ToolDefinition, Way, find_tool
 from fleettrace.errors import AttachFailed, FleettraceError, Malformed
 from fleettrace.model.calibration import Calibration
+from fleettrace.model.redaction import KEY_BYTES, NOTHING, Redaction, Rule
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
 from node_agent.child.protocol import ChildPlan, Failed, decode_message, encode
 from node_agent.child_process import ChildProcess, start_child
@@ -56,7 +58,8 @@ async def nobody_looks(key: RunKey, held: Sequence[str]) -> None:
 class ChildSettings:
     """What every child of this agent is given; ``scope`` is a cgroup path, empty for the whole machine.
 
-    ``calibration``: what probes cost here, None: not measured. ``max_map_fill_pct`` is the host's own ceiling.
+    ``calibration``: what probes cost here, None: not measured. ``max_map_fill_pct`` is the host's own ceiling,
+    ``redact`` what it hides of every result.
     """
 
     backend: str
@@ -64,6 +67,7 @@ class ChildSettings:
     state_directory: Path
     calibration: Calibration | None = None
     max_map_fill_pct: float = 100.0
+    redact: tuple[Rule, ...] = NOTHING
 
 
 class Runner:
@@ -117,7 +121,8 @@ class Runner:
         plans = [replace(plan, attach_at_s=start.attach_at_s) for plan in self._plans(order, tool, limits)]
         out_of_reach = tool.out_of_reach(limits.capabilities)
         session = Session(order=order, backend=plans[0].backend, start=start)
-        outcome = partial(self._perform_outcome, Redactor(tool, order.redaction))
+        own = Redaction(self._settings.redact, secrets.token_bytes(KEY_BYTES))
+        outcome = partial(self._perform_outcome, Redactor(tool, order.redaction, own))
         live = _LiveRun(session, plans, out_of_reach, outcome, spawn=self._spawn, look=self._look)
         self._live[order.run] = live
         self.busy.set()
@@ -194,7 +199,7 @@ class Runner:
         )
 
     def _perform_outcome(self, redactor: Redactor, instruction: Report | Emit, key: RunKey) -> None:
-        """What a run has to say leaves it here alone, and its results with everything hidden that the order names."""
+        """What a run has to say leaves it here alone; of results, everything is hidden that order or host name."""
         match instruction:
             case Report(elapsed_ms, cost):
                 self._on_progress(key, elapsed_ms, cost)

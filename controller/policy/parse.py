@@ -32,11 +32,12 @@ from controller.policy.bounds import (
 from controller.policy.cases import parse_case
 from controller.policy.judging import judge
 from controller.policy.model import AbortPolicy, CanaryPolicy, Policy, SiteLimits, WaitPolicy, WavePolicy
-from controller.policy.parse_grants import parse_grant, parse_redact
+from controller.policy.parse_grants import parse_grant
 from fleettrace.errors import BadInput, BadLabel
 from fleettrace.model.names import check_labels
 from fleettrace.model.run import OneLinerBounds
 from fleettrace.oneliner.limits import MAX_STRING_BYTES
+from fleettrace.redact_table import parse_redact
 from fleettrace.toml_tables import Table, parse_toml, read_text
 
 __all__ = ["DEFAULT_POLICY_FILE", "default_policy", "load_policy", "parse_policy", "read_policy"]

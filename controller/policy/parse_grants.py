@@ -14,11 +14,11 @@ from controller.policy.classes import ToolClass
 from controller.policy.model import Grant
 from fleettrace.errors import BadInput, BadSelector
 from fleettrace.model.capability import TRACING_CAPABILITIES, check_capabilities
-from fleettrace.model.redaction import NOTHING, RedactAs, RedactedField, Rule, strictest
 from fleettrace.model.selector import Selector, parse_selector
+from fleettrace.redact_table import parse_redact
 from fleettrace.toml_tables import Table
 
-__all__ = ["parse_grant", "parse_redact"]
+__all__ = ["parse_grant"]
 
 DEFAULT_APPROVAL_WAIT_S = 600.0
 
@@ -61,23 +61,6 @@ def parse_grant(table: Table) -> Grant:
     table.finish()
     _check(table, grant)
     return grant
-
-
-def parse_redact(table: Table) -> tuple[Rule, ...]:
-    """A ``[redact]`` table: fields with how each is hidden.
-
-    Raises:
-        BadInput: an unknown field or way.
-    """
-    rules: list[Rule] = []
-    for field in RedactedField:
-        if table.has(field.value):
-            way = table.text(field.value)
-            if way not in set(RedactAs):
-                raise BadInput(f'{table.place(field.value)} must be "hash" or "cut", not {way[:40]!r}')
-            rules.append((field, RedactAs(way)))
-    table.finish()
-    return strictest(rules) if rules else NOTHING
 
 
 def _check(table: Table, grant: Grant) -> None:

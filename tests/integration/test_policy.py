@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,28 +41,50 @@ def change(fleet: LiveFleet, policy: str) -> None:
     os.kill(fleet.controller.pid, signal.SIGHUP)
 
 
-def test_names_of_files_leave_the_hosts_as_hashes_that_are_equal_on_both(fleet: LiveFleet, tmp_path: Path) -> None:
-    # GIVEN a program that opens a file of a name that nobody else has
-    secret = tmp_path / "patient-4711"
+def opened_files(fleet: LiveFleet, secret: Path) -> dict[str, Any]:
+    """What the fleet says of a program that opens a file of a name that nobody else has."""
     script = f"import time\nwhile True:\n    open({str(secret)!r}, 'w').close()\n    time.sleep(0.002)\n"
     with subprocess.Popen([sys.executable, "-I", "-c", script]) as opening:
         try:
-            pid = f"pid={opening.pid}"
-            document = fleet.json("run", "opensnoop", pid, "--on", "all", "--for", "2s", "--promote")
+            return fleet.json("run", "opensnoop", f"pid={opening.pid}", "--on", "all", "--for", "2s", "--promote")
         finally:
             opening.kill()
+
+
+def counted_paths(fleet: LiveFleet, job_id: str) -> dict[str, set[str]]:
+    """The files of each host's part, as they are kept."""
+    with Client(fleet.address) as client:
+        parts = client.job(job_id).hosts
+    return {part.part.run.host: {dict(count.key)["path"] for count in part.part.snapshot.counts} for part in parts}
+
+
+def test_names_of_files_leave_the_hosts_as_hashes_that_are_equal_on_both(fleet: LiveFleet, tmp_path: Path) -> None:
+    document = opened_files(fleet, tmp_path / "patient-4711")
     # THEN both hosts have counted it under one hash, and its name is nowhere
     assert "patient-4711" not in json.dumps(document["merged"]) + json.dumps(document["hosts"])
     assert document["job"]["redact"] == [{"field": "paths", "way": "hash"}]
-    with Client(fleet.address) as client:
-        parts = client.job(document["job"]["id"]).hosts
-    counted = [{dict(count.key)["path"] for count in part.part.snapshot.counts} for part in parts]
-    assert "patient-4711" not in repr(parts)
+    counted = list(counted_paths(fleet, document["job"]["id"]).values())
     assert len(counted) == 2
     common = counted[0] & counted[1]
     assert common
     assert all(path.startswith("#") for path in counted[0] | counted[1])
     assert "hidden before it left the host: paths hashed" in json.dumps(document["coverage"])
+
+
+def test_a_host_hides_what_the_site_does_not(state_directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "agent.toml").write_text('[redact]\npaths = "hash"\n')
+    with tempfile.TemporaryDirectory(prefix="ft-") as folder, LiveFleet(Path(folder), state_directory) as fleet:
+        fleet.start_controller(policy=ROOMY)
+        fleet.start_agent("a", "--config", str(tmp_path / "agent.toml"), wait=False)
+        fleet.start_agent("b", wait=False)
+        fleet.wait_connected("a", "b")
+        document = opened_files(fleet, tmp_path / "patient-4711")
+        counted = counted_paths(fleet, document["job"]["id"])
+    # THEN the one has told hashes alone, the other names, and the answer says so
+    assert all(path.startswith("#") for path in counted["a"])
+    assert str(tmp_path / "patient-4711") in counted["b"]
+    assert len(counted["a"]) == len(counted["b"]) == 1
+    assert "by this host's own policy: paths hashed" in json.dumps(document["coverage"])
 
 
 def test_a_changed_policy_stops_a_running_job_within_a_second(fleet: LiveFleet) -> None:
@@ -86,6 +109,11 @@ def test_a_changed_policy_stops_a_running_job_within_a_second(fleet: LiveFleet) 
     assert fleet.fleettrace("run", "runqlat", "--on", "all", "--detach")[0] == 3
     change(fleet, "a = [")
     wait_for("the log", lambda: any("the policy was not changed" in line for line in fleet.log), 10)
+    entry = fleet.json("audit", "list", "--kind", "policy")["entries"][0]
+    assert (entry["outcome"], entry["operator"], "is not TOML" in entry["detail"]["reason"]) == (
+        *("refused", "SIGHUP"),
+        True,
+    )
     assert fleet.fleettrace("run", "runqlat", "--on", "all", "--detach")[0] == 3
 
 

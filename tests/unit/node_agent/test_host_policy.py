@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from fleettrace.errors import BadInput
+from fleettrace.model.redaction import RedactAs, RedactedField
 from fleettrace.model.run import OneLinerBounds
 from node_agent import host_policy
 from node_agent.host_policy import HostPolicy, OneLinerPolicy, default_host_policy, load_host_policy, parse_host_policy
@@ -52,6 +53,7 @@ def test_the_example_file_gives_every_key() -> None:
         max_child_cpu_pct=25.0,
         max_child_rss_bytes=256 << 20,
         max_map_fill_pct=90.0,
+        redact=((RedactedField.ARGUMENTS, RedactAs.CUT), (RedactedField.PATHS, RedactAs.HASH)),
     )
 
 
@@ -76,7 +78,7 @@ def test_teams_and_tools_are_globs() -> None:
         (
             "max_runs = 1",
             "a.toml: max_runs is not known; known here: limits, teams, tools, capabilities, one_liners, "
-            "one_liner_strings, one_liner_memory, approvals, approver, orders",
+            "one_liner_strings, one_liner_memory, approvals, approver, orders, redact",
         ),
         ("[limits]\nmax_run = 1", "a.toml: limits.max_run is not known; did you mean max_runs?"),
         ("[limits]\nmax_runs = -1", "a.toml: limits.max_runs must be a whole number from 0 to 64, not -1"),

@@ -75,6 +75,48 @@ def test_equal_values_stay_equal_within_a_job_on_all_hosts_and_are_told_apart_be
     assert len(hashed(KEY)) == 13
 
 
+def test_a_host_hides_what_no_order_asks_for_and_never_less_than_the_stricter_of_both() -> None:
+    # GIVEN a host that hides paths as hashes and arguments altogether
+    own_key = bytes(31) + b"\1"
+    own = Redaction(((ARGUMENTS, CUTS), (PATHS, HASH)), own_key)
+    plain = Snapshot(counts=(Count(STARTED, 1),))
+
+    def shown(*rules: tuple[RedactedField, RedactAs]) -> dict[str, str]:
+        hiding = Redactor(find_tool("execsnoop"), Redaction(rules, KEY if rules else b""), own)
+        return dict(hiding.redact(plain).counts[0].key)
+
+    # THEN it does so for an order that hides nothing, and nothing besides
+    assert shown()["arguments"] == CUT
+    assert shown()["program"].startswith("#")
+    assert shown()["process"] == "bash"
+    # AND for one that hides less; its hash is not one that who made the order could make
+    assert shown((ARGUMENTS, HASH), (PATHS, HASH)) == shown()
+    assert (
+        shown((PATHS, HASH))["program"]
+        != dict(redactor("execsnoop", (PATHS, HASH)).redact(plain).counts[0].key)["program"]
+    )
+    # AND for one that hides more, both
+    assert (shown((PATHS, CUTS))["program"], shown((PATHS, CUTS))["arguments"]) == (CUT, CUT)
+    assert shown((COMMANDS, HASH))["process"].startswith("#")
+    note = Redactor(find_tool("execsnoop"), Redaction(), own).note
+    assert note == (
+        "hidden before it left the host: arguments cut, paths hashed (by this host's own policy: arguments cut, paths "
+        "hashed)"
+    )
+
+
+def test_what_a_program_reads_is_hidden_with_the_hosts_key_where_any_rule_of_the_host_might_mean_it() -> None:
+    tool = one_liner("tracepoint:syscalls:sys_enter_openat { @[str(args->filename)] = count(); }")
+    label = "key1"
+    snapshot = Snapshot(counts=(Count((("map", "@"), (label, "/etc/shadow")), 1),))
+    ordered = Redaction(((PATHS, HASH), (ADDRESSES, HASH)), KEY)
+    by_order = Redactor(tool, ordered).redact(snapshot)
+    by_both = Redactor(tool, ordered, Redaction(((ARGUMENTS, HASH),), bytes(32))).redact(snapshot)
+    assert dict(by_order.counts[0].key)[label].startswith("#")
+    assert dict(by_both.counts[0].key)[label].startswith("#")
+    assert by_order != by_both
+
+
 def test_what_becomes_equal_is_added_up() -> None:
     counts = tuple(Count((("process", "a"), ("path", f"/{n}"), ("result", "ok")), n + 1) for n in range(3))
     (one,) = redactor("opensnoop", (PATHS, CUTS)).redact(Snapshot(counts=counts)).counts
