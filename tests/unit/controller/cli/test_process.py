@@ -129,3 +129,17 @@ def test_an_account_without_a_name_is_its_number(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr("pwd.getpwuid", unknown)
     assert options.local_user() == f"uid-{os.getuid()}"
+
+
+@pytest.mark.parametrize(
+    ("typed", "without"),
+    [("--version", {"grpc", "asyncssh", "numpy"}), ("hosts --help", {"asyncssh", "numpy", "lark"})],
+)
+def test_a_command_loads_what_it_needs_alone(typed: str, without: set[str]) -> None:
+    looking = (
+        f"import sys; from controller.cli import main; main({typed.split()}); print(*sys.modules, file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", looking], capture_output=True, text=True, timeout=LIMIT_S, check=True)
+    loaded = set(ended.stderr.split())
+    assert "controller.cli.lazy" in loaded
+    assert not loaded & without
