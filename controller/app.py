@@ -112,8 +112,11 @@ async def _serve(settings: Settings, on_ready: Callable[[list[str]], None]) -> N
         await hosts.load()
         await operators.load()
         coordinator = Coordinator(fleet, store, policy, clock_ms)
-        if interrupted := await coordinator.recover():
-            _log.warning("%d jobs of an earlier controller were left as interrupted", interrupted)
+        recovered = await coordinator.recover()
+        if recovered.interrupted:
+            _log.warning("%d jobs of an earlier controller were left as interrupted", recovered.interrupted)
+        if recovered.waiting:
+            _log.info("%d jobs of an earlier controller wait on", recovered.waiting)
         approvals = Approvals(coordinator, fleet, clock_ms)
         policing = Policing(coordinator, fleet, settings.policy)
         visibility = Visibility(coordinator, store, approvals)

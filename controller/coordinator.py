@@ -6,15 +6,13 @@ A part is durable before it is acknowledged.
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from controller.aborts import MAX_KEPT, AbortLedger
 from controller.fleet import Fleet
-from controller.judgement import Judgement
+from controller.intake import Intake, Recovered
 from controller.live import LiveJobs
-from controller.policy.decide import Granted, decide
 from controller.policy.model import Policy
-from controller.requests import RequestLedger, Submitted
+from controller.requests import Submitted
 from controller.results import ResultKeeper
 from controller.scheduler.events import (
     Approved,
@@ -25,17 +23,14 @@ from controller.scheduler.events import (
     RunEnded,
     RunProgressed,
     SendStop,
-    Withdrawn,
 )
 from controller.scheduler.ledger import Room
-from controller.scheduler.machine import interrupt
 from controller.store.worker import StoreWorker
-from controller.submission import Asked, Plan, find_identical, open_job, plan_job, request_of
-from fleettrace.errors import BadInput, NotFound, Refused, StoreFailed, Unreachable
+from controller.submission import Asked
+from fleettrace.errors import NotFound, Unreachable
 from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host, HostFacts
-from fleettrace.model.job import HostPart, Job, JobState, RunState, program_id
-from fleettrace.model.redaction import KEY_BYTES
+from fleettrace.model.job import HostPart, Job, RunState
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 
@@ -43,12 +38,6 @@ __all__ = ["Coordinator"]
 
 WATCH_INTERVAL_S = 0.1
 """A watcher gets at most one update in this time; what comes in between is one update."""
-MAX_LIVE_JOBS = 64
-"""Jobs that have not ended; more are refused until one has."""
-MAX_QUEUED_JOBS = 32
-"""Those among them that may wait for their hosts."""
-MAX_AWAITING_JOBS = 32
-"""Jobs beside them that may wait for a second person."""
 CLEAR_LIMIT_S = 8.0
 """How long an agent may take to look again for what a run has left."""
 MAX_RUNS_UNSAID = 2
@@ -70,116 +59,31 @@ class Coordinator:
     ) -> None:
         self._fleet = fleet
         self._store = store
-        self._judgement = Judgement(policy, store, clock_ms)
         self._clock_ms = clock_ms
-        self._new_id = new_id
-        self._requests = RequestLedger(store)
         self._results = ResultKeeper(store)
-        self._aborts = AbortLedger()
         self._live = LiveJobs(fleet, store, self._results, clock_ms, self._ended, room_of=self._room_of)
+        self._intake = Intake(fleet, store, self._live, policy, clock_ms, new_id=new_id)
 
-    async def recover(self) -> int:
-        """Take over from an earlier controller: what it did not finish is left in a state that says so; how many."""
-        unfinished = await self._store.call(lambda store: store.unfinished_jobs())
-        for job in unfinished:
-            await self._results.finish(interrupt(job, self._clock_ms()), {})
-        since_ms = self._clock_ms() - self.policy.aborts.window_ms
-        self._aborts.load(await self._store.call(lambda store: store.aborted_jobs(since_ms, MAX_KEPT)))
-        return len(unfinished)
+    async def recover(self) -> Recovered:
+        """See :meth:`Intake.recover`."""
+        return await self._intake.recover(self._results)
 
     @property
     def policy(self) -> Policy:
         """What holds now."""
-        return self._judgement.policy
+        return self._intake.policy
 
     async def submit(self, asked: Asked, may_see: Callable[[Host], bool] = lambda _: True) -> Submitted:
-        """Open a job, or find the one that the same request has opened, or an identical one that is under way.
-
-        ``may_see`` says which hosts there are for who asks.
-
-        Raises:
-            BadInput, NoHostMatches: see :func:`controller.submission.plan_job`.
-            Refused: policy said no, or too many jobs are running or waiting.
-            StoreFailed: the job could not be written down, and was not begun.
-            Unreachable: the controller is stopping.
-        """
-        submitted = await self._requests.job_of(asked.request_id, lambda: self._submit(asked, may_see))
-        if asked.request_id and (await self.job(submitted.job_id)).spec.team != asked.team:
-            raise BadInput(
-                f"the request {asked.request_id!r} was made by another team: ask again with an id of your own"
-            )
-        return submitted
-
-    async def _submit(self, asked: Asked, may_see: Callable[[Host], bool]) -> Submitted:
-        if sum(job.state is not JobState.AWAITING for job in self._live.jobs()) >= MAX_LIVE_JOBS:
-            raise await self._refused(
-                asked, f"{MAX_LIVE_JOBS} jobs are running; wait for one to end or cancel one", "jobs.max_live"
-            )
-        if self._live.closing:
-            raise Unreachable("the controller is stopping: ask again when it is back")
-        plan = plan_job(asked, list(filter(may_see, self._fleet.hosts())))
-        now_ms = self._clock_ms()
-        async with self._judgement.counted(asked.team) as jobs_today:
-            return await self._judge(asked, plan, now_ms, jobs_today)
-
-    async def _judge(self, asked: Asked, plan: Plan, now_ms: int, jobs_today: Mapping[str, int]) -> Submitted:
-        policy = self.policy
-        aborted = self._aborts.of(program_id(plan.tool.digest, plan.params), now_ms - policy.aborts.window_ms)
-        request = request_of(plan, aborted, jobs_today)
-        verdict = decide(policy, request)
-        opened = open_job(plan, policy, verdict, self._new_id(), now_ms, key=secrets.token_bytes(KEY_BYTES))
-        if isinstance(opened, Job):
-            await self._store.call(lambda store: store.save_job(opened, asked.request_id))
-            raise Refused(opened.reason, opened.decisions[0].rule)
-        assert isinstance(verdict, Granted)
-        spec = opened.execution.job.spec
-        if not asked.no_share and (same := find_identical(spec, self._live.jobs())) is not None:
-            detail = {"reason": "an identical job is under way", "selector": asked.selector}
-            entry = AuditEntry(now_ms, asked.operator, asked.team, "job.share", same, "shared", "", detail)
-            await self._store.call(lambda store: store.share_job(asked.request_id, same, [entry]))
-            return Submitted(same, shared=True)
-        if sum(job.state is JobState.QUEUED for job in self._live.jobs()) >= MAX_QUEUED_JOBS:
-            waiting = f"{MAX_QUEUED_JOBS} jobs wait for their hosts; ask again when one has begun"
-            raise await self._refused(asked, waiting, "jobs.max_queued")
-        if sum(job.state is JobState.AWAITING for job in self._live.jobs()) >= MAX_AWAITING_JOBS:
-            waiting = (
-                f"{MAX_AWAITING_JOBS} jobs wait for approval; ask again when one has been approved, or has expired"
-            )
-            raise await self._refused(asked, waiting, "jobs.max_awaiting")
-        self._judgement.remember(spec.job_id, request, verdict)
-        try:
-            await self._live.open(opened, asked.request_id)
-        except StoreFailed:
-            self._judgement.forget(opened.execution.job)
-            raise
-        if self.policy is not policy:
-            await self._judge_again(spec.job_id, "")  # it was changed while the job was written down
-        _log.info("job %s: %s on %s", spec.job_id, asked.tool, asked.selector)
-        return Submitted(spec.job_id)
+        """See :meth:`Intake.submit`."""
+        return await self._intake.submit(asked, may_see)
 
     async def jobs_today(self, team: str) -> Mapping[str, int]:
         """How many of a team's jobs each rule has let run within 24 hours, where some grant limits that."""
-        async with self._judgement.counted(team) as counted:
-            return counted
+        return await self._intake.jobs_today(team)
 
     async def change_policy(self, policy: Policy, operator: str) -> list[str]:
-        """Hold to another policy from now on; the jobs that it no longer grants, once they were told to stop.
-
-        Raises:
-            StoreFailed: it could not be written down, and the old policy holds; or a job's end could not be, and
-                all were told to stop all the same.
-        """
-        detail = {"from": self.policy.version, "file": policy.origin}
-        entry = AuditEntry(self._clock_ms(), operator, "", "policy.change", policy.version, "in force", detail=detail)
-        await self._store.call(lambda store: store.audit([entry]))
-        self._judgement.policy = policy
-        outcomes = await asyncio.gather(
-            *(self._judge_again(job_id, operator) for job_id in self._live.ids()), return_exceptions=True
-        )
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        return [outcome for outcome in outcomes if isinstance(outcome, str)]
+        """See :meth:`Intake.change_policy`."""
+        return await self._intake.change_policy(policy, operator)
 
     async def refuse_policy(self, origin: str, reason: str, operator: str) -> None:
         """Write down that a policy was to hold and does not; the one in force goes on.
@@ -192,42 +96,23 @@ class Coordinator:
         entry = AuditEntry(self._clock_ms(), operator, "", "policy.change", held, "refused", detail=detail)
         await self._store.call(lambda store: store.audit([entry]))
 
-    async def _judge_again(self, job_id: str, operator: str) -> str | None:
-        """Stop a job that the policy as it stands does not grant; its id, when it was."""
-        job = self.live_job(job_id)
-        denied = self._judgement.no_longer_granted(job) if job is not None else None
-        if denied is None:
-            return None
-        event = Withdrawn(self._clock_ms(), self.policy.version, denied.rule, denied.reason, operator)
-        await self._live.handle(job_id, event)
-        return job_id
-
     async def tell(self, job_id: str, event: Approved | Disapproved) -> Job:
         """Let a second person's word change a job; it as it stands then."""
         await self._live.handle(job_id, event)
         return await self.job(job_id)
 
     def _ended(self, job: Job) -> None:
-        self._aborts.note(job)
-        self._judgement.forget(job)
+        self._intake.ended(job)
 
     def _room_of(self, name: str) -> Room:
         host = self._fleet.host(name)
         allowed = host.facts.max_runs if host is not None else None
-        return Room(MAX_RUNS_UNSAID if allowed is None else allowed, self.policy.limits.max_host_cpu_pct)
-
-    async def _refused(self, asked: Asked, reason: str, rule: str) -> Refused:
-        """A refusal that makes no job, once it is in the audit log."""
-        detail = {"reason": reason, "tool": asked.tool, "selector": asked.selector}
-        entry = AuditEntry(
-            self._clock_ms(), asked.operator, asked.team, "job.policy", asked.request_id, "denied", rule, detail
-        )
-        await self._store.call(lambda store: store.audit([entry]))
-        return Refused(reason, rule)
+        max_runs = MAX_RUNS_UNSAID if allowed is None else allowed
+        return Room(max_runs, self.policy.limits.max_host_cpu_pct, self._intake.closed(name))
 
     async def cancel(self, job_id: str, operator: str) -> Job:
         """End a job; the orders to stop are on their way when this returns."""
-        await self._live.handle(job_id, CancelAsked(self._clock_ms(), operator))
+        await self._end([job_id], operator)
         return await self.job(job_id)
 
     async def cancel_all(self, operator: str, may_stop: Callable[[Job], bool] = lambda _: True) -> list[Job]:
@@ -239,6 +124,11 @@ class Coordinator:
         job_ids = [
             job_id for job_id in self._live.ids() if (job := self.live_job(job_id)) is not None and may_stop(job)
         ]
+        await self._end(job_ids, operator)
+        return [await self.job(job_id) for job_id in job_ids]
+
+    async def _end(self, job_ids: Sequence[str], operator: str) -> None:
+        self._live.tell_to_stop(job_ids, f"cancelled by {operator}")
         event = CancelAsked(self._clock_ms(), operator)
         outcomes = await asyncio.gather(
             *(self._live.handle(job_id, event) for job_id in job_ids), return_exceptions=True
@@ -246,7 +136,6 @@ class Coordinator:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-        return [await self.job(job_id) for job_id in job_ids]
 
     def live_job(self, job_id: str) -> Job | None:
         """A job that has not ended, up to the last report; None when it has, or never was."""
@@ -263,17 +152,8 @@ class Coordinator:
         return [live.interim[key] for key in sorted(live.interim)] if live is not None else []
 
     async def job(self, job_id: str) -> Job:
-        """A job as it stands now.
-
-        Raises:
-            NotFound: there is none.
-        """
-        if (live := self.live_job(job_id)) is not None:
-            return live
-        job = await self._store.call(lambda store: store.job(job_id))
-        if job is None:
-            raise NotFound(f"there is no job {job_id!r}; see 'fleettrace jobs'")
-        return job
+        """See :meth:`LiveJobs.job`."""
+        return await self._live.job(job_id)
 
     async def watch(self, job_id: str) -> AsyncIterator[Job]:
         """The job now, and after changes, until it has ended."""
@@ -294,6 +174,7 @@ class Coordinator:
             if self._live.get(key.job_id) is None:
                 self._live.perform(SendStop(key, "its job has ended"))
         await self._live.tell_all(HostReturned(self._clock_ms(), host.last_seen_ms, host.name, keys))
+        self._intake.host_back(host.name, runs=bool(keys))
 
     async def facts_told(self, name: str, facts: HostFacts) -> None:
         """A connected host says what has changed since it greeted; that it is dirty, or clean again, is audited."""

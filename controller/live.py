@@ -5,7 +5,7 @@ A transition is durable before anything that it asks for is sent.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +24,11 @@ from controller.scheduler.events import (
     Waits,
 )
 from controller.scheduler.ledger import Room, plan_admission
-from controller.scheduler.machine import Execution, Transition, apply, interrupt, next_wake_ms
+from controller.scheduler.machine import Execution, Transition, apply, next_wake_ms
 from controller.scheduler.queueing import claim_of
+from controller.scheduler.restarting import WAITING, interrupt
 from controller.store.worker import StoreWorker
-from fleettrace.errors import StoreFailed
+from fleettrace.errors import NotFound, StoreFailed
 from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.model.run import RunKey
 from fleettrace.wire.codec import run_key_to_wire
@@ -113,6 +114,19 @@ class LiveJobs:
         """Those that have not ended, oldest first."""
         return [live.job for live in self._live.values()]
 
+    async def job(self, job_id: str) -> Job:
+        """A job as it stands now, up to the last report where it has not ended.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if (live := self._live.get(job_id)) is not None:
+            return live.job
+        job = await self._store.call(lambda store: store.job(job_id))
+        if job is None:
+            raise NotFound(f"there is no job {job_id!r}; see 'fleettrace jobs'")
+        return job
+
     async def open(self, opened: Transition, request_id: str) -> None:
         """Take in a job that was granted; it begins once that is durable and its hosts have room.
 
@@ -133,6 +147,16 @@ class LiveJobs:
         self._schedule(job_id, live)
         await self._admit()
 
+    def resume(self, execution: Execution) -> None:
+        """Take in a job of an earlier controller that waits, and is durable."""
+        job_id = execution.job.spec.job_id
+        live = self._live[job_id] = LiveJob(execution)
+        self._schedule(job_id, live)
+
+    def admit_in(self, delay_s: float) -> None:
+        """Look at the queue in a while, when there is one."""
+        asyncio.get_running_loop().call_later(delay_s, self._admit_soon)
+
     def _admit_soon(self) -> None:
         """Look at the queue, when there is one, once whoever looks at it now is done."""
         queued = any(live.job.state is JobState.QUEUED for live in self._live.values())
@@ -152,6 +176,8 @@ class LiveJobs:
             for victim, by in admission.preempt.items():
                 await self._handle_if_kept(victim, Preempted(now_ms, by))
             for job_id in admission.admit:
+                if self._closing:
+                    return
                 await self._handle_if_kept(job_id, Admitted(now_ms, self._absent(job_id)))
             for job_id, place in admission.places.items():
                 await self._handle_if_kept(job_id, Waits(now_ms, place.position, place.reason))
@@ -206,17 +232,27 @@ class LiveJobs:
         message = link_pb.StopRun(run=run_key_to_wire(stop.key), reason=stop.reason)
         self._fleet.send(stop.key.host, link_pb.ControllerMessage(stop=message))
 
-    async def close(self) -> None:
-        """Stop what runs and leave the jobs in a state that says so."""
-        self._closing = True
-        # All of them are told before the first one is written down: the store may be slow, or fail.
-        for live in self._live.values():
-            for run in live.job.runs.values():
+    def tell_to_stop(self, job_ids: Iterable[str], reason: str) -> None:
+        """Tell every run of these jobs to stop, ahead of the event that ends them.
+
+        All are told before the first one is written down: the store may be slow, or fail, and another event of a job
+        may be waiting for it. The event tells them once more, since a host may have come back in between.
+        """
+        for job_id in job_ids:
+            live = self._live.get(job_id)
+            for run in live.job.runs.values() if live is not None else ():
                 if not run.state.ended:
-                    self.perform(SendStop(run.key, "the controller is stopping"))
+                    self.perform(SendStop(run.key, reason))
+
+    async def close(self) -> None:
+        """Stop what runs and leave the jobs in a state that says so; those that wait, to the next controller."""
+        self._closing = True
+        self.tell_to_stop(self._live, "the controller is stopping")
         for job_id, live in list(self._live.items()):
             async with live.lock:
-                if not live.job.state.ended:
+                if live.wake is not None:
+                    live.wake.cancel()
+                if not live.job.state.ended and live.job.state not in WAITING:
                     ended = interrupt(live.job, self._clock_ms())
                     try:
                         await self._finish(job_id, live, ended)

@@ -104,8 +104,13 @@ def _digest(*contents: str) -> str:
 @cache
 def builtin_tools() -> Mapping[str, ToolDefinition]:
     """Every tool that this installation ships, by name."""
-    folders = sorted(path.parent for path in TOOLS_DIRECTORY.glob(f"*/{MANIFEST}"))
-    return {folder.name: _load_once(folder) for folder in folders}
+    return {name: _load_once(folder) for name, folder in sorted(_folders().items())}
+
+
+@cache
+def _folders() -> Mapping[str, Path]:
+    """Of every tool that this installation ships, by name."""
+    return {path.parent.name: path.parent for path in TOOLS_DIRECTORY.glob(f"*/{MANIFEST}")}
 
 
 @cache
@@ -126,7 +131,7 @@ def find_tool(name: str, program: str = "") -> ToolDefinition:
 
         return read_one_liner(program).tool
     # A tracing child needs one tool; that the others are sound is not its business.
-    folders = {path.parent.name: path.parent for path in TOOLS_DIRECTORY.glob(f"*/{MANIFEST}")}
+    folders = _folders()
     if name not in folders:
         raise UnknownTool(f"there is no tool {name!r}; there are: {', '.join(sorted(folders))}")
     return _load_once(folders[name])

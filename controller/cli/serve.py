@@ -101,8 +101,8 @@ def serve(
     """Run the controller.
 
     It ends on Ctrl-C or SIGTERM. Over TCP everything is encrypted and everybody proves who they are; a Unix socket
-    lets in whom its file's rights do. Jobs of an earlier controller that had not ended are kept as interrupted, with
-    the parts that had arrived.
+    lets in whom its file's rights do. Jobs of an earlier controller that wait for approval or for their hosts wait on;
+    those that ran are kept as interrupted, with the parts that had arrived.
     """
     logging.basicConfig(level=log_level.name, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # The server and its store are for this command alone; the others start without them.

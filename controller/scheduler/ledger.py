@@ -15,10 +15,14 @@ _ROUNDING_PCT = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What one host bears at a time: runs, and percent of one CPU summed over them."""
+    """What one host bears at a time: runs, and percent of one CPU summed over them.
+
+    ``closed``: why nothing may begin there yet, whatever it bears; empty: it may.
+    """
 
     max_runs: int
     max_cpu_pct: float
+    closed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +113,15 @@ class _Taken:
         for host, cpu_pct in claim.cpu_pct.items():
             room = room_of(host)
             over = self._cpu_pct.get(host, 0.0) + cpu_pct > room.max_cpu_pct + _ROUNDING_PCT
-            if over or self._runs[host] >= room.max_runs:
+            if room.closed or over or self._runs[host] >= room.max_runs:
                 full.append(host)
         return sorted(full)
 
     def told(self, claim: Claim, host: str, room_of: Callable[[str], Room]) -> str:
-        """What fills a host that has no room for a claim."""
+        """What keeps a claim from a host that has no room for it."""
         room, runs = room_of(host), self._runs[host]
+        if room.closed:
+            return f"{host}: {room.closed}"
         names = ", ".join(sorted(one.job_id for one in self.claims if host in one.cpu_pct))
         if runs >= room.max_runs:
             return f"{host}, which has {counted(runs, 'run')} of at most {room.max_runs} ({names})"

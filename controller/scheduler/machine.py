@@ -30,10 +30,10 @@ from controller.scheduler.phases import advance
 from controller.scheduler.queueing import give_up_waiting, take_turn
 from controller.scheduler.terms import JobTerms
 from fleettrace.model.calibration import Calibration
-from fleettrace.model.job import CanaryCheck, Decision, Job, JobSpec, JobState, Run, RunState
+from fleettrace.model.job import CanaryCheck, Job, JobSpec, JobState, Run, RunState
 from fleettrace.model.run import RunOutcome
 
-__all__ = ["Execution", "Transition", "apply", "begin", "interrupt", "next_wake_ms"]
+__all__ = ["Execution", "Transition", "apply", "begin", "next_wake_ms"]
 
 _ENDED_AS = {
     RunOutcome.COMPLETE: RunState.COMPLETE,
@@ -123,30 +123,6 @@ def _take(draft: Draft, event: Event) -> None:
                 draft.stop(JobState.CANCELLED, f"cancelled by {event.operator}")
         case TimePassed():
             pass
-
-
-def interrupt(job: Job, at_ms: int) -> Job:
-    """An unfinished job as a controller that did not start it must leave it."""
-    reason = "the controller was restarted while the job ran; the parts that had arrived are kept"
-    if job.state is JobState.QUEUED:
-        reason = "the controller was restarted while the job waited for its hosts; nothing was started"
-    if job.state is JobState.AWAITING:
-        reason = "the controller was restarted while the job waited for approval; nothing was started"
-    lost = {
-        key: run if run.state.ended else replace(run, state=RunState.LOST, reason="the controller was restarted")
-        for key, run in job.runs.items()
-    }
-    decision = Decision(at_ms, "restart", JobState.INTERRUPTED, reason)
-    return replace(
-        job,
-        state=JobState.INTERRUPTED,
-        reason=reason,
-        finished_at_ms=at_ms,
-        queue_position=0,
-        waits_for="",
-        runs=lost,
-        decisions=(*job.decisions, decision),
-    )
 
 
 def next_wake_ms(execution: Execution) -> int | None:

@@ -50,11 +50,11 @@ JOB_CHANGES: tuple[Change, ...] = (
     Change(JobState.AWAITING, JobState.QUEUED, "a second person approved it"),
     Change(JobState.AWAITING, JobState.REFUSED, "a second person did not approve it, or nobody did in time"),
     Change(JobState.AWAITING, JobState.STOPPING, "cancelled, or a changed policy no longer grants it"),
-    Change(JobState.AWAITING, JobState.INTERRUPTED, "the controller ended"),
+    Change(JobState.AWAITING, JobState.INTERRUPTED, "the controller ended, and the next one could not grant it"),
     Change(JobState.QUEUED, JobState.CHECKING, "its hosts have room for it"),
     Change(JobState.QUEUED, JobState.FAILED, "it waited too long, or its hosts went away meanwhile"),
     Change(JobState.QUEUED, JobState.STOPPING, "cancelled, or a changed policy no longer grants it"),
-    Change(JobState.QUEUED, JobState.INTERRUPTED, "the controller ended"),
+    Change(JobState.QUEUED, JobState.INTERRUPTED, "the controller ended, and the next one could not grant it"),
     Change(JobState.CHECKING, JobState.TRACING, "every judged canary was promoted"),
     Change(JobState.CHECKING, JobState.CHECKED, "every judged canary was promoted, in a dry run"),
     Change(

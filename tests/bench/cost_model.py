@@ -1,18 +1,22 @@
-"""What the gate predicts beside what tracing costs, over the catalogue and two loads.
+"""What the gate predicts beside what tracing costs, over the whole catalogue and three loads.
 
-    python -m tests.bench.cost_model [--repeats 7] [--state DIRECTORY] [TOOL ...]
+    python -m tests.bench.cost_model [--repeats 7] [--state DIRECTORY] [--rows FILE] [TOOL ...]
 
 The truth is CPU time that a known workload loses: it runs without the tool and with it, in turns, on one CPU, in a
 cgroup that the tool is narrowed to. The prediction is made as the gate makes it: from the rates of a frequency check,
-and from a trial with the kernel's statistics on. Each workload runs alone, and beside a process that keeps the CPU's
-caches busy, as neighbours do. What others of this machine do meanwhile hits the probes too: it is counted in runs
-without the workload, and taken off. Needs root.
+and from a trial with the kernel's statistics on. Each workload runs alone, beside a process that keeps its CPU's caches
+busy, as neighbours do, and with such a one on every CPU. What others of this machine do meanwhile hits the probes too:
+it is counted in runs without the workload, and taken off. Needs root.
+
+Every tool of the catalogue has its workload, or this ends with an error. It takes a quarter of an hour: ``--rows``
+keeps what was measured, so that it can be measured tool by tool, and the table shows all of it.
 
 Beside it stand what the manifest alone would predict, and what the kernel's run time alone would. Where the truth
 drowned in noise (its own interquartile range is more than half of it) a row counts for nothing.
 """
 
 import argparse
+import json
 import os
 import resource
 import signal
@@ -21,15 +25,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from fleettrace.catalog import find_tool
+from fleettrace.catalog import builtin_tools, find_tool
 from fleettrace.model.calibration import Calibration
 from fleettrace.model.cost import CostModel, cost_model, program_scale
 from fleettrace.model.run import RunCost, RunKind
@@ -42,7 +46,9 @@ from tests.bench.probe_cost import CPU, MAX_MAP_BYTES, SUBJECTS, Subject, compil
 from tests.kernel.support import temporary_cgroup
 
 GOAL_PCT = 25.0
-CGROUP = "fleettrace-cost-model"
+CGROUP = f"fleettrace-cost-model-{os.getpid()}"
+LOADS = {"alone": (), "cold caches": (CPU,), "every CPU busy": tuple(sorted(os.sched_getaffinity(0)))}
+"""By what they are called, the CPUs on which neighbours compute."""
 HOG = "d = bytearray(32 << 20)\nwhile True:\n    for i in range(0, len(d), 64): d[i] = 1\n"
 
 
@@ -141,9 +147,8 @@ def measure(subject: Subject, load: str, state: str, calibration: Calibration, c
     scale = program_scale(tool.cost, calibration, tried)
     model = cost_model(tool.cost, calibration, tried.hits_by_kind, scale)
     run_time_ms = check.hits * tried.bpf_run_time_ns / max(tried.bpf_run_count, 1) / 1e6
-    given = "".join(f" {name}={value}" for name, value in subject.params.items() if name not in {"binary", "provider"})
     return Row(
-        f"{subject.tool}{given}",
+        _name(subject),
         load,
         truth_ms,
         high - low,
@@ -153,26 +158,37 @@ def measure(subject: Subject, load: str, state: str, calibration: Calibration, c
     )
 
 
+def _name(subject: Subject) -> str:
+    given = (f" {name}={value}" for name, value in subject.params.items() if name not in {"binary", "provider"})
+    return f"{subject.tool}{''.join(given)}"
+
+
 def _ms(model: CostModel, cost: RunCost) -> float:
     return (cost.hits * model.cost.hit_ns + cost.events * model.cost.event_ns) / 1e6
 
 
 @contextmanager
-def neighbour(load: str) -> Iterator[None]:
-    """A process on the same CPU that leaves the caches cold, where the load is such."""
-    if load == "alone":
-        yield
-        return
-    hog = subprocess.Popen([sys.executable, "-I", "-S", "-c", HOG], preexec_fn=_pinned)  # noqa: PLW1509
+def neighbours(cpus: Sequence[int]) -> Iterator[None]:
+    """A process on each of these CPUs that leaves its caches cold."""
+    command = [sys.executable, "-I", "-S", "-c", HOG]
+    hogs = [subprocess.Popen(["taskset", "-c", str(cpu), *command]) for cpu in cpus]
     try:
         yield
     finally:
-        hog.send_signal(signal.SIGKILL)
-        hog.wait()
+        for hog in hogs:
+            hog.send_signal(signal.SIGKILL)
+            hog.wait()
 
 
-def _pinned() -> None:
-    os.sched_setaffinity(0, {CPU})
+def subjects(tools: Collection[str]) -> list[Subject]:
+    """The workloads of these tools, or of the whole catalogue.
+
+    Raises:
+        SystemExit: a tool of the catalogue has none.
+    """
+    if without := sorted(builtin_tools().keys() - {subject.tool for subject in SUBJECTS}):
+        raise SystemExit(f"no workload in tests/bench/probe_cost.py for {', '.join(without)}")
+    return [subject for subject in SUBJECTS if not tools or subject.tool in tools]
 
 
 def _error_pct(predicted: float, truth: float) -> float:
@@ -185,46 +201,57 @@ def main() -> int:
     parser.add_argument("tools", nargs="*", help="which tools; all when none is named")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--state", type=Path, default=None, help="where compiled programs and the calibration are kept")
+    parser.add_argument("--rows", type=Path, default=None, help="keeps the rows, one JSON object a line")
     options = parser.parse_args()
-    rows: list[Row] = []
+    rows = _kept(options.rows)
+    known = {(row.name, row.load) for row in rows}
     with tempfile.TemporaryDirectory() as made, temporary_cgroup(CGROUP) as scope, compiled_calls():
         state = options.state or Path(made)
         calibration = prepare(state).calibration
         assert calibration is not None, "this host could not be calibrated"
-        for subject in SUBJECTS:
-            for load in ("alone", "cold caches"):
-                if options.tools and subject.tool not in options.tools:
+        for subject in subjects(options.tools):
+            for load, cpus in LOADS.items():
+                if (_name(subject), load) in known:
                     continue
-                with neighbour(load):
-                    rows.append(measure(subject, load, str(state), calibration, scope.path, options.repeats))
-                print(rows[-1], file=sys.stderr, flush=True)
+                with neighbours(cpus):
+                    row = measure(subject, load, str(state), calibration, scope.path, options.repeats)
+                rows.append(row)
+                print(row, file=sys.stderr, flush=True)
+                if options.rows is not None:
+                    with options.rows.open("a") as file:
+                        file.write(json.dumps(asdict(row)) + "\n")
     return _print(rows, calibration)
+
+
+def _kept(path: Path | None) -> list[Row]:
+    if path is None or not path.exists():
+        return []
+    return [Row(**json.loads(line)) for line in path.read_text().splitlines()]
 
 
 def _print(rows: list[Row], calibration: Calibration) -> int:
     table = Table(title=f"CPU time in ms that a workload loses, load {os.getloadavg()[0]:.1f}")
     ways = ("predicted", "error", "manifest alone", "error", "run time alone", "error")
-    for column in ("tool", "load", "measured", "+-", *ways):
-        table.add_column(column)
+    for heading in ("tool", "load", "measured", "+-", *ways):
+        table.add_column(heading)
     for row in rows:
         cells = []
         for value in (row.predicted_ms, row.manifest_ms, row.run_time_ms):
             cells += [f"{value:.1f}", f"{_error_pct(value, row.truth_ms):.0f}%" if row.counts else "noise"]
         table.add_row(row.name, row.load, f"{row.truth_ms:.1f}", f"{row.spread_ms / 2:.1f}", *cells)
     counting = [row for row in rows if row.counts]
-    medians = [
-        statistics.median(_error_pct(predicted, row.truth_ms) for row, predicted in zip(counting, column, strict=True))
-        for column in (
-            [row.predicted_ms for row in counting],
-            [row.manifest_ms for row in counting],
-            [row.run_time_ms for row in counting],
-        )
-    ]
-    table.caption = (
-        f"median error of {len(counting)} rows: {medians[0]:.0f}% (goal {GOAL_PCT:g}%); the manifest alone "
-        f"{medians[1]:.0f}% (x{medians[1] / medians[0]:.1f}), run time alone {medians[2]:.0f}% "
-        f"(x{medians[2] / medians[0]:.1f})"
-    )
+    told = []
+    medians = []
+    for way, column in (
+        ("predicted", [row.predicted_ms for row in counting]),
+        ("the manifest alone", [row.manifest_ms for row in counting]),
+        ("run time alone", [row.run_time_ms for row in counting]),
+    ):
+        errors = sorted(_error_pct(ms, row.truth_ms) for row, ms in zip(counting, column, strict=True))
+        medians.append(statistics.median(errors))
+        p90 = errors[min(len(errors) - 1, int(0.9 * len(errors)))]
+        told.append(f"{way}: median {medians[-1]:.0f}% (x{medians[-1] / medians[0]:.1f}), p90 {p90:.0f}%")
+    table.caption = f"errors of {len(counting)} of {len(rows)} rows (goal: median {GOAL_PCT:g}%); {'; '.join(told)}"
     Console(width=150).print(table, f"calibration: {calibration}")
     return int(medians[0] > GOAL_PCT)
 

@@ -9,6 +9,7 @@ from fleettrace.model.order import Authority
 from fleettrace.model.run import StartRun
 from fleettrace.orders.envelope import CHALLENGE_BYTES, open_order
 from fleettrace.orders.keys import SigningKey
+from fleettrace.wire.codec import start_run_from_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link
 from node_agent.orders.gate import OrderGate
 from node_agent.orders.trust import OrderTrust
@@ -44,7 +45,8 @@ def opened(order: link.SignedOrder, host: str, key: SigningKey = KEY, challenge:
     return open_order(order, [key.public], host, challenge).start
 
 
-def asked_by(order: link.SignedOrder, key: SigningKey = KEY) -> StartRun:
-    """What an order says to whoever looks on, for whichever stream it is."""
-    target = link.Target.FromString(order.target)
-    return opened(order, target.run.host, key, target.challenge)
+def asked_by(order: link.SignedOrder) -> StartRun:
+    """What an order says to whoever looks on, for whichever stream it is, and whoever has signed it."""
+    asked = link.Order.FromString(order.order.body)
+    asked.start.run.CopyFrom(link.Target.FromString(order.target).run)
+    return start_run_from_wire(asked.start)

@@ -44,6 +44,8 @@ class ControllerSite:
         self.clock_ms: Callable[[], int] = lambda: 0
         """Of the controller that is up."""
         self.generation = 0
+        self.up_s = 0.0
+        """Since when a controller is up."""
         self.process = Process(loop, "controller")
         self.coordinator: Coordinator | None = None
         self.fleet: Fleet | None = None
@@ -122,12 +124,14 @@ class ControllerSite:
         self.on_fleet(fleet)
         coordinator = Coordinator(fleet, worker, self._policy, clock_ms, self._new_id)
         try:
-            interrupted = await coordinator.recover()
+            recovered = await coordinator.recover()
         except StoreFailed as error:
             self._tell(f"the controller could not start: {error}")
             self._loop.call_soon(self._ended)
             return
-        self._tell(f"controller {self.generation} is up; {interrupted} jobs were interrupted")
+        told = f"{recovered.interrupted} jobs were interrupted, {recovered.waiting} wait on"
+        self._tell(f"controller {self.generation} is up; {told}")
+        self.up_s = self._loop.time()
         self.coordinator, self.fleet = coordinator, fleet
         admission = HostAdmission(worker, fleet, None, clock_ms)
         service = AgentLinkService(fleet, coordinator, admission, desk, clock_ms)

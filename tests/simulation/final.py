@@ -79,7 +79,7 @@ def _check_memory(world: "World") -> None:
         world.story.fail("the controller comes back", "there is none")
         return
     left = [name for name, kept in (("jobs", coordinator._live), ("tasks", coordinator._live._tasks)) if kept]
-    if coordinator._requests._opening:
+    if coordinator._intake._requests._opening:
         left.append("requests")
     if left:
         world.story.fail("I8 memory is bounded", f"the controller still holds {' and '.join(left)}")

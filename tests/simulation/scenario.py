@@ -29,6 +29,8 @@ __all__ = ["Outcome", "World", "run_scenario"]
 SWEEP_S = 0.25
 CALM_LIMIT_S = 130.0
 """After the last fault: by then every job has ended and every part is handed in."""
+RETURN_S = 16.0
+"""After a restart, how long jobs may wait for hosts that have not come back, and a little."""
 LOADS = (0.0, 20.0, 300.0, 2_000.0, 20_000.0, 20_000.0, 90_000.0, 150_000.0)
 
 
@@ -163,7 +165,8 @@ class World:
         self.watcher.sweep()
         if self.site.coordinator is not None and self.site.fleet is not None:
             self.watcher.check_bounds(self.site.coordinator, self.site.fleet)
-            sound = self.calm and not self.site.process.frozen and self.disk.failing == 0
+            waits_for_hosts = self.loop.time() < self.site.up_s + RETURN_S
+            sound = self.calm and not self.site.process.frozen and self.disk.failing == 0 and not waits_for_hosts
             self.watcher.budget.check_waiting(self.site.coordinator, calm=sound)
         self.loop.call_later(SWEEP_S, self.sweep, context=WORLD)
 

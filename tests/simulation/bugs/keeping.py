@@ -20,6 +20,7 @@ import node_agent.session
 from controller.audit.chain import entry_of
 from controller.audit.jobs import job_entries
 from controller.coordinator import Coordinator
+from controller.intake import Recovered
 from controller.live import LiveJobs
 from controller.requests import RequestLedger, Submitted
 from controller.results import ResultKeeper
@@ -72,8 +73,8 @@ def acknowledged_before_durable(patch: Patch) -> None:
 
 
 def restart_forgets_jobs(patch: Patch) -> None:
-    async def nothing(_: Coordinator) -> int:
-        return 0
+    async def nothing(_: Coordinator) -> Recovered:
+        return Recovered(0, 0)
 
     patch.setattr(Coordinator, "recover", nothing)
 

@@ -16,7 +16,8 @@ from controller.scheduler.events import (
     TimePassed,
     Withdrawn,
 )
-from controller.scheduler.machine import Transition, apply, begin, interrupt, next_wake_ms
+from controller.scheduler.machine import Transition, apply, begin, next_wake_ms
+from controller.scheduler.restarting import interrupt
 from fleettrace.model.job import JobState
 from fleettrace.model.redaction import RedactAs, RedactedField, Redaction
 from fleettrace.model.run import RunCost, RunKind, StartRun

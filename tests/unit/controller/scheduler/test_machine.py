@@ -20,7 +20,8 @@ from controller.scheduler.events import (
     TimePassed,
     Withdrawn,
 )
-from controller.scheduler.machine import Transition, apply, interrupt, next_wake_ms
+from controller.scheduler.machine import Transition, apply, next_wake_ms
+from controller.scheduler.restarting import interrupt
 from fleettrace.model.job import JobState, RunState, Verdict
 from fleettrace.model.run import RunCost, RunKey, RunKind, RunOutcome
 
