@@ -1,14 +1,13 @@
 """What a store keeps of parts and merges: compact messages, with the frames of stacks apart, by content.
 
-Frames are known by :func:`~fleettrace.snapshot.stack_hash` and kept once for the whole fleet; a kept snapshot
-refers to them. Both implementations of the port keep these bytes.
+A chain of frames is kept once for the whole fleet, under its :func:`~fleettrace.snapshot.stack_hash`, and has a number
+that kept snapshots refer to. Both implementations of the port keep these bytes.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, groupby
-from struct import Struct
+from itertools import accumulate, chain, groupby
 from sys import intern
 
 from fleettrace.errors import Malformed
@@ -18,49 +17,56 @@ from fleettrace.wire.codec import host_part_from_wire, host_part_to_wire, snapsh
 from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1 import types_pb2 as types
 
-__all__ = ["LoadFrames", "Packed", "check_frames", "pack_merged", "pack_part", "unpack_merged", "unpack_parts"]
+__all__ = [
+    "Frames",
+    "KeepChains",
+    "LoadChains",
+    "clash",
+    "pack_merged",
+    "pack_part",
+    "unpack_merged",
+    "unpack_parts",
+]
 
-HASH_BYTES = 16
-_DIGEST = Struct(f"{HASH_BYTES}s")
+Frames = tuple[str, ...]
 
-LoadFrames = Callable[[set[bytes]], Mapping[bytes, bytes]]
-"""Finds the kept frames of these hashes; raises ``KeyError`` or leaves out what is not there."""
+KeepChains = Callable[[Mapping[bytes, Frames]], Mapping[bytes, int]]
+"""Keeps chains by hash, unless they are kept, and gives the number of each.
+
+Raises :class:`Malformed` (:func:`clash`) when a hash is kept with other frames.
+"""
+
+LoadChains = Callable[[Sequence[int]], tuple[StackChains, "array[int]"]]
+"""The chains of some numbers (ascending, each once), and the place of each number's chain among them.
+
+Raises :class:`Malformed` when one is not kept, or is damaged.
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A kept message, and the frames that it refers to, by hash."""
-
-    data: bytes
-    frames: Mapping[bytes, bytes]
-
-
-def pack_part(part: HostPart) -> Packed:
+def pack_part(part: HostPart, keep: KeepChains) -> bytes:
     """Raises :class:`Malformed` when two of its stacks have one hash but different frames."""
     message = host_part_to_wire(part)
-    frames = _take_frames(message.part.snapshot)
-    return Packed(message.SerializeToString(deterministic=True), frames)
+    _number_stacks(message.part.snapshot, keep)
+    return message.SerializeToString(deterministic=True)
 
 
-def pack_merged(merged: Snapshot) -> Packed:
+def pack_merged(merged: Snapshot, keep: KeepChains) -> bytes:
     """Raises :class:`Malformed` when two of its stacks have one hash but different frames."""
     message = snapshot_to_wire(merged)
-    frames = _take_frames(message)
-    return Packed(message.SerializeToString(deterministic=True), frames)
+    _number_stacks(message, keep)
+    return message.SerializeToString(deterministic=True)
 
 
-def check_frames(known: Mapping[bytes, bytes], frames: Mapping[bytes, bytes]) -> None:
-    """Raise :class:`Malformed` when a hash is known with other frames: adding them up would invent a stack."""
-    for digest, data in frames.items():
-        if known.get(digest, data) != data:
-            raise Malformed(f"two different stacks share the hash {digest.hex()}: they are not merged")
+def clash(digest: bytes) -> Malformed:
+    """A hash is known with other frames: adding them up would invent a stack."""
+    return Malformed(f"two different stacks share the hash {digest.hex()}: they are not merged")
 
 
-def unpack_parts(kept: Iterable[bytes], load_frames: LoadFrames) -> list[HostPart]:
+def unpack_parts(kept: Iterable[bytes], load: LoadChains) -> list[HostPart]:
     """The parts in their order, their stacks in columns over one set of chains.
 
     Raises:
-        Malformed, KeyError, google.protobuf.message.DecodeError: what was kept is damaged.
+        Malformed, google.protobuf.message.DecodeError: what was kept is damaged.
     """
     parts: list[HostPart] = []
     columns: list[list[_Columns]] = []
@@ -68,95 +74,83 @@ def unpack_parts(kept: Iterable[bytes], load_frames: LoadFrames) -> list[HostPar
         message = control.HostPart.FromString(data)
         columns.append(_take_columns(message.part.snapshot))
         parts.append(host_part_from_wire(message))
-    stacks = _Stacks(columns, load_frames)
+    stacks = _over_chains(columns, load)
     return [
-        replace(part, part=replace(part.part, snapshot=stacks.put_back(part.part.snapshot, own)))
-        for part, own in zip(parts, columns, strict=True)
+        replace(part, part=replace(part.part, snapshot=_with_stacks(part.part.snapshot, own)))
+        for part, own in zip(parts, stacks, strict=True)
     ]
 
 
-def unpack_merged(kept: bytes, load_frames: LoadFrames) -> Snapshot:
+def unpack_merged(kept: bytes, load: LoadChains) -> Snapshot:
     """The merged snapshot. Raises as :func:`unpack_parts` does."""
     message = types.Snapshot.FromString(kept)
-    columns = _take_columns(message)
-    return _Stacks([columns], load_frames).put_back(snapshot_from_wire(message, MAX_MERGED_ENTRIES), columns)
+    (stacks,) = _over_chains([_take_columns(message)], load)
+    return _with_stacks(snapshot_from_wire(message, MAX_MERGED_ENTRIES), stacks)
 
 
-def _take_frames(snapshot: types.Snapshot) -> dict[bytes, bytes]:
-    frames: dict[bytes, bytes] = {}
-    for unit, stacks in groupby(snapshot.stacks, key=lambda stack: stack.unit):
-        hashes, values, events = [], [], []
-        for stack in stacks:
-            own = tuple(stack.frames)
-            digest = stack_hash(own)
-            data = types.Stack(frames=own).SerializeToString()
-            check_frames(frames, {digest: data})
-            frames[digest] = data
-            hashes.append(digest)
-            values.append(stack.value)
-            events.append(stack.events)
-        snapshot.stack_columns.add(
-            unit=unit, hashes=b"".join(hashes), values=values, events=events if any(events) else ()
-        )
+def _number_stacks(snapshot: types.Snapshot, keep: KeepChains) -> None:
+    """Put the numbers of kept chains in place of frames."""
+    frames: dict[bytes, Frames] = {}
+    hashes: list[bytes] = []
+    for stack in snapshot.stacks:
+        own = tuple(stack.frames)
+        digest = stack_hash(own)
+        if frames.setdefault(digest, own) != own:
+            raise clash(digest)
+        hashes.append(digest)
+    numbers = keep(frames)
+    rows = zip(map(numbers.__getitem__, hashes), snapshot.stacks, strict=True)
+    for unit, some in groupby(rows, key=lambda row: row[1].unit):
+        chains, values, events = zip(*((number, stack.value, stack.events) for number, stack in some), strict=True)
+        snapshot.numbered_stacks.add(unit=unit, chains=chains, values=values, events=events if any(events) else ())
     snapshot.ClearField("stacks")
-    return frames
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """As they were kept."""
+    """As they were kept: chains by their number in the store."""
 
     unit: str
-    hashes: bytes
+    chains: "array[int]"
     values: "array[int]"
     events: "array[int]"
-
-    def digests(self) -> Iterator[bytes]:
-        """The hashes one by one."""
-        return (digest for (digest,) in _DIGEST.iter_unpack(self.hashes))
 
 
 def _take_columns(snapshot: types.Snapshot) -> list[_Columns]:
     columns = [
-        _Columns(intern(own.unit), own.hashes, array("Q", own.values), array("Q", own.events))
-        for own in snapshot.stack_columns
+        _Columns(own.unit, array("I", own.chains), array("Q", own.values), array("Q", own.events))
+        for own in snapshot.numbered_stacks
     ]
-    for unit, refs in groupby(snapshot.stack_refs, key=lambda ref: ref.unit):
-        rows = [(ref.hash, ref.value, ref.events) for ref in refs]
-        hashes, values, events = zip(*rows, strict=True)
-        counted = array("Q", events if any(events) else ())
-        columns.append(_Columns(intern(unit), b"".join(hashes), array("Q", values), counted))
     for own in columns:
-        count = len(own.values)
-        if len(own.hashes) != HASH_BYTES * count or len(own.events) not in {0, count}:
-            raise Malformed(f"kept stacks are damaged: {count} values, {len(own.hashes)} bytes of hashes")
-    snapshot.ClearField("stack_columns")
-    snapshot.ClearField("stack_refs")
+        if len(own.chains) != len(own.values) or len(own.events) not in {0, len(own.values)}:
+            raise Malformed(f"kept stacks are damaged: {len(own.chains)} came with {len(own.values)} values")
+    snapshot.ClearField("numbered_stacks")
     return columns
 
 
-class _Stacks:
-    """Stacks of their columns; the chains of all parts are decoded once, and put in order once."""
+def _over_chains(parts: Sequence[Sequence[_Columns]], load: LoadChains) -> list[list[StackColumns]]:
+    """The same over chains in order, which are loaded once for all parts."""
+    # Imported where needed: most commands have no database, and most results no stacks.
+    import numpy as np  # noqa: PLC0415
 
-    def __init__(self, parts: Iterable[list[_Columns]], load_frames: LoadFrames) -> None:
-        hashes: set[bytes] = set()
-        for columns in parts:
-            for own in columns:
-                hashes.update(own.digests())
-        kept = load_frames(hashes) if hashes else {}
-        # Equal names are one string: comparing them is then comparing addresses.
-        frames = [(tuple(map(intern, types.Stack.FromString(data).frames)), digest) for digest, data in kept.items()]
-        frames.sort()
-        self._chains = StackChains(own for own, _ in frames)
-        self._numbers = {digest: number for number, (_, digest) in enumerate(frames)}
+    every = [np.frombuffer(own.chains, np.uint32) for columns in parts for own in columns]
+    if not every:
+        return [[] for _ in parts]
+    numbers, places = np.unique(np.concatenate(every), return_inverse=True)
+    chains, place_of = load(numbers.tolist())
+    found = array("I", np.frombuffer(place_of, np.uint32)[places].tobytes())
+    ends = accumulate(map(len, every))
+    return [
+        [
+            StackColumns(chains, intern(own.unit), found[end - len(own.chains) : end], own.values, own.events)
+            for own, end in zip(columns, ends, strict=False)  # each part takes as many of them as it has columns
+        ]
+        for columns in parts
+    ]
 
-    def put_back(self, snapshot: Snapshot, columns: list[_Columns]) -> Snapshot:
-        """The snapshot with its stacks: in columns when they have one unit."""
-        if not columns:
-            return snapshot
-        stacks = [self._of(own) for own in columns]
-        return replace(snapshot, stacks=stacks[0] if len(stacks) == 1 else tuple(chain.from_iterable(stacks)))
 
-    def _of(self, columns: _Columns) -> StackColumns:
-        numbers = array("I", map(self._numbers.__getitem__, columns.digests()))
-        return StackColumns(self._chains, columns.unit, numbers, columns.values, columns.events)
+def _with_stacks(snapshot: Snapshot, stacks: Sequence[StackColumns]) -> Snapshot:
+    """In columns when they have one unit."""
+    if not stacks:
+        return snapshot
+    return replace(snapshot, stacks=stacks[0] if len(stacks) == 1 else tuple(chain.from_iterable(stacks)))

@@ -1,6 +1,7 @@
 """The store in memory: what SQLite's does, for tests; nothing is kept when the process ends."""
 
 import secrets
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +11,7 @@ from controller.audit.chain import entry_of, genesis, seal_all
 from controller.audit.epochs import epoch_entry
 from controller.audit.jobs import job_entries
 from controller.store.audit_log import cut_page
-from controller.store.blobs import Packed, check_frames, pack_merged, pack_part, unpack_merged, unpack_parts
+from controller.store.blobs import Frames, clash, pack_merged, pack_part, unpack_merged, unpack_parts
 from controller.store.identity_memory import KeptIdentities, MemoryIdentities
 from controller.store.port import SeenBy
 from controller.store.rows import UNSEEN_REASON, check_job
@@ -20,7 +21,7 @@ from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.model.order import Authority
 from fleettrace.model.run import RunKey, RunKind
-from fleettrace.snapshot import Snapshot
+from fleettrace.snapshot import Snapshot, StackChains
 from fleettrace.wire.codec import host_from_wire, host_to_wire
 
 __all__ = ["MemoryStore"]
@@ -33,7 +34,8 @@ class _Kept:
     job_of_request: dict[str, str] = field(default_factory=dict)
     parts: dict[RunKey, tuple[RunKind, bool, bytes]] = field(default_factory=dict)
     merged: dict[str, bytes] = field(default_factory=dict)
-    frames: dict[bytes, bytes] = field(default_factory=dict)
+    chains: list[Frames] = field(default_factory=list)
+    numbers: dict[bytes, int] = field(default_factory=dict)
     shares: set[tuple[str, str]] = field(default_factory=set)
     identities: KeptIdentities = field(default_factory=KeptIdentities)
     epoch: int = 0
@@ -154,15 +156,15 @@ class MemoryStore:
 
     def save_part(self, part: HostPart) -> bool:
         """Keep a part by its run key; False when nothing changed."""
-        packed = pack_part(part)
         key = part.part.run
         self._check_job(key.job_id)
-        if key in self._kept.parts:
-            _, final, data = self._kept.parts[key]
-            if final or data == packed.data:
-                return False
-        self._keep_frames(packed)
-        self._kept.parts[key] = (part.part.kind, part.part.final, packed.data)
+        _, final, data = self._kept.parts.get(key, (None, False, b""))
+        if final:
+            return False
+        packed = pack_part(part, self._keep_chains)
+        if packed == data:
+            return False
+        self._kept.parts[key] = (part.part.kind, part.part.final, packed)
         return True
 
     def parts(self, job_id: str, host: str | None = None) -> list[HostPart]:
@@ -173,19 +175,17 @@ class MemoryStore:
             for key, (kind, _, data) in sorted(self._kept.parts.items())
             if key.job_id == job_id and kind is RunKind.TRACE and host in {None, key.host}
         ]
-        return unpack_parts(kept, self._load_frames)
+        return unpack_parts(kept, self._load_chains)
 
     def save_merged(self, job_id: str, merged: Snapshot) -> None:
         """Insert or replace the merge of a job's parts."""
-        packed = pack_merged(merged)
         self._check_job(job_id)
-        self._keep_frames(packed)
-        self._kept.merged[job_id] = packed.data
+        self._kept.merged[job_id] = pack_merged(merged, self._keep_chains)
 
     def merged(self, job_id: str) -> Snapshot | None:
         """The kept merge, or None."""
         self._check_open()
-        return unpack_merged(self._kept.merged[job_id], self._load_frames) if job_id in self._kept.merged else None
+        return unpack_merged(self._kept.merged[job_id], self._load_chains) if job_id in self._kept.merged else None
 
     def begin_epoch(self, controller_id: str, at_ms: int, at_least: int = 1) -> Authority:
         """Number this start of a controller."""
@@ -233,12 +233,22 @@ class MemoryStore:
         if (made := self._kept.job_of_request.get(request_id)) is not None:
             raise StoreFailed(f"request {request_id!r} has made job {made} already, and can make no second one")
 
-    def _load_frames(self, hashes: set[bytes]) -> Mapping[bytes, bytes]:
-        return {digest: self._kept.frames[digest] for digest in hashes}
+    def _keep_chains(self, chains: Mapping[bytes, Frames]) -> Mapping[bytes, int]:
+        numbers = self._kept.numbers
+        for digest, frames in chains.items():
+            if digest in numbers and self._kept.chains[numbers[digest]] != frames:
+                raise clash(digest)
+        for digest, frames in chains.items():
+            if digest not in numbers:
+                numbers[digest] = len(self._kept.chains)
+                self._kept.chains.append(frames)
+        return numbers
 
-    def _keep_frames(self, packed: Packed) -> None:
-        check_frames(self._kept.frames, packed.frames)
-        self._kept.frames.update(packed.frames)
+    def _load_chains(self, numbers: Sequence[int]) -> "tuple[StackChains, array[int]]":
+        own = [self._kept.chains[number] for number in numbers]
+        chains = StackChains.of(own)
+        places = {frames: place for place, frames in enumerate(chains)}
+        return chains, array("I", [places[frames] for frames in own])
 
 
 def _is_wanted(record: AuditRecord, wanted: AuditFilter) -> bool:

@@ -11,6 +11,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from controller.audit.chain import genesis
+from controller.store.renumbering import number_kept_stacks
 
 __all__ = ["APPLICATION_ID", "MIGRATIONS", "known_steps", "unknown_steps"]
 
@@ -282,3 +283,21 @@ def _epochs(db: Database, /) -> None:
         not_null={"controller_id", "started_at_ms"},
         strict=True,
     )
+
+
+@MIGRATIONS(name="0007_stacks_by_number")
+def _stacks_by_number(db: Database, /) -> None:
+    """Names of frames once, chains of them by number, and parts that refer to those numbers."""
+    db.execute("ALTER TABLE stacks RENAME TO stacks_by_hash")
+    db.create_table("frames", {"number": int, "name": str}, pk="number", not_null={"name"}, strict=True)
+    db.table("frames").create_index(["name"], unique=True)
+    db.create_table(
+        "stacks",
+        {"number": int, "hash": bytes, "frames": bytes},
+        pk="number",
+        not_null={"hash", "frames"},
+        strict=True,
+    )
+    db.table("stacks").create_index(["hash"], unique=True)
+    number_kept_stacks(db)
+    db.table("stacks_by_hash").drop()

@@ -13,6 +13,7 @@ from controller.audit.epochs import epoch_entry
 from controller.audit.jobs import job_entries
 from controller.store.audit_log import AuditLog
 from controller.store.blobs import pack_merged, pack_part, unpack_merged, unpack_parts
+from controller.store.chains import KeptChains
 from controller.store.identity_sqlite import SqliteIdentities
 from controller.store.lock import DatabaseLock
 from controller.store.opening import check_place, connect, holds_database
@@ -49,6 +50,7 @@ class SqliteStore:
     def __init__(self, tables: Tables, lock: DatabaseLock) -> None:
         self._tables = tables
         self._audit = AuditLog(tables)
+        self._chains = KeptChains(tables)
         self._shares = Shares(tables)
         self.identities = SqliteIdentities(tables, self._audit)
         self._lock = lock
@@ -184,15 +186,16 @@ class SqliteStore:
 
     def save_part(self, part: HostPart) -> bool:
         """Keep a part by its run key; False when nothing changed."""
-        packed = pack_part(part)
         key = key_columns(part.part.run)
         with self._tables.writing():
             self._check_job(part.part.run.job_id)
             kept = self._tables.rows("parts", _OF_RUN, key)
-            if kept and (kept[0]["final"] or kept[0]["part"] == packed.data):
+            if kept and kept[0]["final"]:
                 return False
-            self._tables.keep_frames(packed.frames)
-            self._tables.upsert("parts", [part_row(part, packed.data)], *_RUN)
+            packed = pack_part(part, self._chains.keep)
+            if kept and kept[0]["part"] == packed:
+                return False
+            self._tables.upsert("parts", [part_row(part, packed)], *_RUN)
         return True
 
     def parts(self, job_id: str, host: str | None = None) -> list[HostPart]:
@@ -204,21 +207,20 @@ class SqliteStore:
                 {"job_id": job_id, "kind": RunKind.TRACE.value, "host": host},
                 order_by="host, attempt",
             )
-            return unpack_parts([row["part"] for row in rows], self._tables.frames)
+            return unpack_parts([row["part"] for row in rows], self._chains.load)
 
     def save_merged(self, job_id: str, merged: Snapshot) -> None:
         """Insert or replace the merge of a job's parts."""
-        packed = pack_merged(merged)
         with self._tables.writing():
             self._check_job(job_id)
-            self._tables.keep_frames(packed.frames)
-            self._tables.upsert("merged", [{"job_id": job_id, "snapshot": packed.data}], "job_id")
+            packed = pack_merged(merged, self._chains.keep)
+            self._tables.upsert("merged", [{"job_id": job_id, "snapshot": packed}], "job_id")
 
     def merged(self, job_id: str) -> Snapshot | None:
         """The kept merge, or None."""
         with self._tables.reading():
             rows = self._tables.rows("merged", "job_id = ?", [job_id])
-            return unpack_merged(rows[0]["snapshot"], self._tables.frames) if rows else None
+            return unpack_merged(rows[0]["snapshot"], self._chains.load) if rows else None
 
     def begin_epoch(self, controller_id: str, at_ms: int, at_least: int = 1) -> Authority:
         """Number this start of a controller."""

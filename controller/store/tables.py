@@ -1,7 +1,7 @@
 """Tables of an open database: rows in, rows out, and every failure in words."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,12 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from sqlite_utils import Database
 
-from controller.store.blobs import check_frames
 from controller.store.rows import Row
 from fleettrace.errors import Malformed, StoreFailed
 
 __all__ = ["Arguments", "Tables"]
 
 Arguments = Sequence[Any] | dict[str, Any]
-
-_HASHES_PER_QUERY = 500  # within the number of variables that every build of SQLite allows
 
 
 class Tables:
@@ -84,28 +81,11 @@ class Tables:
         """Delete the rows that fulfil ``where``."""
         self._db.table(table).delete_where(where, arguments)
 
-    def frames(self, hashes: set[bytes]) -> Mapping[bytes, bytes]:
-        """The kept frames of those hashes that are known."""
-        ordered = sorted(hashes)
-        frames: dict[bytes, bytes] = {}
-        for start in range(0, len(ordered), _HASHES_PER_QUERY):
-            some = ordered[start : start + _HASHES_PER_QUERY]
-            # Not through rows(): a large fleet has a million of them, and a dictionary for each takes most of the time.
-            query = f"SELECT hash, frames FROM stacks WHERE hash IN ({_marks(some)})"  # noqa: S608  only question marks
-            frames.update(self._db.execute(query, some))
-        return frames
-
-    def keep_frames(self, frames: Mapping[bytes, bytes]) -> None:
-        """Keep those frames that are not known yet.
-
-        Raises:
-            Malformed: a hash is known with other frames.
-        """
-        known = self.frames(set(frames))
-        check_frames(known, frames)
-        self._db.table("stacks").insert_all(
-            {"hash": digest, "frames": data} for digest, data in frames.items() if digest not in known
-        )
+    def in_batches(self, sql: str, arguments: Arguments, rows: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The rows of a query of one's own, so many at once, as tuples: for millions of them."""
+        cursor = self._db.execute(sql, arguments)
+        while some := cursor.fetchmany(rows):
+            yield some
 
     def close(self) -> None:
         """Close the database; idempotent."""
@@ -115,7 +95,3 @@ class Tables:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreFailed(f"{self.path} is closed: open it again")
-
-
-def _marks(values: Sequence[bytes]) -> str:
-    return ",".join("?" * len(values))

@@ -6,9 +6,8 @@ read, add up and draw; as columns they are three arrays a host.
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, pairwise, repeat
-from sys import intern
-from typing import overload
+from itertools import accumulate, chain, pairwise, repeat
+from typing import Self, overload
 
 from fleettrace.errors import Malformed
 from fleettrace.snapshot.stacks import MAX_FRAME_CHARS, MAX_FRAMES, Stack
@@ -21,75 +20,70 @@ Frames = tuple[str, ...]
 class StackChains(Sequence[Frames]):
     """Chains of frames, root first, in ascending order and each there once; stacks refer to them by their place.
 
-    Equal names are one string in all of them, so that comparing chains is mostly comparing addresses.
+    They are columns as well: ``names`` has every frame's name once, in ascending order, ``lengths`` how many frames
+    each chain has, and ``places`` the place in ``names`` of each frame, chain after chain. So chains compare as their
+    places do.
     """
 
-    __slots__ = ("_chains", "_names", "_places")
+    __slots__ = ("_starts", "lengths", "names", "places")
 
-    def __init__(self, chains: Iterable[Frames]) -> None:
+    def __init__(self, names: Iterable[str], lengths: "array[int]", places: "array[int]") -> None:
+        """Of columns that are known to be as they should."""
+        self.names = tuple(names)
+        self.lengths = lengths
+        self.places = places
+        self._starts = array("Q", accumulate(lengths, initial=0))
+
+    @classmethod
+    def of(cls, chains: Iterable[Frames]) -> Self:
         """Of chains in any order, each of them once."""
-        self._chains = tuple(sorted(chains))
-        self._names: tuple[str, ...] | None = None
-        self._places: array[int] = array("I")
+        ordered = sorted(chains)
+        names = sorted({*chain.from_iterable(ordered)})
+        numbers = dict(zip(names, range(len(names)), strict=True))
+        places = map(numbers.__getitem__, chain.from_iterable(ordered))
+        return cls(names, array("I", map(len, ordered)), array("I", places))
+
+    @classmethod
+    def of_columns(cls, names: Sequence[str], lengths: "array[int]", places: "array[int]") -> Self:
+        """Of columns from elsewhere.
+
+        Raises:
+            Malformed: lengths and places do not fit together, a chain is none, or something is not in ascending order.
+        """
+        if any(not 1 <= len(name) <= MAX_FRAME_CHARS for name in names):
+            raise Malformed(f"a frame has 1 to {MAX_FRAME_CHARS} characters")
+        if lengths and not (min(lengths) >= 1 and max(lengths) <= MAX_FRAMES):
+            raise Malformed(f"a stack has 1 to {MAX_FRAMES} frames, not {min(lengths)} to {max(lengths)}")
+        if sum(lengths) != len(places):
+            raise Malformed(f"chains of {sum(lengths)} frames came with {len(places)}")
+        if places and max(places) >= len(names):
+            raise Malformed("a chain names a frame that did not come")
+        if any(first >= second for first, second in pairwise(names)):
+            raise Malformed("names of frames are not in order")
+        if any(first >= second for first, second in pairwise(_cut(places, lengths))):
+            raise Malformed("chains of stacks are not in order")
+        return cls(names, lengths, places)
 
     @overload
     def __getitem__(self, place: int) -> Frames: ...
     @overload
     def __getitem__(self, place: slice) -> Sequence[Frames]: ...
     def __getitem__(self, place: int | slice) -> Frames | Sequence[Frames]:
-        return self._chains[place]
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        found = range(len(self))[place]
+        own = self.places[self._starts[found] : self._starts[found + 1]]
+        return tuple(map(self.names.__getitem__, own))
 
     def __len__(self) -> int:
-        return len(self._chains)
+        return len(self.lengths)
 
     def __iter__(self) -> Iterator[Frames]:
-        return iter(self._chains)
+        return (tuple(map(self.names.__getitem__, own)) for own in _cut(self.places, self.lengths))
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every frame's name, once."""
-        if self._names is None:
-            names = dict.fromkeys(chain.from_iterable(self._chains))
-            places = dict(zip(names, range(len(names)), strict=True))
-            self._places = array("I", map(places.__getitem__, chain.from_iterable(self._chains)))
-            self._names = tuple(names)
-        return self._names
 
-    @property
-    def places(self) -> "array[int]":
-        """Chain after chain, the place in ``names`` of each frame."""
-        _ = self.names
-        return self._places
-
-    @property
-    def lengths(self) -> Iterator[int]:
-        """How many frames each chain has."""
-        return map(len, self._chains)
-
-    @classmethod
-    def of_names(cls, names: Sequence[str], lengths: Iterable[int], places: Sequence[int]) -> "StackChains":
-        """From what :attr:`names`, :attr:`lengths` and :attr:`places` gave.
-
-        Raises:
-            Malformed: lengths and places do not fit together, a chain is none, or they are not in ascending order.
-        """
-        if any(not 1 <= len(name) <= MAX_FRAME_CHARS for name in names):
-            raise Malformed(f"a frame has 1 to {MAX_FRAME_CHARS} characters")
-        if places and max(places) >= len(names):
-            raise Malformed("a chain names a frame that did not come")
-        frames = [*map([intern(name) for name in names].__getitem__, places)]
-        chains = []
-        at = 0
-        for length in lengths:
-            if not 1 <= length <= MAX_FRAMES:
-                raise Malformed(f"a stack has 1 to {MAX_FRAMES} frames, not {length}")
-            chains.append(tuple(frames[at : at + length]))
-            at += length
-        if at != len(frames):
-            raise Malformed(f"chains of {at} frames came with {len(frames)}")
-        if any(first >= second for first, second in pairwise(chains)):
-            raise Malformed("chains of stacks are not in order")
-        return cls(chains)
+def _cut(places: "array[int]", lengths: "array[int]") -> "Iterator[array[int]]":
+    return (places[first:last] for first, last in pairwise(accumulate(lengths, initial=0)))
 
 
 class StackColumns(Sequence[Stack]):
@@ -178,7 +172,7 @@ def columns_of(stacks: Sequence[Sequence[Stack]]) -> list[StackColumns]:
     found = stacks_in_columns(stacks)
     if found is not None and len(found) == len(stacks):
         return found
-    chains = StackChains({stack.frames for own in stacks for stack in own})
+    chains = StackChains.of({stack.frames for own in stacks for stack in own})
     numbers = {frames: number for number, frames in enumerate(chains)}
     return [_in_columns(chains, numbers, own) for own in stacks]
 

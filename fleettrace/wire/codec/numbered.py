@@ -13,6 +13,8 @@ __all__ = ["ChainsReader", "chains_to_wire", "number_stacks", "stacks_from_wire"
 
 MAX_FRAMES_A_PIECE = 200_000
 """Frames of one message of chains: some 1 MB."""
+MAX_CHARACTERS_A_PIECE = 1_000_000
+"""Characters of one message of frames' names; a name that it ends with may go beyond."""
 MAX_STACKS_A_PIECE = 100_000
 """Stacks of one message; the most that one host may send."""
 MAX_FRAMES_IN_ALL = 1 << 28
@@ -32,7 +34,7 @@ def number_stacks(stacks: Sequence[Sequence[Stack]]) -> tuple[StackChains, list[
     of_one_unit = [[list(some) for _, some in groupby(map(_text, own), key=lambda stack: stack.unit)] for own in stacks]
     numbered = columns_of([some for own in of_one_unit for some in own])
     taken = iter(numbered)
-    return numbered[0].chains if numbered else StackChains(()), [[next(taken) for _ in own] for own in of_one_unit]
+    return numbered[0].chains if numbered else StackChains.of(()), [[next(taken) for _ in own] for own in of_one_unit]
 
 
 def _text(stack: Stack) -> Stack:
@@ -40,27 +42,25 @@ def _text(stack: Stack) -> Stack:
 
 
 def chains_to_wire(chains: StackChains) -> Iterator[types.StackChains]:
-    """All chains and names, in messages of bounded size."""
-    if not chains:
-        return
-    names, places, lengths = chains.names, chains.places, chains.lengths
-    told = at = 0
-    while some := list(_taken(lengths, MAX_FRAMES_A_PIECE)):
-        frames = places[at : at + sum(some)]
-        at += len(frames)
-        # Places are in the order in which names first come.
-        after = max(told, max(frames) + 1)
-        yield types.StackChains(names=names[told:after], lengths=some, frames=frames)
-        told = after
+    """All names and then all chains, in messages of bounded size."""
+    for some in _batches(chains.names, map(len, chains.names), MAX_CHARACTERS_A_PIECE):
+        yield types.StackChains(names=chains.names[some])
+    at = 0
+    for some in _batches(chains.lengths, chains.lengths, MAX_FRAMES_A_PIECE):
+        lengths = chains.lengths[some]
+        after = at + sum(lengths)
+        yield types.StackChains(lengths=lengths, frames=chains.places[at:after])
+        at = after
 
 
-def _taken(lengths: Iterator[int], at_most: int) -> Iterator[int]:
-    frames = 0
-    for length in lengths:
-        yield length
-        frames += length
-        if frames >= at_most:
-            return
+def _batches(items: Sequence[object], sizes: Iterable[int], at_most: int) -> Iterator[slice]:
+    """Ranges of items, each as long as it has to be to hold so much."""
+    first = held = 0
+    for place, size in enumerate(sizes, 1):
+        held += size
+        if held >= at_most or place == len(items):
+            yield slice(first, place)
+            first, held = place, 0
 
 
 class ChainsReader:
@@ -81,7 +81,7 @@ class ChainsReader:
 
     def chains(self) -> StackChains:
         """All chains that were taken. Raises :class:`Malformed` when they are none, or not in order."""
-        return StackChains.of_names(self._names, self._lengths, self._places)
+        return StackChains.of_columns(self._names, self._lengths, self._places)
 
 
 def stacks_to_wire(columns: Iterable[StackColumns]) -> Iterator[types.NumberedStacks]:

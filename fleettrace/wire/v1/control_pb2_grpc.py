@@ -199,8 +199,7 @@ class ControlServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ApproveJob(self, request, context):
-        """Lets another team see a job and its results, or no longer.
-        Lets a job go on that waits for a second person, who is never the one that asked for it.
+        """Lets a job go on that waits for a second person, who is never the one that asked for it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -228,7 +227,8 @@ class ControlServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ShareJob(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Lets another team see a job and its results, or no longer.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

@@ -51,9 +51,7 @@ class ControlStub:
     ImportPart: _grpc.UnaryUnaryMultiCallable[_control_pb2.ImportPartRequest, _control_pb2.ImportPartResponse]
     """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
     ApproveJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.ApproveJobRequest, _control_pb2.Job]
-    """Lets another team see a job and its results, or no longer.
-    Lets a job go on that waits for a second person, who is never the one that asked for it.
-    """
+    """Lets a job go on that waits for a second person, who is never the one that asked for it."""
     DenyJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.DenyJobRequest, _control_pb2.Job]
     """Ends it instead."""
     ExplainPolicy: _grpc.UnaryUnaryMultiCallable[_control_pb2.ExplainPolicyRequest, _control_pb2.PolicyAnswer]
@@ -61,6 +59,7 @@ class ControlStub:
     ReloadPolicy: _grpc.UnaryUnaryMultiCallable[_control_pb2.ReloadPolicyRequest, _control_pb2.ReloadPolicyResponse]
     """Reads the policy's file again. A file that cannot be used is INVALID_ARGUMENT, and the old policy holds."""
     ShareJob: _grpc.UnaryUnaryMultiCallable[_control_pb2.ShareJobRequest, _control_pb2.ShareJobResponse]
+    """Lets another team see a job and its results, or no longer."""
     ListAudit: _grpc.UnaryUnaryMultiCallable[_control_pb2.ListAuditRequest, _control_pb2.ListAuditResponse]
     """A page of the audit log, as it is kept, so that whoever asks can check the chain."""
 
@@ -87,9 +86,7 @@ class ControlAsyncStub(ControlStub):
     ImportPart: _aio.UnaryUnaryMultiCallable[_control_pb2.ImportPartRequest, _control_pb2.ImportPartResponse]  # type: ignore[assignment]
     """Adds what was measured by hand on one more host to a job that has ended. What does not fit is INVALID_ARGUMENT."""
     ApproveJob: _aio.UnaryUnaryMultiCallable[_control_pb2.ApproveJobRequest, _control_pb2.Job]  # type: ignore[assignment]
-    """Lets another team see a job and its results, or no longer.
-    Lets a job go on that waits for a second person, who is never the one that asked for it.
-    """
+    """Lets a job go on that waits for a second person, who is never the one that asked for it."""
     DenyJob: _aio.UnaryUnaryMultiCallable[_control_pb2.DenyJobRequest, _control_pb2.Job]  # type: ignore[assignment]
     """Ends it instead."""
     ExplainPolicy: _aio.UnaryUnaryMultiCallable[_control_pb2.ExplainPolicyRequest, _control_pb2.PolicyAnswer]  # type: ignore[assignment]
@@ -97,6 +94,7 @@ class ControlAsyncStub(ControlStub):
     ReloadPolicy: _aio.UnaryUnaryMultiCallable[_control_pb2.ReloadPolicyRequest, _control_pb2.ReloadPolicyResponse]  # type: ignore[assignment]
     """Reads the policy's file again. A file that cannot be used is INVALID_ARGUMENT, and the old policy holds."""
     ShareJob: _aio.UnaryUnaryMultiCallable[_control_pb2.ShareJobRequest, _control_pb2.ShareJobResponse]  # type: ignore[assignment]
+    """Lets another team see a job and its results, or no longer."""
     ListAudit: _aio.UnaryUnaryMultiCallable[_control_pb2.ListAuditRequest, _control_pb2.ListAuditResponse]  # type: ignore[assignment]
     """A page of the audit log, as it is kept, so that whoever asks can check the chain."""
 
@@ -192,9 +190,7 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         request: _control_pb2.ApproveJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_control_pb2.Job, _abc.Awaitable[_control_pb2.Job]]:
-        """Lets another team see a job and its results, or no longer.
-        Lets a job go on that waits for a second person, who is never the one that asked for it.
-        """
+        """Lets a job go on that waits for a second person, who is never the one that asked for it."""
 
     @_abc_1.abstractmethod
     def DenyJob(
@@ -225,7 +221,8 @@ class ControlServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _control_pb2.ShareJobRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_control_pb2.ShareJobResponse, _abc.Awaitable[_control_pb2.ShareJobResponse]]: ...
+    ) -> _typing.Union[_control_pb2.ShareJobResponse, _abc.Awaitable[_control_pb2.ShareJobResponse]]:
+        """Lets another team see a job and its results, or no longer."""
 
     @_abc_1.abstractmethod
     def ListAudit(

@@ -575,6 +575,8 @@ Global___Stack: _TypeAlias = Stack  # noqa: Y015
 
 @_typing.final
 class StackRef(_message.Message):
+    """In parts that were stored before there were StackColumns; no longer written."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     HASH_FIELD_NUMBER: _builtins.int
@@ -604,8 +606,8 @@ Global___StackRef: _TypeAlias = StackRef  # noqa: Y015
 
 @_typing.final
 class StackColumns(_message.Message):
-    """Stacks of one unit by the content address of their frames (fleettrace.snapshot.stack_hash), where the frames are kept
-    apart. In columns: a fleet has millions of them, and as a message each they take most of the time to read.
+    """Stacks of one unit by the content address of their frames (fleettrace.snapshot.stack_hash). In parts that were stored
+    before chains had numbers; no longer written.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -642,7 +644,7 @@ Global___StackColumns: _TypeAlias = StackColumns  # noqa: Y015
 @_typing.final
 class StackChains(_message.Message):
     """The frames of many stacks, each chain once and each name once; stacks refer to chains by their place, from 0.
-    Chains are in ascending order.
+    Names are in ascending order, and so are chains.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -677,7 +679,9 @@ Global___StackChains: _TypeAlias = StackChains  # noqa: Y015
 
 @_typing.final
 class NumberedStacks(_message.Message):
-    """Stacks of one unit over chains that came before."""
+    """Stacks of one unit over chains that came before or, in stored parts, that are kept under these numbers. In columns:
+    a fleet has millions of them, and as a message each they take most of the time to read.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -808,15 +812,15 @@ class Snapshot(_message.Message):
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]: ...
     @_builtins.property
     def stack_refs(self) -> _containers.RepeatedCompositeFieldContainer[Global___StackRef]:
-        """in parts that were stored before there were columns; no longer written"""
+        """no longer written"""
 
     @_builtins.property
     def stack_columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___StackColumns]:
-        """in stored parts, instead of stacks; one unit may come again"""
+        """no longer written"""
 
     @_builtins.property
     def numbered_stacks(self) -> _containers.RepeatedCompositeFieldContainer[Global___NumberedStacks]:
-        """in pieces of results, instead of stacks; one unit may come again"""
+        """in stored parts and in pieces of results, instead of stacks; one unit may come again"""
 
     def __init__(
         self,

@@ -164,6 +164,11 @@ def test_a_part_that_fails_leaves_no_stacks(store: SqliteStore, people: sqlite3.
         "UPDATE parts SET part = x''",
         "DELETE FROM stacks",
         "UPDATE stacks SET frames = x'ff'",
+        "UPDATE stacks SET frames = x''",
+        "UPDATE stacks SET frames = x'ffffffff'",
+        "UPDATE stacks SET frames = (SELECT frames FROM stacks WHERE number = 1)",
+        "DELETE FROM frames",
+        "DELETE FROM frames WHERE number = 1",
     ],
 )
 def test_what_does_not_hold_what_was_written_is_called_damaged(store: SqliteStore, damage: str) -> None:

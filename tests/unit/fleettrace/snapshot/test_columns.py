@@ -10,7 +10,7 @@ from fleettrace.snapshot import Snapshot, Stack, StackChains, StackColumns, merg
 from fleettrace.snapshot.stacks import MAX_FRAMES
 from tests.unit.fleettrace import strategies
 
-CHAINS = StackChains([("nginx", "main", "read"), ("nginx", "main"), ("nginx", "main", "write")])
+CHAINS = StackChains.of([("nginx", "main", "read"), ("nginx", "main"), ("nginx", "main", "write")])
 HOSTS = st.lists(st.lists(strategies.stacks, max_size=5, unique_by=lambda stack: stack.frames), max_size=4)
 
 
@@ -26,11 +26,19 @@ def in_columns(chains: StackChains, stacks: Sequence[Stack]) -> StackColumns:
     )
 
 
-def test_chains_are_in_order_and_give_their_names_once() -> None:
-    assert list(CHAINS) == [("nginx", "main"), ("nginx", "main", "read"), ("nginx", "main", "write")]
-    assert CHAINS.names == ("nginx", "main", "read", "write")
-    assert list(CHAINS.places) == [0, 1, 0, 1, 2, 0, 1, 3]
+def test_chains_are_in_order_and_give_their_names_once_and_in_order() -> None:
+    ordered = [("nginx", "main"), ("nginx", "main", "read"), ("nginx", "main", "write")]
+    assert list(CHAINS) == ordered
+    assert (CHAINS[-1], CHAINS[1:]) == (ordered[-1], ordered[1:])
+    assert CHAINS.names == ("main", "nginx", "read", "write")
+    assert list(CHAINS.places) == [1, 0, 1, 0, 2, 1, 0, 3]
     assert list(CHAINS.lengths) == [2, 3, 3]
+
+
+def test_there_is_no_chain_behind_the_last_one() -> None:
+    for place in (3, -4):
+        with pytest.raises(IndexError):
+            CHAINS[place]
 
 
 def test_columns_read_like_the_stacks_that_they_are() -> None:
@@ -52,7 +60,7 @@ def test_columns_read_like_the_stacks_that_they_are() -> None:
 @given(HOSTS)
 def test_merging_columns_is_merging_the_stacks(hosts: list[list[Stack]]) -> None:
     # GIVEN stacks of some hosts, and the same in columns over one set of chains
-    chains = StackChains({stack.frames for own in hosts for stack in own})
+    chains = StackChains.of({stack.frames for own in hosts for stack in own})
     columns = [Snapshot(stacks=in_columns(chains, own)) for own in hosts]
     # THEN their merges are alike, also with the one and the other mixed
     merged = merge(Snapshot(stacks=tuple(own)) for own in hosts)
@@ -62,8 +70,8 @@ def test_merging_columns_is_merging_the_stacks(hosts: list[list[Stack]]) -> None
 
 @given(st.lists(strategies.frames, unique=True, max_size=6))
 def test_chains_come_back_from_their_names_and_places(some: list[tuple[str, ...]]) -> None:
-    chains = StackChains(some)
-    assert list(StackChains.of_names(chains.names, chains.lengths, chains.places)) == sorted(some)
+    chains = StackChains.of(some)
+    assert list(StackChains.of_columns(chains.names, chains.lengths, chains.places)) == sorted(some)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +83,9 @@ def test_chains_come_back_from_their_names_and_places(some: list[tuple[str, ...]
         (("a",), [MAX_FRAMES + 1], [0] * (MAX_FRAMES + 1), "frames"),
         (("a",), [2], [0], "came with 1"),
         (("a",), [1], [0, 0], "came with 2"),
-        (("b", "a"), [1, 1], [0, 1], "not in order"),
+        (("b", "a"), [1, 1], [0, 1], "names of frames are not in order"),
+        (("a", "a"), [1], [1], "names of frames are not in order"),
+        (("a", "b"), [2, 1], [0, 1, 0], "not in order"),
         (("a",), [1, 1], [0, 0], "not in order"),
     ],
 )
@@ -83,7 +93,7 @@ def test_chains_that_do_not_fit_are_refused(
     names: Sequence[str], lengths: list[int], places: list[int], words: str
 ) -> None:
     with pytest.raises(Malformed, match=words):
-        StackChains.of_names(names, lengths, places)
+        StackChains.of_columns(names, array("I", lengths), array("I", places))
 
 
 @pytest.mark.parametrize(
