@@ -1,8 +1,6 @@
 """How much of each host's stacks every function is on: millions of sums, which is numpy's work."""
 
-from collections.abc import Sequence
-from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleettrace.snapshot import StackChains, StackColumns
 
@@ -25,11 +23,11 @@ class FrameWeights:
 
         self._names = chains.names
         places: NDArray[np.uint32] = np.frombuffer(chains.places, np.uint32) if chains else np.zeros(0, np.uint32)
-        lengths = np.fromiter(chains.lengths, np.int64, len(chains))
+        lengths = np.frombuffer(chains.lengths, np.uint32).astype(np.int64)
         firsts = np.cumsum(lengths) - lengths
         keep = np.ones(len(places), bool)
         keep[firsts[lengths > 1]] = False
-        keep[_repeated(chains, firsts.tolist())] = False
+        keep[_repeated(places, lengths, firsts)] = False
         kept_before = np.concatenate(([0], np.cumsum(keep)))
         self._places: NDArray[np.uint32] = places[keep]
         self._starts: NDArray[np.int64] = kept_before[firsts]
@@ -52,19 +50,23 @@ class FrameWeights:
         return dict(zip(map(self._names.__getitem__, found.tolist()), weights, strict=True))
 
 
-def _repeated(chains: StackChains, firsts: Sequence[int]) -> list[int]:
+def _repeated(places: "NDArray[Any]", lengths: "NDArray[Any]", firsts: "NDArray[Any]") -> list[int]:
     """Where, in all chains one after the other, a frame stands that the same chain has had before.
 
     The first one does not count as had: a function may be called like its process.
     """
+    import numpy as np  # noqa: PLC0415
+
+    frames = np.repeat(np.arange(len(lengths)) << 32, lengths) | places
+    frames.sort()
+    twice = np.unique(frames[1:][frames[1:] == frames[:-1]] >> 32)
     found = []
-    for chain, first in zip(chains, firsts, strict=True):
-        if len(set(chain)) < len(chain):
-            seen: set[str] = set()
-            for place, frame in enumerate(chain[1:], first + 1):
-                if frame in seen:
-                    found.append(place)
-                seen.add(frame)
+    for first, length in zip(firsts[twice].tolist(), lengths[twice].tolist(), strict=True):
+        seen: set[int] = set()
+        for place, frame in enumerate(places[first + 1 : first + length].tolist(), first + 1):
+            if frame in seen:
+                found.append(place)
+            seen.add(frame)
     return found
 
 
@@ -74,5 +76,8 @@ def independent_events(stacks: StackColumns) -> float:
     It is (sum of weights)^2 / (sum of squares) (Kish, Survey Sampling, 1965); events that were added up in one stack
     are taken as equal.
     """
-    pairs = zip(stacks.values, stacks.events or repeat(1, len(stacks)), strict=True)
-    return stacks.total**2 / sum(value**2 / (events or 1) for value, events in pairs)
+    import numpy as np  # noqa: PLC0415
+
+    values = np.frombuffer(stacks.values, np.uint64).astype(np.float64)
+    events = np.maximum(np.frombuffer(stacks.events, np.uint64), 1) if stacks.events else 1
+    return float(np.sum(values) ** 2 / np.sum(values**2 / events))

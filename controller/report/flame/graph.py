@@ -1,10 +1,10 @@
 """Flame graphs of results: the tree, and whose values may be drawn on it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from controller.report.contents import kinds_of, title_of, unseen_sentences
-from controller.report.flame.series import Chains, Series, SeriesKind, series_of
+from controller.report.flame.series import Chains, OnChains, Series, SeriesKind, series_of
 from controller.report.flame.tree import MAX_NODES, FrameTree, build_tree
 from fleettrace.errors import BadInput
 from fleettrace.model.job import JobResult
@@ -50,21 +50,21 @@ def flame_graph(
         raise BadInput(f"stacks in {' and in '.join(sorted(units))} cannot be compared: choose two jobs of one tool")
     several = len(results) > 1
     chains = Chains(results)
-    series: list[Series] = []
+    found: list[OnChains] = []
     notes: list[str] = []
     for number, each in enumerate(results):
-        series += series_of(each, chains, number, host if number == 0 else "", several=several)
+        found += series_of(each, chains, number, host if number == 0 else "", several=several)
         prefix = f"job {each.job.spec.job_id}: " if several else ""
         notes += [f"{prefix}{sentence}" for sentence in unseen_sentences(each)]
+    tree, node_of = build_tree(chains.all, chains.used, [each.shares for each in found], max_nodes)
+    series = [each.on_nodes(node_of, len(tree)) for each in found]
     show, against = _opening(series, host, before_after=several)
-    tree, node_of = build_tree(chains.ordered, [_shares(each, len(chains.ordered)) for each in series], max_nodes)
     unlisted = len({part.part.run.host for part in result.hosts}) - sum(each.kind is SeriesKind.HOST for each in series)
     if unlisted > 0 and not several:
         notes.append(f"{counted(unlisted, 'host')} not drawn alone: 'fleettrace flame {result.job.spec.job_id} --host'")
     if tree.elided:
         notes.append(f"{counted(tree.elided, 'stack')} end in frames too small for this picture")
-    on_nodes = [replace(each, own=_by_node(each, node_of)) for each in series]
-    return FlameGraph(title_of(result), units.pop(), tree, on_nodes, show, against, notes)
+    return FlameGraph(title_of(result), units.pop(), tree, series, show, against, notes)
 
 
 def _unit(result: JobResult) -> str:
@@ -86,18 +86,3 @@ def _opening(series: Sequence[Series], host: str, *, before_after: bool) -> tupl
         place = next(place for place, each in enumerate(series) if each.label == host)
         return place, REST if len(series) > 1 else None
     return 0, None
-
-
-def _shares(series: Series, chains: int) -> list[float]:
-    shares = [0.0] * chains
-    for chain, value in series.own.items():
-        shares[chain] = value / series.total
-    return shares
-
-
-def _by_node(series: Series, node_of: Sequence[int]) -> dict[int, int]:
-    own: dict[int, int] = {}
-    for chain, value in series.own.items():
-        node = node_of[chain]
-        own[node] = own.get(node, 0) + value
-    return own

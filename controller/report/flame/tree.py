@@ -1,15 +1,18 @@
 """Many stacks as one tree of frames, of which the largest are kept: what every form of a flame graph is drawn from.
 
 Stacks that are sorted stand together with all that share their first frames, so that a node is a range of them and
-what is in it a difference of two running sums. Only what is kept is ever looked at: a fleet's many small stacks cost
-no more than a few large ones.
+what is in it a difference of two running sums. The tree grows depth by depth, and what is too small is not followed
+any deeper: a fleet's many small stacks cost little more than a few large ones.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from itertools import accumulate
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fleettrace.snapshot import StackChains
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["ELIDED_FRAME", "MAX_NODES", "FrameTree", "build_tree"]
 
@@ -22,8 +25,6 @@ ELIDED_FRAME = "(frames too small for this picture)"
 MAX_NODES = 120_000
 SMALLEST_SHARE = 1e-6
 """Where not all frames can be kept, smaller siblings are put together from the start."""
-
-Chain = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,109 +53,130 @@ class FrameTree:
         return sums
 
 
-@dataclass(slots=True)
-class _Node:
-    """A range of chains that share ``depth`` frames. ``ends`` are the ranges whose values are the node's own."""
+class _Nodes(NamedTuple):
+    """Nodes as ranges of chains, from ``first`` up to ``last``, that share ``depth`` frames."""
 
-    frame: str
-    depth: int
-    first: int
-    last: int
-    children: list["_Node"] = field(default_factory=list)
-    small: list[tuple[int, int]] = field(default_factory=list)
-    """Ranges of children that are not kept."""
-    ends: list[tuple[int, int]] = field(default_factory=list)
+    first: "NDArray[Any]"
+    last: "NDArray[Any]"
+    depth: "NDArray[Any]"
+    share: "NDArray[Any]"
+
+    def chosen(self, which: "NDArray[Any]") -> "_Nodes":
+        """Those at some places, or of a mask."""
+        return _Nodes(self.first[which], self.last[which], self.depth[which], self.share[which])
 
 
 def build_tree(
-    chains: Sequence[Chain], weights: Sequence[Sequence[float]], max_nodes: int = MAX_NODES
-) -> tuple[FrameTree, list[int]]:
-    """The tree of chains that are sorted and each there once, and the node in which each of them ends.
+    chains: StackChains,
+    used: "NDArray[Any]",
+    weights: "Sequence[NDArray[Any]]",
+    max_nodes: int = MAX_NODES,
+) -> "tuple[FrameTree, NDArray[Any]]":
+    """The tree of those chains that are ``used`` (their places, ascending), and the node in which each of them ends.
 
-    ``weights`` are shares of each chain, in one way or several; the largest one of a frame says how soon it is kept.
+    ``weights`` are shares of each used chain, in one way or several; the largest one of a frame says how soon it is
+    kept.
     """
-    builder = _Builder(chains, weights, max_nodes)
-    return _flattened(builder.grow(), len(chains), builder.elided)
+    import numpy as np  # noqa: PLC0415  a tenth of a second, which every command would spend
+
+    own = _Chains(chains, used)
+    smallest = SMALLEST_SHARE if own.lengths.sum() > max_nodes else 0.0
+    levels = [*own.levels([np.concatenate(([0.0], np.cumsum(each))) for each in weights], smallest)]
+    nodes = _Nodes(*map(np.concatenate, zip(*levels, strict=True)))
+    # A frame's share is never larger than its caller's, so that no frame is kept without its caller.
+    nodes = nodes.chosen(np.lexsort((nodes.first, nodes.depth, -nodes.share))[:max_nodes])
+    return _flattened(own, nodes.chosen(np.lexsort((nodes.depth, nodes.first))))
 
 
-class _Builder:
-    def __init__(self, chains: Sequence[Chain], weights: Sequence[Sequence[float]], max_nodes: int) -> None:
-        self._chains = chains
-        self._sums = [[0.0, *accumulate(each)] for each in weights]
-        self._max_nodes = max_nodes
-        self._smallest = SMALLEST_SHARE if sum(map(len, chains)) > max_nodes else 0.0
-        self.elided = 0
+class _Chains:
+    """The used chains by number: their frames, and how many first ones each shares with the one before it."""
 
-    def grow(self) -> _Node:
-        """The root, with the largest frames below it."""
-        root = _Node(ALL, 0, 0, len(self._chains))
-        found = [(-1.0, 0, root, root)]
-        kept = pushed = 0
-        while found:
-            _, _, node, parent = heappop(found)
-            if kept >= self._max_nodes:
-                self._leave_out(parent, node.first, node.last)
-                continue
-            kept += 1
-            if node is not root:
-                parent.children.append(node)
-            for share, child in self._split(node):
-                pushed += 1
-                heappush(found, (-share, pushed, child, node))
-        return root
+    def __init__(self, chains: StackChains, used: "NDArray[Any]") -> None:
+        import numpy as np  # noqa: PLC0415
 
-    def _split(self, node: _Node) -> Iterator[tuple[float, _Node]]:
-        """What may become a child, with its share; a chain that ends here is the node's own."""
-        at, depth = node.first, node.depth
-        if depth and at < node.last and len(self._chains[at]) == depth:
-            node.ends.append((at, at + 1))
-            at += 1
-        while at < node.last:
-            frame = self._chains[at][depth]
-            after = self._after(frame, depth, at, node.last)
-            share = self._share(at, after)
-            if share < self._smallest:
-                self._leave_out(node, at, after)
-            else:
-                yield share, _Node(frame, depth + 1, at, after)
-            at = after
+        lengths = np.frombuffer(chains.lengths, np.uint32).astype(np.int64)
+        self.names = chains.names
+        self.places = np.frombuffer(chains.places, np.uint32)
+        self.lengths = lengths[used]
+        self.starts = (np.cumsum(lengths) - lengths)[used]
+        self.shared = np.zeros(len(used), np.int64)
+        alike, depth = np.arange(1, len(used)), 0
+        while len(alike):
+            alike = alike[np.minimum(self.lengths[alike], self.lengths[alike - 1]) > depth]
+            alike = alike[self.places[self.starts[alike] + depth] == self.places[self.starts[alike - 1] + depth]]
+            depth += 1
+            self.shared[alike] = depth
 
-    def _leave_out(self, parent: _Node, first: int, last: int) -> None:
-        self.elided += last - first
-        parent.small.append((first, last))
+    def levels(self, sums: "Sequence[NDArray[Any]]", smallest: float) -> "Iterator[_Nodes]":
+        """The nodes of each depth that are not too small; ``sums`` are running ones."""
+        import numpy as np  # noqa: PLC0415
 
-    def _after(self, frame: str, depth: int, first: int, last: int) -> int:
-        """Where the chains with this frame end. Doubling steps: most frames have few chains."""
-        step = 1
-        while first + step < last and self._chains[first + step][depth] == frame:
-            step *= 2
-        low, high = first + step // 2, min(first + step, last)
-        return bisect_right(self._chains, frame, low, high, key=lambda chain: chain[depth])
-
-    def _share(self, first: int, last: int) -> float:
-        return max([sums[last] - sums[first] for sums in self._sums])  # a list is faster than a generator here
+        followed, depth = np.arange(len(self.lengths)), 0
+        while len(followed):
+            begins = np.flatnonzero(self.shared[followed] < depth) if depth else np.zeros(1, np.int64)
+            sizes = np.diff(begins, append=len(followed))
+            first, last = followed[begins], followed[begins + sizes - 1] + 1
+            share = np.max([each[last] - each[first] for each in sums], axis=0)
+            kept = share >= smallest
+            yield _Nodes(first, last, np.full(len(first), depth), share).chosen(kept)
+            followed = followed[np.repeat(kept, sizes)]
+            followed = followed[self.lengths[followed] > depth]
+            depth += 1
 
 
-def _flattened(root: _Node, chains: int, elided: int) -> tuple[FrameTree, list[int]]:
-    numbers: dict[str, int] = {}
-    frame_of: list[int] = []
-    depth: list[int] = []
-    parent: list[int] = []
-    leaf_of = [0] * chains
-    todo = [(root, -1)]
-    while todo:
-        node, above = todo.pop()
-        place = len(frame_of)
-        frame_of.append(numbers.setdefault(node.frame, len(numbers) + 1) if node.depth else 0)
-        depth.append(node.depth)
-        parent.append(above)
-        for first, last in node.ends:
-            leaf_of[first:last] = [place] * (last - first)
-        children = sorted(node.children, key=lambda child: child.first)
-        if node.small:
-            children.append(_Node(ELIDED_FRAME, node.depth + 1, 0, 0, ends=node.small))
-        todo += [(child, place) for child in reversed(children)]
-    end = list(range(1, len(parent) + 1))
-    for place in range(len(parent) - 1, 0, -1):
-        end[parent[place]] = max(end[parent[place]], end[place])
-    return FrameTree([ALL, *numbers], frame_of, depth, parent, end, elided), leaf_of
+def _flattened(chains: _Chains, nodes: _Nodes) -> "tuple[FrameTree, NDArray[Any]]":
+    """With a node for what is not kept beneath each of ``nodes``, behind its other children."""
+    import numpy as np  # noqa: PLC0415
+
+    inside = np.zeros(len(chains.lengths), np.int64)
+    """The deepest node that holds a chain."""
+    for node, (first, last) in enumerate(zip(nodes.first.tolist(), nodes.last.tolist(), strict=True)):
+        inside[first:last] = node
+    elided = nodes.depth[inside] < chains.lengths
+    above = np.unique(inside[elided])
+    count = len(nodes.first)
+    order = np.lexsort(
+        (
+            np.concatenate((nodes.depth, -nodes.depth[above])),
+            np.concatenate((np.ones(count, np.int64), np.zeros(len(above), np.int64))),
+            np.concatenate((nodes.first, nodes.last[above])),
+        )
+    )
+    place_of = np.empty_like(order)
+    place_of[order] = np.arange(len(order))
+    behind = np.zeros(count, np.int64)
+    behind[above] = place_of[count:]
+    depth = np.concatenate((nodes.depth, nodes.depth[above] + 1))[order].tolist()
+    frames = np.concatenate(
+        (
+            chains.places[chains.starts[nodes.first] + np.maximum(nodes.depth, 1) - 1].astype(np.int64),
+            np.full(len(above), len(chains.names)),
+        )
+    )[order][1:]
+    names, frame_of = _numbered(frames, (*chains.names, ELIDED_FRAME))
+    tree = FrameTree([ALL, *names], [0, *frame_of], depth, *_family(depth), int(elided.sum()))
+    return tree, np.where(elided, behind[inside], place_of[inside])
+
+
+def _numbered(frames: "NDArray[Any]", names: Sequence[str]) -> tuple[list[str], list[int]]:
+    """The names of frames in the order in which they first come, and each frame's number among them, from 1."""
+    import numpy as np  # noqa: PLC0415
+
+    found, first, place = np.unique(frames, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty_like(order)
+    number[order] = np.arange(1, len(order) + 1)
+    return [names[each] for each in found[order].tolist()], number[place].tolist()
+
+
+def _family(depth: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The parent of each node and the node after its last descendant, from the depths of a walk."""
+    newest: dict[int, int] = {-1: -1}
+    parent = []
+    for node, level in enumerate(depth):
+        newest[level] = node
+        parent.append(newest[level - 1])
+    end = list(range(1, len(depth) + 1))
+    for node in range(len(depth) - 1, 0, -1):
+        end[parent[node]] = max(end[parent[node]], end[node])
+    return parent, end

@@ -2,6 +2,7 @@
 
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,11 +10,19 @@ from hypothesis import strategies as st
 from controller.report.flame.compare import Difference, difference, opening_views
 from controller.report.flame.graph import REST, flame_graph
 from controller.report.flame.series import FULL, SeriesKind, effective_samples
-from controller.report.flame.tree import ELIDED_FRAME, build_tree
+from controller.report.flame.tree import ELIDED_FRAME, MAX_NODES, FrameTree, build_tree
 from fleettrace.errors import BadInput
 from fleettrace.model.job import JobResult
-from fleettrace.snapshot import Snapshot, Stack, StackColumns, columns_of
+from fleettrace.snapshot import Snapshot, Stack, StackChains, StackColumns, columns_of
 from tests.unit.controller.report import hostile, samples
+
+
+def tree_of(
+    ordered: list[tuple[str, ...]], shares: list[float], max_nodes: int = MAX_NODES
+) -> tuple[FrameTree, list[int]]:
+    tree, node_of = build_tree(StackChains.of(ordered), np.arange(len(ordered)), [np.array(shares)], max_nodes)
+    return tree, node_of.tolist()
+
 
 chains = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=5).map(tuple), min_size=1, unique=True)
 
@@ -22,7 +31,7 @@ chains = st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=5).map(t
 @settings(max_examples=60)
 def test_a_tree_holds_every_chain_once(found: list[tuple[str, ...]]) -> None:
     ordered = sorted(found)
-    tree, leaves = build_tree(ordered, [[1 / len(ordered)] * len(ordered)])
+    tree, leaves = tree_of(ordered, [1 / len(ordered)] * len(ordered))
 
     def path(node: int) -> tuple[str, ...]:
         return () if node == 0 else (*path(tree.parent[node]), tree.frames[tree.frame_of[node]])
@@ -35,7 +44,7 @@ def test_a_tree_holds_every_chain_once(found: list[tuple[str, ...]]) -> None:
 
 
 def test_inclusive_values_add_up() -> None:
-    tree, leaves = build_tree([("a", "b"), ("a", "b", "c"), ("d",)], [[0.2, 0.3, 0.5]])
+    tree, leaves = tree_of([("a", "b"), ("a", "b", "c"), ("d",)], [0.2, 0.3, 0.5])
     own = [0.0] * len(tree)
     for leaf, value in zip(leaves, (1.0, 2.0, 4.0), strict=True):
         own[leaf] = value
@@ -175,7 +184,7 @@ def test_what_is_kept_has_its_exact_value(found: list[tuple[str, ...]], max_node
     ordered = sorted(found)
     values = [chance.randint(1, 9) for _ in ordered]
     total = sum(values)
-    tree, node_of = build_tree(ordered, [[value / total for value in values]], max_nodes)
+    tree, node_of = tree_of(ordered, [value / total for value in values], max_nodes)
 
     own = [0.0] * len(tree)
     for node, value in zip(node_of, values, strict=True):
