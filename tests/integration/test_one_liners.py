@@ -261,6 +261,22 @@ def test_programs_come_from_files_and_from_standard_input_too(fleet: LiveFleet, 
     assert answer(fleet, from_file)["job"]["state"] == "done"
 
 
+def test_what_has_arrived_is_shown_while_it_runs(fleet: LiveFleet) -> None:
+    job_id = fleet.json("run", "-e", COUNT, "--on", "all", "--for", "20s", "--promote", "--detach")["job"]["id"]
+
+    def arrived() -> dict[str, Any] | None:
+        data = fleet.json("show", job_id)
+        assert data["job"]["state"] not in {"done", "failed", "aborted"}, "nothing came while it ran"
+        counted = [sum(row["count"] for row in host["counts"]) for host in data["hosts"]]
+        return data if len(counted) == HOSTS and all(counted) else None
+
+    data = wait_for("what both hosts have so far", arrived, 60)
+    for host in data["hosts"]:
+        assert sum(row["count"] for row in host["counts"]) <= host["cost"]["events"]
+    fleet.json("cancel", job_id)
+    assert answer(fleet, job_id)["job"]["state"] == "cancelled"
+
+
 def test_cancelling_ends_it_within_a_moment_and_keeps_what_was_counted(fleet: LiveFleet) -> None:
     started = fleet.json("run", "-e", COUNT, "--on", "all", "--for", "20s", "--promote", "--detach")
     job_id = started["job"]["id"]

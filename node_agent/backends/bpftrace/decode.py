@@ -1,7 +1,8 @@
 """The output of one run, gathered line by line into a snapshot and the counters."""
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from fleettrace.errors import Malformed
 from fleettrace.oneliner.counting import EVENTS_MAP
@@ -9,6 +10,7 @@ from fleettrace.oneliner.inference import KeyType
 from fleettrace.oneliner.shapes import KeyPart, MapShape, ValueKind
 from fleettrace.snapshot import MAX_ENTRIES, Event, Key
 from node_agent.backends.bpftrace.entries import Entries
+from node_agent.backends.bpftrace.interim import MAX_BLOCK_LINE_BYTES, Blocks
 from node_agent.backends.bpftrace.output import Record, read_line, text_of
 from node_agent.backends.bpftrace.plan import MAX_EVENTS
 from node_agent.backends.bpftrace.program import END_WORD, HITS_MAP, PRINTS_MAP, TICK_WORD, RunProgram
@@ -24,6 +26,8 @@ _OWN_SHAPES = {
         EVENTS_MAP, ValueKind.COUNT, (KeyPart("probe", KeyType.INTEGER), _CPU), "count", is_result=False
     ),
 }
+_MAPS = frozenset({"map", "hist", "stats"})
+_MAP_LINE = re.compile(rb'\{"type": "(?:map|hist|stats)", "data": \{"@(\w*)":')
 _HELPER_ERROR = b'{"type": "helper_error"'
 _E2BIG, _ENOENT, _EFAULT = -7, -2, -14
 _NORMAL = frozenset({("get_stackid", _EFAULT)})
@@ -41,6 +45,8 @@ class Decoder:
         self._printed: dict[str, Content] = {}
         self._helper_errors: Counter[bytes] = Counter()
         self._entries = Entries(run)
+        self.blocks = Blocks(run.last_map, self._take_map)
+        """What is printed of all maps while the program runs."""
         self.events: list[Event] = []
         self._received = self._reported_lost = self._beyond_bound = 0
         self.ticks = 0
@@ -57,6 +63,9 @@ class Decoder:
             # A full map fails once per event; equal lines are counted and read once.
             self._helper_errors[line] += 1
             return
+        if self.blocks.awaited and len(line) > MAX_BLOCK_LINE_BYTES and (found := _MAP_LINE.match(line)):
+            self.blocks.take_map(found[1].decode(), line)
+            return
         try:
             record = read_line(line)
             if record is not None:
@@ -65,21 +74,25 @@ class Decoder:
             self.broken_lines += 1
 
     def _take(self, record: Record) -> None:
+        if record.type in _MAPS:
+            for name, data in record.data:
+                self.blocks.take_map(name.removeprefix("@"), data)
+            return
+        self.blocks.take_other()
         match record.type:
             case "printf" if record.data == TICK_WORD:
                 self.is_live = True
                 self.ticks += 1
+                self.blocks.settle()
             case "printf" if record.data == END_WORD:
                 self.has_ended = True
+                self.blocks.give_up()
             case "printf" | "time":
                 self._received += 1
                 self._keep((("output", text_of(str(record.data)).rstrip("\n")),))
             case "value":
                 self._received += 1
                 self._keep((("value", text_of(str(record.data))),))
-            case "map" | "hist" | "stats":
-                for name, data in record.data:
-                    self._take_map(name.removeprefix("@"), data)
             case "lost_events":
                 self._reported_lost += int(dict(record.data)["events"])
             case _:
@@ -89,6 +102,10 @@ class Decoder:
         shape = self._shapes.get(name)
         if shape is None:
             raise Malformed(f"bpftrace printed @{name}, which the program does not have")
+        if isinstance(data, bytes):
+            record = read_line(data)
+            assert record is not None
+            data = dict(record.data)[f"@{name}"]
         content = read_content(shape, data)
         self._contents[name] = content
         if name in self._run.shapes and not self.has_ended:
@@ -105,7 +122,19 @@ class Decoder:
 
     def results(self) -> Iterator[tuple[MapShape, Content]]:
         """The maps that answer the question, as they were printed last."""
-        for name, content in sorted(self._contents.items()):
+        return self._results(self._contents)
+
+    def interim_results(self) -> Iterator[tuple[MapShape, Content]]:
+        """The same of the newest block.
+
+        Raises:
+            Malformed: as :func:`read_content`.
+        """
+        known = {name: data for name, data in self.blocks.newest.items() if name in self._run.shapes}
+        return self._results({name: read_content(self._shapes[name], data) for name, data in known.items()})
+
+    def _results(self, contents: Mapping[str, Content]) -> Iterator[tuple[MapShape, Content]]:
+        for name, content in sorted(contents.items()):
             shape = self._shapes[name]
             if shape.is_result and len(content) <= MAX_ENTRIES:
                 yield shape, content

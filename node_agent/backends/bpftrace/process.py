@@ -106,6 +106,10 @@ class BpftraceProcess:
                 return
             self.pump()
 
+    def ask_for_maps(self) -> None:
+        """Have it print its maps and go on; see :mod:`node_agent.backends.bpftrace.interim`."""
+        self._process.send_signal(signal.SIGUSR1)
+
     def ask_to_end(self) -> None:
         """Have it detach and print its maps."""
         if not self.has_exited:

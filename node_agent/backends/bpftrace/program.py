@@ -26,6 +26,7 @@ from fleettrace.oneliner.tree import (
     Unroll,
 )
 from fleettrace.oneliner.walk import map_expressions, program_expressions, statements
+from node_agent.backends.bpftrace.interim import last_map
 from node_agent.backends.bpftrace.keys import marked_positions
 from node_agent.backends.bpftrace.plan import EXIT_MARGIN_MS, MIN_KEYS, TICK_MS, OneLinerPlan
 
@@ -51,13 +52,15 @@ _DIFFERENCE_KINDS = frozenset({ValueKind.COUNT, ValueKind.SUM, ValueKind.HIST, V
 class RunProgram:
     """The tree to run and what is needed to read its output.
 
-    ``cleared``: maps that the program prints and clears, which here only grow: reading makes the differences, so that
-    no event between printing and clearing is lost. ``marker``: a number between texts of a key, unknown to those who
-    choose the texts. ``stack_frames``: how deep stacks are kept.
+    ``last_map``: ends what bpftrace prints of all maps when it is asked. ``cleared``: maps that the program prints and
+    clears, which here only grow: reading makes the differences, so that no event between printing and clearing is lost.
+    ``marker``: a number between texts of a key, unknown to those who choose the texts. ``stack_frames``: how deep
+    stacks are kept.
     """
 
     program: Program
     shapes: Mapping[str, MapShape]
+    last_map: str
     cleared: frozenset[str]
     marker: int
     stack_frames: int
@@ -91,12 +94,15 @@ def run_program(plan: OneLinerPlan, cgroup_ids: Sequence[int], cpu_count: int, m
     exit_ms = plan.duration_ms + EXIT_MARGIN_MS
     probes.append(Probe((_interval_ms(exit_ms),), None, (_statement_of("exit"),)))
     # The last probe: probes are attached in their order, so that its first firing says that all are live.
-    tick = (
+    ending = last_map((*shapes, HITS_MAP, EVENTS_MAP, PRINTS_MAP))
+    tick: tuple[Statement, ...] = (
+        Assign(MapRef(ending), "=", Integer(1)),
         *(_statement_of("print", MapRef(name)) for name in (HITS_MAP, EVENTS_MAP)),
         _statement_of("printf", String(TICK_WORD)),
     )
     probes.append(Probe((_interval_ms(TICK_MS),), None, tick))
-    return RunProgram(Program(tuple(probes)), shapes, cleared, marker, frames, _max_keys(plan, len(shapes), cpu_count))
+    max_keys = _max_keys(plan, len(shapes), cpu_count)
+    return RunProgram(Program(tuple(probes)), shapes, ending, cleared, marker, frames, max_keys)
 
 
 def _interval_ms(value_ms: int) -> AttachPoint:

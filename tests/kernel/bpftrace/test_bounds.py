@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,29 @@ def test_lines_that_were_on_their_way_at_the_end_are_declared_lost() -> None:
 
     assert kept > 0
     assert stats.events == kept + stats.lost_events
+
+
+def test_what_maps_hold_is_there_while_the_program_runs() -> None:
+    text = f"tracepoint:syscalls:sys_enter_getppid /pid == {ME}/ {{ @[cpu] = count(); @h = hist(2); }}"
+    with attached(text) as tracer:
+
+        def counted() -> tuple[int, int]:
+            snapshot = tracer.snapshot()
+            snapshot.check_valid()
+            buckets = [number for one in snapshot.histograms for _, number in one.counts]
+            return sum(count.count for count in snapshot.counts), sum(buckets)
+
+        def shows(total: int) -> bool:
+            tracer.stats()
+            return tracer.reads_live and counted() == (total, total)
+
+        for calls, total in ((101, 101), (53, 154)):
+            for _ in range(calls):
+                os.getppid()
+            assert not tracer.reads_live, "what was shown is not new"
+            # One that was asked for before may come first.
+            wait_until(partial(shows, total), "the maps")
+            assert tracer.stats().events == total
+        tracer.detach()
+        assert counted() == (154, 154)
+        assert not tracer.snapshot().events, "the program prints nothing"

@@ -39,7 +39,8 @@ def test_the_whole_program_that_is_run() -> None:
         "}\n"
         'END {\n  printf("bye");\n  @ft_prints[cpu] = count();\n  printf("ft_end");\n}\n'
         "interval:ms:1500 {\n  exit();\n}\n"
-        'interval:ms:100 {\n  print(@ft_hits);\n  print(@ft_events);\n  printf("ft_tick");\n}\n'
+        "interval:ms:100 {\n  @ft_prints_ = 1;\n"
+        '  print(@ft_hits);\n  print(@ft_events);\n  printf("ft_tick");\n}\n'
     )
 
 
