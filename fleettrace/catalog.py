@@ -11,20 +11,10 @@ from pathlib import Path
 
 from fleettrace.errors import UnknownTool
 from fleettrace.manifest import parse_manifest
-from fleettrace.model.tool import (
-    Alternative,
-    Attach,
-    Cost,
-    Decode,
-    EventLayout,
-    KeyField,
-    Output,
-    Param,
-    ParamValue,
-    ResultKind,
-    ToolDefinition,
-    Way,
-)
+from fleettrace.model.attach import Alternative, Attach, Way
+from fleettrace.model.output import Decode, EventLayout, KeyField, Output, ResultKind
+from fleettrace.model.params import Param, ParamValue
+from fleettrace.model.tool import Cost, ToolDefinition
 from fleettrace.toml_tables import read_text
 
 __all__ = [

@@ -16,27 +16,19 @@ from fleettrace.manifest_results import (
     parse_result,
     parse_words,
 )
+from fleettrace.model.attach import PARAM_IN_PROBE, Alternative, Attach
 from fleettrace.model.capability import check_capabilities
+from fleettrace.model.output import Decode, EventLayout, Output, ResultKind
 from fleettrace.model.params import (
     COMMON_NAMES,
     FILTERS,
     MAX_SYSCALL_CHARS,
     PROCESS_FILTERS,
     TEXT_LENGTHS,
+    Param,
     ParamType,
 )
-from fleettrace.model.tool import (
-    PARAM_IN_PROBE,
-    Alternative,
-    Attach,
-    Cost,
-    Decode,
-    EventLayout,
-    Output,
-    Param,
-    ResultKind,
-    Words,
-)
+from fleettrace.model.tool import Cost, Words
 from fleettrace.toml_tables import Table, parse_toml
 
 __all__ = ["Manifest", "parse_manifest"]

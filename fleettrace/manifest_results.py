@@ -3,7 +3,8 @@
 import re
 
 from fleettrace.errors import BadInput, Malformed
-from fleettrace.model.tool import Decode, EventLayout, KeyField, Output, ResultKind, Words
+from fleettrace.model.output import Decode, EventLayout, KeyField, Output, ResultKind
+from fleettrace.model.tool import Words
 from fleettrace.snapshot.key import check_key
 from fleettrace.toml_tables import Table
 

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from fleettrace.model.output import KeyField
 from fleettrace.model.redaction import PLAIN, RedactAs, RedactedField, Redaction, redaction_text, strictest
 from fleettrace.model.run import Part
-from fleettrace.model.tool import ONE_LINER, KeyField, ToolDefinition
+from fleettrace.model.tool import ONE_LINER, ToolDefinition
 from fleettrace.oneliner import parse
 from fleettrace.oneliner.shapes import map_shapes
 from fleettrace.snapshot import Count, Event, Histogram, Key, Snapshot, Stack, merge

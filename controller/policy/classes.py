@@ -6,8 +6,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from fleettrace.catalog import ToolDefinition
+from fleettrace.model.attach import is_wanted
+from fleettrace.model.output import KeyField, ResultKind
 from fleettrace.model.params import ParamValue
-from fleettrace.model.tool import KeyField, ResultKind, is_wanted
 from fleettrace.oneliner import ProgramFacts
 
 __all__ = ["ToolClass", "binaries_of", "classes_of", "is_listed"]

@@ -1,147 +1,18 @@
 """Tools: what is known of a trace program before it runs, and what an operator is shown of it."""
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from pathlib import Path
 
 from fleettrace.errors import BadParameter
+from fleettrace.model.attach import PARAM_IN_PROBE, Alternative, Attach, Way
+from fleettrace.model.output import Decode, EventLayout, Output, ResultKind
 from fleettrace.model.params import FILTERS, FINE, PROCESS_FILTERS, Param, ParamValue, parse_values, resolve_values
 
-__all__ = [
-    "ONE_LINER",
-    "PARAM_IN_PROBE",
-    "Alternative",
-    "Attach",
-    "Cost",
-    "Decode",
-    "EventLayout",
-    "KeyField",
-    "Output",
-    "Param",
-    "ParamValue",
-    "ResultKind",
-    "ToolDefinition",
-    "ToolListing",
-    "Way",
-    "Words",
-    "is_wanted",
-]
-
-PARAM_IN_PROBE = re.compile(r"\{([a-z0-9_]+)\}")
-"""A parameter in the text of a probe, such as ``uprobe:{binary}:{symbol}``."""
-
+__all__ = ["ONE_LINER", "Cost", "ToolDefinition", "ToolListing", "Words"]
 
 ONE_LINER = "one-liner"
 """The name under which a program that comes with its job runs; no tool of the catalogue has it."""
-
-
-class ResultKind(StrEnum):
-    """What a tool's snapshot is made of."""
-
-    HISTOGRAM = "histogram"
-    STACKS = "stacks"
-    COUNTS = "counts"
-    EVENTS = "events"
-
-
-def is_wanted(when_params: Iterable[str], params: Mapping[str, ParamValue]) -> bool:
-    """Whether one of these parameters is set, or there are none of them."""
-    names = tuple(when_params)
-    return not names or any(params[name] not in {0, ""} for name in names)
-
-
-@dataclass(frozen=True, slots=True)
-class Attach:
-    """One program on one probe.
-
-    ``frequency_param`` names the parameter that sets a sampling rate in Hz; ``when_params`` those of which one must be
-    set for the probe to be attached at all; ``argument_param`` one that says which argument of a USDT probe is read.
-    """
-
-    program: str
-    probe: str
-    frequency_param: str | None = None
-    when_params: tuple[str, ...] = ()
-    argument_param: str | None = None
-
-    def is_wanted(self, params: Mapping[str, ParamValue]) -> bool:
-        """Whether a run with these parameters attaches it."""
-        return is_wanted(self.when_params, params)
-
-
-@dataclass(frozen=True, slots=True)
-class Alternative:
-    """One way to run a tool: the probes that it takes. The first that a kernel accepts is used.
-
-    Results of alternatives with the same ``measure`` say the same thing and can be added up. ``capabilities`` are
-    those that it needs beyond the tool's, each with the reason.
-    """
-
-    name: str
-    measure: str
-    attach: tuple[Attach, ...]
-    capabilities: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """Alternatives, in their order, that need the same: what a process that tries them is given, and no more."""
-
-    alternatives: tuple[str, ...]
-    capabilities: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class KeyField:
-    """One field of a record: its label's name and how its bytes read (see ``fleettrace.manifest.FIELD_TYPES``).
-
-    ``size`` in bytes is given for text alone, ``values`` for numbers that stand for words.
-    """
-
-    name: str
-    type: str
-    size: int = 0
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Decode:
-    """Which maps hold a result and how their keys read.
-
-    ``sums`` are the units of the 64-bit sums that follow the count in each value, and ``sum_divisors`` what each is
-    divided by to be of its unit: times of less than a microsecond are added up in nanoseconds. ``sums_when`` names the
-    parameters of which one must be set for the sums to be there; none: they always are.
-    """
-
-    map: str
-    stacks_map: str | None = None
-    key: tuple[KeyField, ...] = ()
-    sums: tuple[str, ...] = ()
-    sum_divisors: tuple[int, ...] = ()
-    sums_when: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """A further result of the same events, beside the tool's own.
-
-    ``when_params`` names the parameters of which one must be set for it to be there; none: it always is.
-    """
-
-    result: ResultKind
-    unit: str
-    decode: Decode
-    when_params: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class EventLayout:
-    """The map that keeps the first events of a run whole, and their fields after the time."""
-
-    map: str
-    fields: tuple[KeyField, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleettrace.model.attach import Alternative, Attach
 from fleettrace.model.names import one_line
-from fleettrace.model.tool import ONE_LINER, Alternative, Attach, Cost, Decode, ResultKind, ToolDefinition
+from fleettrace.model.output import Decode, ResultKind
+from fleettrace.model.tool import ONE_LINER, Cost, ToolDefinition
 from fleettrace.oneliner.cost import HIT_NS, TRAP_NS, event_ns
 from fleettrace.oneliner.facts import ProgramFacts, describe
 from fleettrace.oneliner.parse import parse

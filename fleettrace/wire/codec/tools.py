@@ -1,7 +1,8 @@
 """Tools on the wire: what an operator is shown of them."""
 
+from fleettrace.model.output import ResultKind
 from fleettrace.model.params import NUMERIC_TYPES, Param, ParamType
-from fleettrace.model.tool import ResultKind, ToolDefinition, ToolListing
+from fleettrace.model.tool import ToolDefinition, ToolListing
 from fleettrace.wire.codec.fields import parse_choice, parse_id
 from fleettrace.wire.v1 import control_pb2 as control
 

@@ -53,6 +53,8 @@ from fleettrace.model.job import (
     Wave,
 )
 from fleettrace.model.order import Authority, KeyVouch, SignedBytes
+from fleettrace.model.output import ResultKind
+from fleettrace.model.params import Param
 from fleettrace.model.run import (
     OneLinerBounds,
     Part,
@@ -63,7 +65,7 @@ from fleettrace.model.run import (
     RunOutcome,
     StartRun,
 )
-from fleettrace.model.tool import Param, ResultKind, ToolListing
+from fleettrace.model.tool import ToolListing
 from fleettrace.snapshot import LOG2, Count, Event, Histogram, Snapshot, Stack
 from tests.unit.fleettrace import cost_strategies
 from tests.unit.fleettrace.redactions import redact_rules, redactions

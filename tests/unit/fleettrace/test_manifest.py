@@ -6,19 +6,10 @@ import pytest
 
 from fleettrace.errors import BadInput
 from fleettrace.manifest import parse_manifest
-from fleettrace.model.params import ParamType
-from fleettrace.model.tool import (
-    Alternative,
-    Attach,
-    Cost,
-    Decode,
-    EventLayout,
-    KeyField,
-    Output,
-    Param,
-    ResultKind,
-    Words,
-)
+from fleettrace.model.attach import Alternative, Attach
+from fleettrace.model.output import Decode, EventLayout, KeyField, Output, ResultKind
+from fleettrace.model.params import Param, ParamType
+from fleettrace.model.tool import Cost, Words
 
 COUNTS = """\
 name = "opens"

@@ -8,7 +8,7 @@ import pytest
 from controller.cli.exit_codes import ExitCode
 from fleettrace.errors import Refused
 from fleettrace.model.job import HostPart, JobResult, JobState
-from fleettrace.model.tool import Param
+from fleettrace.model.params import Param
 from fleettrace.snapshot import merge
 from fleettrace.wire.v1 import control_pb2 as pb
 from tests.unit.controller.cli.conftest import Command

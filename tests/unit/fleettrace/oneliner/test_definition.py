@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from fleettrace.model.tool import ONE_LINER, ResultKind
+from fleettrace.model.output import ResultKind
+from fleettrace.model.tool import ONE_LINER
 from fleettrace.oneliner import parse, program_text, read_one_liner
 
 TRAP = "uprobe:/bin/sh:main { @[comm] = count(); } tracepoint:a:b { @[comm] = count(); }"

@@ -10,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleettrace.errors import Malformed
+from fleettrace.model.attach import Alternative, Attach
 from fleettrace.model.job import Coverage, Job, JobResult, JobSpec, JobState
-from fleettrace.model.params import FINE, PROCESS_FILTERS, ParamType
+from fleettrace.model.output import Decode, ResultKind
+from fleettrace.model.params import FINE, PROCESS_FILTERS, Param, ParamType
 from fleettrace.model.run import RunKind, RunOutcome
-from fleettrace.model.tool import Alternative, Attach, Cost, Decode, Param, ResultKind, ToolDefinition, ToolListing
+from fleettrace.model.tool import Cost, ToolDefinition, ToolListing
 from fleettrace.snapshot import MAX_ENTRIES, Count, Snapshot, merge
 from fleettrace.wire import codec
 from tests.unit.fleettrace import strategies
