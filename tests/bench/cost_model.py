@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from fleettrace.catalog import builtin_tools, find_tool
+from fleettrace.catalog import find_tool
 from fleettrace.model.calibration import Calibration
 from fleettrace.model.cost import CostModel, cost_model, program_scale
 from fleettrace.model.run import RunCost, RunKind
@@ -42,7 +42,7 @@ from node_agent.backends.bcc.prepare import prepare
 from node_agent.backends.bcc.tracer import BccTracer
 from node_agent.backends.port import ProbeStats
 from node_agent.kernel.bpf import enable_run_time_stats
-from tests.bench.probe_cost import CPU, MAX_MAP_BYTES, SUBJECTS, Subject, compiled_calls, highest_rates
+from tests.bench.probe_cost import CPU, MAX_MAP_BYTES, Subject, compiled_calls, highest_rates, subjects
 from tests.kernel.support import temporary_cgroup
 
 GOAL_PCT = 25.0
@@ -178,17 +178,6 @@ def neighbours(cpus: Sequence[int]) -> Iterator[None]:
         for hog in hogs:
             hog.send_signal(signal.SIGKILL)
             hog.wait()
-
-
-def subjects(tools: Collection[str]) -> list[Subject]:
-    """The workloads of these tools, or of the whole catalogue.
-
-    Raises:
-        SystemExit: a tool of the catalogue has none.
-    """
-    if without := sorted(builtin_tools().keys() - {subject.tool for subject in SUBJECTS}):
-        raise SystemExit(f"no workload in tests/bench/probe_cost.py for {', '.join(without)}")
-    return [subject for subject in SUBJECTS if not tools or subject.tool in tools]
 
 
 def _error_pct(predicted: float, truth: float) -> float:

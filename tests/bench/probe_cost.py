@@ -15,14 +15,14 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from fleettrace.catalog import ParamValue, ToolDefinition, find_tool
+from fleettrace.catalog import ParamValue, ToolDefinition, builtin_tools, find_tool
 from fleettrace.model.run import RunKind
 from node_agent.backends import TracePlan
 from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
@@ -32,19 +32,10 @@ from node_agent.backends.port import ProbeStats
 from node_agent.kernel.bpf import enable_run_time_stats
 from node_agent.kernel.loader import LoadedObject
 from node_agent.kernel.probes import parse_probes
+from tests.checks.description import CostWork, checks_of
 from tests.kernel.calls import compile_calls
-from tests.kernel.file_workload import cached_page_reads, direct_reads
 from tests.kernel.support import temporary_cgroup
-from tests.kernel.tcp_workload import lossy
-from tests.kernel.workload import (
-    execs,
-    futex_calls,
-    opens,
-    ping_pong,
-    sessions,
-    signals,
-    touches,
-)
+from tests.kernel.works import COMPILED, work_command, work_function
 
 NO_SUCH_CGROUP = "fleettrace-probe-cost"  # an empty one
 NO_SUCH_PID = 4_194_304  # over kernel.pid_max's highest value: the filter refuses everything
@@ -63,23 +54,6 @@ class Subject:
     params: Mapping[str, ParamValue] = field(default_factory=dict)
 
 
-def copy_bytes() -> None:
-    """A million and a half pairs of system calls."""
-    command = ["dd", "if=/dev/zero", "of=/dev/null", "bs=1", "count=1500000", "status=none"]
-    subprocess.run(command, check=True)
-
-
-def wake_each_other() -> None:
-    """Two processes on one CPU, each round two switches between them."""
-    ping_pong(100_000)
-
-
-def checksum() -> None:
-    """User mode; the same work each time, some 0.7 s."""
-    script = "import zlib\nd = bytes(1 << 20)\nfor _ in range(1200): zlib.crc32(d)\n"
-    subprocess.run([sys.executable, "-I", "-S", "-c", script], check=True)
-
-
 CALLS = Path(tempfile.gettempdir()) / f"fleettrace-probe-cost-{os.getpid()}" / "calls"
 
 
@@ -94,40 +68,25 @@ def compiled_calls() -> Iterator[None]:
         shutil.rmtree(CALLS.parent)
 
 
-def call(what: str) -> None:
-    """A function, or a USDT probe, of a program of its own."""
-    subprocess.run([CALLS, what, "60000"], input=b"go\n", stdout=subprocess.DEVNULL, check=True)
+def run_work(work: CostWork) -> None:
+    """Do it once."""
+    if work.work.startswith(COMPILED):
+        subprocess.run(
+            work_command(work.work, work.amount, CALLS), input=b"go\n", stdout=subprocess.DEVNULL, check=True
+        )
+    else:
+        work_function(work.work)(work.amount)
 
 
-SUBJECTS = (
-    Subject("syscount", copy_bytes),
-    Subject("syscount", copy_bytes, params={"latency": 1}),
-    Subject("runqlat", wake_each_other),
-    Subject("profile", checksum, tracers=SAMPLERS),
-    Subject("runqlen", checksum, tracers=SAMPLERS),
-    Subject("offcputime", wake_each_other),
-    Subject("opensnoop", lambda: opens(60_000)),
-    Subject("execsnoop", lambda: execs(300)),
-    Subject("killsnoop", lambda: signals(300_000)),
-    Subject("pagefaults", lambda: touches(150_000)),
-    Subject("futexwait", lambda: futex_calls(400_000)),
-    Subject("futexwait", lambda: futex_calls(200_000), params={"stacks": 1}),
-    Subject("tcpconnect", lambda: sessions(1_000)),
-    Subject("tcpaccept", lambda: sessions(1_000)),
-    Subject("tcpbalance", lambda: sessions(1_000)),
-    Subject("tcplife", lambda: sessions(1_000)),
-    Subject("tcpretrans", lambda: lossy(150)),
-    Subject("funclatency", lambda: call("work"), params={"binary": str(CALLS), "symbol": "work"}),
-    Subject(
-        "usdt", lambda: call("sales"), params={"binary": str(CALLS), "provider": "shop", "probe": "sold", "arg": 1}
-    ),
-    Subject("filetop", lambda: cached_page_reads(500_000)),
-    Subject("fsslower", lambda: cached_page_reads(500_000)),
-    Subject("cachestat", lambda: cached_page_reads(500_000)),
-    Subject("biolatency", lambda: direct_reads(15_000)),
-    Subject("biosnoop", lambda: direct_reads(15_000), params={"min_us": 0}),
-    Subject("biotop", lambda: direct_reads(15_000)),
-)
+def subjects(names: Collection[str]) -> Iterator[Subject]:
+    """These tools, or all, each over the work that its checks.toml names."""
+    for tool in builtin_tools().values():
+        if names and tool.name not in names:
+            continue
+        tracers = SAMPLERS if tool.cost.bounded_hits_per_cpu_param is not None else 1
+        for work in checks_of(tool).costs:
+            params = {name: str(CALLS) if value == "{calls}" else value for name, value in work.params.items()}
+            yield Subject(tool.name, partial(run_work, work), tracers, params)
 
 
 def cpu_time_ns(work: Callable[[], None]) -> float:
@@ -255,9 +214,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as state, temporary_cgroup(NO_SUCH_CGROUP), compiled_calls():
-        for subject in SUBJECTS:
-            if options.tools and subject.tool not in options.tools:
-                continue
+        for subject in subjects(options.tools):
             given = "".join(f" {name}={value}" for name, value in subject.params.items())
             print(f"\n{subject.tool}{given}{f' x {subject.tracers}' if subject.tracers > 1 else ''}")
             for name, time, added, run_time in measure(subject, state, options.repeats):

@@ -8,7 +8,18 @@ from typing import Any, Literal
 
 from fleettrace.catalog import ParamValue, ToolDefinition, builtin_tools
 
-__all__ = ["Checks", "Counted", "Known", "Place", "Reference", "Theirs", "checks_of", "known_tools", "parse_checks"]
+__all__ = [
+    "Checks",
+    "CostWork",
+    "Counted",
+    "Known",
+    "Place",
+    "Reference",
+    "Theirs",
+    "checks_of",
+    "known_tools",
+    "parse_checks",
+]
 
 FILE = "checks.toml"
 Place = Literal["here", "guest"]
@@ -91,6 +102,15 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class CostWork:
+    """Work that fires the tool's probes so often that what they cost can be measured, and parameters for the tool."""
+
+    work: str
+    amount: int
+    params: Mapping[str, ParamValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Checks:
     """One tool's file."""
 
@@ -105,6 +125,8 @@ class Checks:
     """Parameters with which everyday work is seen."""
     quiet: bool
     """Everyday work has none of what it counts."""
+    costs: tuple[CostWork, ...]
+    """What ``tests/bench/probe_cost.py`` measures."""
 
 
 def parse_checks(tool: str, text: str) -> Checks:
@@ -128,6 +150,7 @@ def parse_checks(tool: str, text: str) -> Checks:
         tuple(_reference(each) for each in data.pop("reference", [])),
         any_work.pop("params", {}),
         any_work.pop("quiet", False),
+        tuple(CostWork(**each) for each in data.pop("cost")),
     )
     if data or any_work:
         raise ValueError(f"{tool}/{FILE} has {', '.join([*data, *any_work])}, which nobody reads")

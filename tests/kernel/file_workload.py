@@ -120,6 +120,8 @@ def disk_writes(number: int, device: str) -> None:
 WORKLOADS = {
     f.__name__: f
     for f in (
+        cached_page_reads,
+        direct_reads,
         file_calls,
         disk_writes,
         cached_reads,

@@ -110,6 +110,19 @@ def checksum(milliseconds: int) -> None:
             zlib.crc32(data)
 
 
+def checksums(number: int) -> None:
+    """User mode, in the same function: so many of them, whatever time they take."""
+    data = bytes(1 << 16)
+    for _ in range(number):
+        zlib.crc32(data)
+
+
+def copied_bytes(number: int) -> None:
+    """So many pairs of system calls, a byte each, by a program that does nothing else."""
+    command = ["dd", "if=/dev/zero", "of=/dev/null", "bs=1", f"count={number}", "status=none"]
+    subprocess.run(command, check=True)
+
+
 def checksum_on(milliseconds: int, cpu: str) -> None:
     """The same on one CPU."""
     os.sched_setaffinity(0, {int(cpu)})
@@ -242,7 +255,10 @@ WORKLOADS: dict[str, Callable[..., None]] = {
         waits,
         ping_pong,
         checksum,
+        checksums,
         checksum_on,
+        copied_bytes,
+        futex_calls,
         read_zeros,
         execs,
         opens,

@@ -1,12 +1,13 @@
 """Workloads by the names that checks.toml gives them, whichever module or program has them."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.kernel import file_workload, stir, tcp_workload, workload
 from tests.kernel.workload import Workload, program_workload
 
-__all__ = ["COMPILED", "MODULES", "start_work", "work_command"]
+__all__ = ["COMPILED", "MODULES", "start_work", "work_command", "work_function"]
 
 MODULES = (workload, file_workload, tcp_workload, stir)
 COMPILED = "calls:"
@@ -19,6 +20,13 @@ def work_command(name: str, amount: int, calls: Path) -> list[str]:
         return [str(calls), name.removeprefix(COMPILED), str(amount)]
     (module,) = (module.__name__ for module in MODULES if name in module.WORKLOADS)
     return ["-m", module, name, str(amount)]
+
+
+def work_function(name: str) -> Callable[..., object]:
+    """What a workload does, to be called with its amount; of those that are not compiled."""
+    found: Callable[..., object]
+    (found,) = (module.WORKLOADS[name] for module in MODULES if name in module.WORKLOADS)
+    return found
 
 
 def start_work(
