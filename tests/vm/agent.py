@@ -39,9 +39,9 @@ def wheel() -> bytes:
         packages = folder / "site-packages"
         command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]
         subprocess.run([*command, "--no-deps", "--target", str(packages), str(REPOSITORY)], check=True)
-        (script,) = packages.glob("bin/fleettrace-agent")
-        body = script.read_text().partition("\n")[2]  # after the line that names this machine's Python
-        script.write_text(f"#!/{AGENT_HOME}/bin/python\n{body}")
+        for script in packages.glob("bin/fleettrace*"):
+            body = script.read_text().partition("\n")[2]  # after the line that names this machine's Python
+            script.write_text(f"#!/{AGENT_HOME}/bin/python\n{body}")
         archive = io.BytesIO()
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for path in sorted(packages.iterdir()):

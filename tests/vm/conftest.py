@@ -6,36 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import ROOMY
 from tests.integration.fleet import LiveFleet
 from tests.kernel.calls import compile_calls
-from tests.vm.agent import STATE_DIRECTORY, controller_socket, install_agent, wheel
+from tests.vm.agent import controller_socket, install_agent, wheel
 from tests.vm.budget import BEGIN_LIMIT_S, FIRST_TEST_LIMIT_S, MINUTES, TEST_LIMIT_S, Budget
 from tests.vm.folders import short_folder
 from tests.vm.guest import Guest
 from tests.vm.image import NoGuest
-from tests.vm.objects import catalogue_objects
+from tests.vm.objects import install_objects
+from tests.vm.policies import CONTROLLER_POLICY, HOST_POLICY
 from tests.vm.stage import Stage
 from tests.vm.table import Table
 from tests.vm.template import Template, ensure_template
+from tests.vm.units import install_units
 from tests.vm.work import install_works
-
-# On an emulated CPU, on a machine that does other things as well.
-SLOW_HOSTS = """
-[waits]
-start_s = 120
-end_s = 60
-"""
-
-MORE = ROOMY.replace('"CAP_SYS_PTRACE"', '"CAP_SYS_PTRACE", "CAP_SYS_ADMIN"').replace(
-    "[limits]", "[limits]\nmax_child_cpu_pct = 200"
-)
-# Uprobes are perf events on 6.1, which only CAP_SYS_ADMIN allows. To read a result takes an emulated CPU long.
-HOST_POLICY = """
-capabilities = ["CAP_BPF", "CAP_PERFMON", "CAP_SYSLOG", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN"]
-[limits]
-max_child_cpu_pct = 200
-"""
 
 _table = pytest.StashKey[Table]()
 _budget = pytest.StashKey[Budget]()
@@ -94,21 +78,36 @@ def guest(template: Template) -> Iterator[Guest]:
 
 
 @pytest.fixture(scope="session")
-def stage(template: Template, guest: Guest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def archive() -> bytes:
+    """This checkout's wheel, for guests."""
+    return wheel()
+
+
+@pytest.fixture
+def unit_guest(template: Template, archive: bytes) -> Iterator[Guest]:
+    """A guest of its own with the units of deploy/systemd as a package would install them; none is started."""
+    with template.guest() as started:
+        install_agent(started, archive)
+        install_objects(started, template.image)
+        install_units(started)
+        yield started
+
+
+@pytest.fixture(scope="session")
+def stage(
+    template: Template, guest: Guest, archive: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
     """A controller on this machine and an agent in the guest that dials it."""
     state = tmp_path_factory.mktemp("state")
     with short_folder() as folder, LiveFleet(folder, state) as fleet:
-        fleet.start_controller(policy=MORE + SLOW_HOSTS)
-        install_agent(guest, wheel())
+        fleet.start_controller(policy=CONTROLLER_POLICY)
+        install_agent(guest, archive)
         install_works(guest, compile_calls(tmp_path_factory.mktemp("calls")))
         # Debian's value, 3, keeps perf events from all but CAP_SYS_ADMIN: a test of its own sees what is said of it.
         guest.run("sysctl -q -w kernel.perf_event_paranoid=2")
         guest.push("/tmp/agent.toml", HOST_POLICY.encode())
         guest.run("install -D -m 600 /tmp/agent.toml /etc/fleettrace/agent.toml")
-        guest.push("/tmp/objects.tar", catalogue_objects(template.image))
-        guest.run(
-            f"mkdir -p -m 700 {STATE_DIRECTORY}/objects && tar --extract --file=/tmp/objects.tar -C {STATE_DIRECTORY}"
-        )
+        install_objects(guest, template.image)
         with controller_socket(guest, fleet.address) as controller:
             stage = Stage(fleet, guest)
             stage.connect(controller)

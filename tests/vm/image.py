@@ -34,7 +34,9 @@ PACKAGES = (
     # the kernel, and the headers that the stock tools of BCC are compiled against
     *("linux-image-amd64", "linux-headers-amd64"),
     # what an agent needs, as deploy/setup has it
-    *("ca-certificates", "python3", "python3-bpfcc", "bpftrace", "libseccomp2", "libstdc++6"),
+    *("ca-certificates", "python3", "python3-bpfcc", "python3-seccomp", "bpftrace", "libseccomp2", "libstdc++6"),
+    # by which agents are installed; it is not started
+    *("openssh-server",),
     # measurements that are not ours
     *("libbpf-tools", "bpfcc-tools"),
 )
@@ -46,7 +48,7 @@ NEEDED_PROGRAMS = {
     "mke2fs": "e2fsprogs",
 }
 AGENT_HOME = "opt/fleettrace"
-"""A virtual environment of the guest that sees Debian's bcc."""
+"""A virtual environment of the guest that sees Debian's bcc; the project is put in by whoever wants it."""
 
 _ROOT_BYTES = 4 << 30
 _DATA_BYTES = 1 << 30
@@ -68,6 +70,7 @@ _FILES = {
     ),
 }
 _WANTED = ("guest-network.service",)
+_NOT_WANTED = ("ssh.service",)
 _MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
     *("systemd-timesyncd.service", "e2scrub_reap.service", "systemd-tmpfiles-clean.timer", "bpfcc-tools.service"),
@@ -167,9 +170,10 @@ def _key() -> str:
 
 
 def _dependencies() -> list[str]:
-    """What an agent needs of PyPI."""
+    """What an agent and a controller need of PyPI."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    return [*project["dependencies"], *project["optional-dependencies"]["agent"]]
+    extras = project["optional-dependencies"]
+    return [*project["dependencies"], *extras["agent"], *extras["controller"]]
 
 
 def remove_old(*patterns: str) -> None:
@@ -231,12 +235,15 @@ def _configure(root: Path) -> None:
     (units / "multi-user.target.wants").mkdir(exist_ok=True)
     for unit in _WANTED:
         (units / "multi-user.target.wants" / unit).symlink_to(f"../{unit}")
+    for unit in _NOT_WANTED:
+        (units / "multi-user.target.wants" / unit).unlink(missing_ok=True)
     _run(["chroot", str(root), "passwd", "--delete", "root"], "letting root in on the console")
     environment = ["chroot", str(root), "python3", "-m", "venv", "--system-site-packages", "--without-pip"]
     _run([*environment, f"/{AGENT_HOME}"], "making the agent's environment")
     (site_packages,) = (root / AGENT_HOME).glob("lib/python3*/site-packages")
-    install = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-compile"]
-    _run([*install, "--target", str(site_packages), *_dependencies()], "installing what the agent needs of PyPI")
+    # Compiled here, since the guest would take seconds for it at each start of a command.
+    install = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--compile"]
+    _run([*install, "--target", str(site_packages), *_dependencies()], "installing what is needed of PyPI")
 
 
 def _uncompressed(kernel: bytes) -> bytes:

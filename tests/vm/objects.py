@@ -12,9 +12,11 @@ from node_agent.backends.bcc.object_cache import ObjectCache, object_directory
 from node_agent.backends.bcc.selftest import SELFTEST
 from node_agent.backends.bcc.source import ProgramSource, tool_source
 from node_agent.backends.bcc.target import TargetKernel
+from tests.vm.agent import STATE_DIRECTORY
+from tests.vm.guest import Guest
 from tests.vm.image import Image, cache_directory, locked
 
-__all__ = ["catalogue_objects", "compiled_here", "guest_kernel", "sources"]
+__all__ = ["compiled_here", "guest_kernel", "install_objects", "sources"]
 
 
 def guest_kernel(image: Image) -> TargetKernel:
@@ -32,7 +34,7 @@ def compiled_here(image: Image) -> ObjectCache:
     return ObjectCache(object_directory(kept), guest_kernel(image))
 
 
-def catalogue_objects(image: Image) -> bytes:
+def _archive(image: Image) -> bytes:
     """All of them, as a tar archive of an agent's state directory."""
     cache = compiled_here(image)
     archive = io.BytesIO()
@@ -41,3 +43,11 @@ def catalogue_objects(image: Image) -> bytes:
             cache.get(source)
             tar.add(cache.path_of(source), f"objects/{cache.path_of(source).name}")
     return archive.getvalue()
+
+
+def install_objects(guest: Guest, image: Image) -> None:
+    """Put them where an agent in the guest looks for them."""
+    guest.push("/tmp/objects.tar", _archive(image))
+    guest.run(
+        f"mkdir -p -m 700 {STATE_DIRECTORY}/objects && tar --extract --file=/tmp/objects.tar -C {STATE_DIRECTORY}"
+    )

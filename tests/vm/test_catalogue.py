@@ -1,10 +1,11 @@
-"""Every tool of the catalogue, by the command line, on work of a known size."""
+"""Every tool of the catalogue, by the command line, on work of a known size; beside it others that measure the same."""
 
 import pytest
 
 from fleettrace.catalog import builtin_tools, find_tool
 from tests.checks.description import checks_of, known_tools
-from tests.checks.parts import count
+from tests.checks.parts import count, keyed
+from tests.checks.theirs import assert_alike, read_theirs
 from tests.vm.stage import Stage
 from tests.vm.table import Row, Table
 from tests.vm.tracing import traced
@@ -27,9 +28,19 @@ def test_what_samples_names_the_setting_that_keeps_it_from_a_stock_host(stage: S
 
 
 @pytest.mark.parametrize("tool", known_tools())
-def test_a_tool_counts_what_was_done(stage: Stage, table: Table, tool: str) -> None:
-    known = checks_of(find_tool(tool)).known["guest"]
-    found = traced(stage, tool, known)
+def test_a_tool_counts_what_was_done_and_what_others_count(stage: Stage, table: Table, tool: str) -> None:
+    checks = checks_of(find_tool(tool))
+    known = checks.known["guest"]
+    found = traced(stage, tool, known, [reference for reference in checks.references if "guest" in reference.attaches])
     number = count(known.counted, found.part)
     table.add(Row(tool, found.alternative, known.what, number))
+    compared = []
+    for reference, output in found.theirs:
+        ours, theirs = keyed(reference.ours, found.part), read_theirs(reference.theirs, output)
+        row = Row(tool, found.alternative, "in total", sum(ours.values()), reference.name, sum(theirs.values()))
+        table.add(row)
+        compared.append((ours, theirs, reference, output))
     assert known.at_least <= number <= known.at_most
+    for ours, theirs, reference, output in compared:
+        assert theirs, f"{reference.name} printed nothing of it: {output[-2000:]}"
+        assert_alike(ours, theirs, reference.edge)
