@@ -55,16 +55,7 @@ from fleettrace.model.job import (
 from fleettrace.model.order import Authority, KeyVouch, SignedBytes
 from fleettrace.model.output import ResultKind
 from fleettrace.model.params import Param
-from fleettrace.model.run import (
-    OneLinerBounds,
-    Part,
-    RunCost,
-    RunKey,
-    RunKind,
-    RunLimits,
-    RunOutcome,
-    StartRun,
-)
+from fleettrace.model.run import OneLinerBounds, Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
 from fleettrace.model.tool import ToolListing
 from fleettrace.snapshot import LOG2, Count, Event, Histogram, Snapshot, Stack
 from tests.unit.fleettrace import cost_strategies
