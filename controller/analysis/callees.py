@@ -2,11 +2,13 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from controller.analysis.samples import Category, Sample
 from controller.analysis.scores import Scores
+from fleettrace.snapshot import Stack
 
 __all__ = ["Blame", "blame"]
 
@@ -35,20 +37,21 @@ def blame(sample: Sample, scores: Scores, start: Category) -> Blame:
     On the way to a function whose cost has changed may lie one that everybody calls, and whose cost has hardly
     changed; what is below it counts too, when it keeps all but a twentieth.
     """
+    stacks = [*sample.stacks]
     frame, z = start, scores.z(sample, start)
     seen = {frame}
     while True:
-        best = _extreme(sample, scores, _callees(sample, frame) - seen, z)
+        best = _extreme(sample, scores, _callees(stacks, frame) - seen, z)
         if best is None or best[0] / z < KEPT_Z:
-            best = _extreme(sample, scores, _below(sample, frame) - seen, z)
+            best = _extreme(sample, scores, _below(stacks, frame) - seen, z)
             if best is None or best[0] / z < KEPT_Z_INDIRECTLY:
                 break
         z, frame = best
         seen.add(frame)
-    callers = _callers(sample, frame)
+    callers = _callers(stacks, frame)
     if callers:
         caller = max(callers, key=lambda name: (callers[name], str(name)))
-        offset = _extreme(sample, scores, _callees(sample, caller) - {frame}, -z)
+        offset = _extreme(sample, scores, _callees(stacks, caller) - {frame}, -z)
         if abs(scores.z(sample, caller)) < FLAT_Z * abs(z) and offset is not None and -offset[0] / z > OFFSET_Z:
             return Blame(frame, caller, offset[1])
     return Blame(frame)
@@ -60,22 +63,22 @@ def _extreme(sample: Sample, scores: Scores, frames: set[str], sign: float) -> t
     return max(deviations, key=lambda pair: (math.copysign(1, sign) * pair[0], pair[1]), default=None)
 
 
-def _below(sample: Sample, frame: Category) -> set[str]:
+def _below(stacks: Sequence[Stack], frame: Category) -> set[str]:
     found: set[str] = set()
-    for stack in sample.stacks:
+    for stack in stacks:
         if frame in stack.frames:
             found.update(stack.frames[stack.frames.index(frame) + 1 :])
     return found
 
 
-def _callees(sample: Sample, caller: Category) -> set[str]:
-    return {callee for stack in sample.stacks for above, callee in pairwise(stack.frames) if above == caller != callee}
+def _callees(stacks: Sequence[Stack], caller: Category) -> set[str]:
+    return {callee for stack in stacks for above, callee in pairwise(stack.frames) if above == caller != callee}
 
 
-def _callers(sample: Sample, frame: Category) -> Counter[str]:
+def _callers(stacks: Sequence[Stack], frame: Category) -> Counter[str]:
     """The frames that call it, by how much; the process' name is none."""
     found: Counter[str] = Counter()
-    for stack in sample.stacks:
+    for stack in stacks:
         for caller, callee in pairwise(stack.frames[1:]):
             if callee == frame != caller:
                 found[caller] += stack.value

@@ -151,7 +151,7 @@ def _largest_change(was: Sequence[Sample], now: Sequence[Sample]) -> tuple[float
     typical = sum(sampling) / hosts
     differences: dict[Category, list[float]] = {
         category: [new - old for old, new in zip(column[:hosts], column[hosts:], strict=True)]
-        for category, column in zip(table.categories, zip(*table.rows, strict=True), strict=True)
+        for category, column in zip(table.categories, table.rows.T.tolist(), strict=True)
     }
     for category, cells in table.sparse.items():
         own = [0.0] * hosts

@@ -5,18 +5,19 @@ whichever is larger: a minority of odd hosts can move neither.
 """
 
 import math
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import repeat
-from operator import add, mul, sub, truediv
 from statistics import median
+from typing import TYPE_CHECKING, Any
 
 from controller.analysis.deviates import normal_deviate
 from controller.analysis.samples import Category, Sample
 from controller.analysis.shifts import shift_deviates
 from controller.analysis.table import MOST_MEASURED, Table, Tail, tabulate
 from fleettrace.snapshot import LOG2
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Centre", "Score", "Scores", "score_few_hosts", "score_hosts"]
 
@@ -99,10 +100,7 @@ def score_hosts(samples: Sequence[Sample], scheme: str = LOG2) -> Scores:
     typical_events = median(sample.events for sample in samples)
     sampling = 1 / (4 * typical_events)
     stride = max(1, -(-len(samples) // MOST_MEASURED))
-    measured = {
-        category: _measure(roots, sampling)
-        for category, roots in zip(table.categories, zip(*table.rows[::stride], strict=True), strict=True)
-    }
+    measured = dict(zip(table.categories, _measure(table.rows[::stride], sampling), strict=True))
     filled = [
         variance
         for category, (centre, variance) in measured.items()
@@ -159,7 +157,7 @@ def score_few_hosts(samples: Sequence[Sample]) -> Scores:
 
 
 def _columns(table: Table, hosts: int) -> dict[Category, Sequence[float]]:
-    columns: dict[Category, Sequence[float]] = dict(zip(table.categories, zip(*table.rows, strict=True), strict=True))
+    columns: dict[Category, Sequence[float]] = dict(zip(table.categories, table.rows.T.tolist(), strict=True))
     for category, cells in table.sparse.items():
         roots = [0.0] * hosts
         for place, root in cells:
@@ -168,15 +166,18 @@ def _columns(table: Table, hosts: int) -> dict[Category, Sequence[float]]:
     return columns
 
 
-def _measure(roots: Sequence[float], sampling: float) -> tuple[float, float]:
-    """The median root and the variance between hosts."""
-    centre = median(roots)
-    squares = sorted([(root - centre) ** 2 for root in roots])
-    spread = reference = MAD_TO_SIGMA**2 * median(squares)
+def _measure(rows: "NDArray[Any]", sampling: float) -> list[tuple[float, float]]:
+    """The median root of each column and the variance between hosts."""
+    import numpy as np  # noqa: PLC0415
+
+    centres = np.median(rows, axis=0)
+    squares = (rows - centres) ** 2
+    spread = reference = MAD_TO_SIGMA**2 * np.median(squares, axis=0)
     for _ in range(2):
-        near = squares[: bisect_right(squares, NEAR_SIGMAS**2 * max(reference, sampling))]
-        reference = max(spread, TRIM_CORRECTION * sum(near) / max(len(near) - 1, 1))
-    return centre, reference
+        near = squares <= NEAR_SIGMAS**2 * np.maximum(reference, sampling)
+        inside = np.sum(squares, axis=0, where=near)
+        reference = np.maximum(spread, TRIM_CORRECTION * inside / np.maximum(near.sum(axis=0) - 1, 1))
+    return [*zip(centres.tolist(), reference.tolist(), strict=True)]
 
 
 def _measure_sparse(cells: Sequence[tuple[int, float]], hosts: int, sampling: float) -> tuple[float, float]:
@@ -186,29 +187,34 @@ def _measure_sparse(cells: Sequence[tuple[int, float]], hosts: int, sampling: fl
 
 
 def _largest(table: Table, centres: dict[Category, Centre], samples: Sequence[Sample]) -> tuple[Score, ...]:
+    import numpy as np  # noqa: PLC0415
+
     own = [centres[category] for category in table.categories]
-    medians, variances = [centre.median for centre in own], [centre.variance for centre in own]
-    scores = []
-    for row, sample in zip(table.rows, samples, strict=True):
-        apart = [*map(sub, row, medians)]
-        totals = [*map(add, variances, repeat(1 / (4 * sample.events)))]
-        squares = [*map(truediv, map(mul, apart, apart), totals)]
-        best = Score(0.0, None)
-        largest = max(squares, default=0.0)
-        if largest:
-            first = squares.index(largest)
-            least = own[first].calibrated(largest, totals[first]) ** 2 * (1 - ROUNDING)
+    scores = [Score(0.0, None)] * len(samples)
+    if own:
+        apart = table.rows - np.array([centre.median for centre in own])
+        own_sampling = np.array([[1 / (4 * sample.events)] for sample in samples])
+        totals = np.array([centre.variance for centre in own]) + own_sampling
+        squares = apart**2 / totals
+        firsts = squares.argmax(axis=1).tolist()
+        for host, first in enumerate(firsts):
+            row = squares[host]
+            largest = float(row[first])
+            if not largest:
+                continue
+            least = own[first].calibrated(largest, float(totals[host, first])) ** 2 * (1 - ROUNDING)
             # Calibrating only makes a square smaller: what is below the best so far need not be.
-            for place, square in enumerate(squares):
-                if square >= least:
-                    z = math.copysign(own[place].calibrated(square, totals[place]), apart[place])
-                    best = _larger(best, Score(z, table.categories[place]))
-        scores.append(best)
+            for place in np.flatnonzero(row >= least).tolist():
+                size = own[place].calibrated(float(row[place]), float(totals[host, place]))
+                z = math.copysign(size, float(apart[host, place]))
+                scores[host] = _larger(scores[host], Score(z, table.categories[place]))
     for category, cells in table.sparse.items():
         centre = centres[category]
         for place, root in cells:
-            z = centre.deviate(root, 1 / (4 * samples[place].events))
-            scores[place] = _larger(scores[place], Score(z, category))
+            sampling = 1 / (4 * samples[place].events)
+            # As above: what is below the best so far before it is calibrated is below it afterwards.
+            if (root - centre.median) ** 2 >= scores[place].z ** 2 * (1 - ROUNDING) * (centre.variance + sampling):
+                scores[place] = _larger(scores[place], Score(centre.deviate(root, sampling), category))
     return tuple(scores)
 
 

@@ -3,9 +3,13 @@
 import math
 from collections.abc import Sequence
 from statistics import median
+from typing import TYPE_CHECKING, Any
 
 from controller.analysis.samples import Category, Sample
-from controller.analysis.table import evenly
+from controller.analysis.table import Cells, cells_of, evenly
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["TRIM", "ChiSquare", "trimmed_shares"]
 
@@ -20,18 +24,25 @@ def trimmed_shares(samples: Sequence[Sample]) -> dict[Category, float]:
 
     The mean of shares and never the share of the sum, which the busiest hosts would dominate.
     """
-    shares: dict[Category, list[float]] = {}
-    for sample in samples:
-        for category, weight in sample.weights.items():
-            shares.setdefault(category, []).append(weight / sample.total)
-    cut = int(TRIM * len(samples))
-    means = {}
-    for category, own in shares.items():
-        if len(own) > cut:
-            ordered = [0.0] * (len(samples) - len(own)) + sorted(own)
-            means[category] = sum(ordered[cut : len(ordered) - cut])
-    total = sum(means.values())
-    return {category: mean / total for category, mean in means.items() if mean}
+    cells = cells_of(samples)
+    means = _trimmed(cells, len(samples))
+    return {category: mean for category, mean in zip(cells.categories, means.tolist(), strict=True) if mean}
+
+
+def _trimmed(cells: Cells, hosts: int) -> "NDArray[Any]":
+    """By place of the category."""
+    import numpy as np  # noqa: PLC0415
+
+    order = np.argsort(cells.category + cells.share / 2)  # by category and then by share, in one sort
+    category, share = cells.category[order], cells.share[order]
+    having = np.bincount(category, minlength=len(cells.categories))
+    # Hosts that have nothing of a category come first.
+    place = np.arange(len(order)) - (np.cumsum(having) - having)[category] + (hosts - having)[category]
+    cut = int(TRIM * hosts)
+    kept = (place >= cut) & (place < hosts - cut)
+    sums: NDArray[Any] = np.bincount(category[kept], share[kept], minlength=len(cells.categories))
+    whole = float(sums.sum())
+    return sums * (1 / whole) if whole else sums
 
 
 class ChiSquare:
@@ -43,14 +54,24 @@ class ChiSquare:
     """
 
     def __init__(self, samples: Sequence[Sample]) -> None:
+        import numpy as np  # noqa: PLC0415
+
         chosen = evenly(samples)
-        events = median(sample.events for sample in chosen)
-        self._kept = {
-            category: share for category, share in trimmed_shares(chosen).items() if share * events >= LEAST_EXPECTED
-        }
+        events = np.array([sample.events for sample in chosen])
+        cells = cells_of(chosen)
+        means = _trimmed(cells, len(chosen))
+        enough = means * median(events.tolist()) >= LEAST_EXPECTED
+        self._kept = {cells.categories[place]: float(means[place]) for place in np.flatnonzero(enough).tolist()}
         self._freedom = max(len(self._kept), 1)
-        squares = [_chi_square(sample, self._kept) for sample in chosen]
-        self._dispersion = max(1.0, median(squares) / self._freedom)
+        # The same as _chi_square of each host: where one has nothing of a category, its part is the usual share.
+        own = enough[cells.category]
+        host, share, usual = cells.host[own], cells.share[own], means[cells.category[own]]
+        parts = np.bincount(host, (share - usual) ** 2 / usual - usual, minlength=len(chosen))
+        rest = 1 - np.bincount(host, share, minlength=len(chosen))
+        rest_usual = 1 - means[enough].sum()
+        squares = parts + means[enough].sum()
+        squares = squares + (rest - rest_usual) ** 2 / np.maximum(rest_usual, LEAST_EXPECTED / events)
+        self._dispersion = max(1.0, median((squares * events).tolist()) / self._freedom)
 
     def z(self, sample: Sample) -> float:
         """Of one of the hosts."""
@@ -66,7 +87,7 @@ def _chi_square(sample: Sample, kept: dict[Category, float]) -> float:
         rest -= weight
         rest_share -= share
     floor = LEAST_EXPECTED / sample.events
-    square += max(abs(rest / sample.total - rest_share), 0.0) ** 2 / max(rest_share, floor)
+    square += (rest / sample.total - rest_share) ** 2 / max(rest_share, floor)
     return square * sample.events
 
 
