@@ -10,7 +10,7 @@ from fleettrace.errors import BadInput, BadLabel
 from fleettrace.model.job import Decision, HostPart, Job
 from fleettrace.model.names import check_host_name
 from fleettrace.model.run import IMPORT_BACKEND, Part, RunKey, RunKind, RunOutcome
-from fleettrace.snapshot import Snapshot
+from fleettrace.snapshot import Snapshot, units_of
 
 __all__ = ["Import", "Importer"]
 
@@ -114,7 +114,7 @@ def _check_kinds(job: Job, like: HostPart, given: Snapshot) -> None:
     theirs = like.part.snapshot
     pairs = (
         ("histograms", {own.unit for own in theirs.histograms}, {own.unit for own in given.histograms}),
-        ("stacks", {own.unit for own in theirs.stacks}, {own.unit for own in given.stacks}),
+        ("stacks", units_of(theirs.stacks), units_of(given.stacks)),
     )
     if given.counts or given.events or not given.total:
         raise BadInput("an import holds histograms or stacks, and something of them")

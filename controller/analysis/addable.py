@@ -7,7 +7,7 @@ from fleettrace.errors import SnapshotMismatch
 from fleettrace.model.job import HostPart
 from fleettrace.model.names import counted
 from fleettrace.model.run import RunOutcome
-from fleettrace.snapshot import Histogram, Snapshot, Stack, merge
+from fleettrace.snapshot import Histogram, Snapshot, Stack, merge, units_of
 
 __all__ = ["Addable", "addable"]
 
@@ -67,7 +67,7 @@ def _outline(snapshot: Snapshot) -> Snapshot:
     """As little of a snapshot as decides whether it adds up with others: its keys, units and schemes."""
     return Snapshot(
         histograms=tuple(Histogram(one.key, one.unit, one.scheme, ()) for one in snapshot.histograms),
-        stacks=tuple(Stack(("",), 1, unit) for unit in sorted({stack.unit for stack in snapshot.stacks})),
+        stacks=tuple(Stack(("",), 1, unit) for unit in sorted(units_of(snapshot.stacks))),
     )
 
 

@@ -1,5 +1,6 @@
 """How much of each host's stacks every function is on: millions of sums, which is numpy's work."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fleettrace.snapshot import StackChains, StackColumns
@@ -7,7 +8,7 @@ from fleettrace.snapshot import StackChains, StackColumns
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FrameWeights", "independent_events"]
+__all__ = ["FrameWeights", "deepest", "independent_events", "innermost"]
 
 
 class FrameWeights:
@@ -25,6 +26,7 @@ class FrameWeights:
         places: NDArray[np.uint32] = np.frombuffer(chains.places, np.uint32) if chains else np.zeros(0, np.uint32)
         lengths = np.frombuffer(chains.lengths, np.uint32).astype(np.int64)
         firsts = np.cumsum(lengths) - lengths
+        self._lone = lengths == 1
         keep = np.ones(len(places), bool)
         keep[firsts[lengths > 1]] = False
         keep[_repeated(places, lengths, firsts)] = False
@@ -33,12 +35,20 @@ class FrameWeights:
         self._starts: NDArray[np.int64] = kept_before[firsts]
         self._lengths: NDArray[np.int64] = kept_before[firsts + lengths] - self._starts
 
-    def of(self, stacks: StackColumns) -> dict[str, int]:
-        """The sum of the values of the stacks that each function is on, for those that are on any."""
+    def of(self, stacks: StackColumns, *, callees_only: bool = False) -> dict[str, int]:
+        """The sum of the values of the stacks that each function is on, for those that are on any.
+
+        ``callees_only``: stacks of one frame do not count.
+        """
         import numpy as np  # noqa: PLC0415
 
         numbers = np.frombuffer(stacks.numbers, np.uint32)
         values = np.frombuffer(stacks.values, np.uint64).astype(np.float64)  # exact up to 2^53: 285 years in us
+        if callees_only:
+            called = ~self._lone[numbers]
+            numbers, values = numbers[called], values[called]
+        if not len(numbers):
+            return {}
         lengths = self._lengths[numbers]
         # For each stack the range of its frames' places, one after the other.
         ends = np.cumsum(lengths)
@@ -48,6 +58,34 @@ class FrameWeights:
         found = np.flatnonzero(sums)
         weights = np.rint(sums[found]).astype(np.int64).tolist()
         return dict(zip(map(self._names.__getitem__, found.tolist()), weights, strict=True))
+
+
+def innermost(stacks: StackColumns) -> dict[str, int]:
+    """The sum of the values of the stacks that end in each function."""
+    import numpy as np  # noqa: PLC0415
+
+    chains = stacks.chains
+    ends = np.cumsum(np.frombuffer(chains.lengths, np.uint32).astype(np.int64))
+    last = np.frombuffer(chains.places, np.uint32)[ends[np.frombuffer(stacks.numbers, np.uint32)] - 1]
+    sums = np.zeros(len(chains.names), np.uint64)
+    np.add.at(sums, last, np.frombuffer(stacks.values, np.uint64))
+    return {chains.names[place]: int(sums[place]) for place in np.flatnonzero(sums).tolist()}
+
+
+def deepest(stacks: StackColumns, names: Sequence[str]) -> dict[str, int]:
+    """How many frames are above each of some functions, where there are the most of them; they are on some stack."""
+    import numpy as np  # noqa: PLC0415
+
+    chains = stacks.chains
+    lengths = np.frombuffer(chains.lengths, np.uint32).astype(np.int64)
+    wanted = {chains.names.index(name): name for name in names}
+    used = np.zeros(len(chains), bool)
+    used[np.frombuffer(stacks.numbers, np.uint32)] = True
+    places = np.frombuffer(chains.places, np.uint32)
+    found = np.flatnonzero(np.isin(places, [*wanted]) & np.repeat(used, lengths))
+    starts = np.cumsum(lengths) - lengths
+    depths = found - starts[np.searchsorted(starts, found, side="right") - 1]
+    return {name: int(depths[places[found] == place].max()) for place, name in wanted.items()}
 
 
 def _repeated(places: "NDArray[Any]", lengths: "NDArray[Any]", firsts: "NDArray[Any]") -> list[int]:

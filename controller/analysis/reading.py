@@ -1,15 +1,15 @@
 """What a snapshot says, in sentences that are true to its buckets. docs/reading.md explains them."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controller.analysis.balance import Balance, balances
 from controller.analysis.buckets import bucket_text, quantile_bucket, quantile_index
+from controller.analysis.frame_weights import FrameWeights, deepest, innermost
 from controller.analysis.frames import is_application_frame
 from controller.analysis.modes import Mode, find_modes
 from controller.analysis.wording import number_text, share_text
-from fleettrace.snapshot import LOG2, Count, Histogram, Snapshot, Stack, bucket_bounds, key_text
+from fleettrace.snapshot import LOG2, Count, Histogram, Snapshot, Stack, bucket_bounds, columns_of, key_text
 
 __all__ = ["NOTHING", "HistogramReading", "quantile_bucket", "read_histogram", "read_snapshot"]
 
@@ -131,26 +131,19 @@ def _read_modes(modes: Sequence[Mode], unit: str) -> str:
 def _read_stacks(stacks: Sequence[Stack]) -> list[str]:
     if not stacks:
         return []
-    total, unit = sum(stack.value for stack in stacks), stacks[0].unit
-    leaves: Counter[str] = Counter()
-    inclusive: Counter[str] = Counter()
-    depths: dict[str, int] = {}
-    for stack in stacks:
-        leaves[stack.frames[-1]] += stack.value
-        for depth, frame in enumerate(stack.frames):
-            depths[frame] = max(depths.get(frame, 0), depth)
-        # A frame that recurs in one chain is on the stack once.
-        for frame in set(stack.frames[1:]):
-            if is_application_frame(frame):
-                inclusive[frame] += stack.value
+    (columns,) = columns_of([stacks])
+    total, unit = columns.total, columns.unit
+    leaves = innermost(columns)
     leaf = min(leaves, key=lambda frame: (-leaves[frame], frame))
     sentences = [f"{total:,} {unit}, most in {leaf} itself ({share_text(leaves[leaf], total)})"]
+    weights = FrameWeights(columns.chains).of(columns, callees_only=True)
+    inclusive = {frame: value for frame, value in weights.items() if is_application_frame(frame)}
     if inclusive:
+        most = max(inclusive.values())
         # Of callers and callees that are always there together, the deepest says most.
-        hot = min(inclusive, key=lambda frame: (-inclusive[frame], -depths[frame], frame))
-        sentences.append(
-            f"{hot} and what it calls take {share_text(inclusive[hot], total)}, the most of the application"
-        )
+        depths = deepest(columns, [frame for frame, value in inclusive.items() if value == most])
+        hot = min(depths, key=lambda frame: (-depths[frame], frame))
+        sentences.append(f"{hot} and what it calls take {share_text(most, total)}, the most of the application")
     return sentences
 
 

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from itertools import chain
 
 from fleettrace.errors import Malformed
-from fleettrace.snapshot.columns import StackChains, StackColumns, columns_of, merge_columns, stacks_in_columns
+from fleettrace.snapshot.columns import (
+    StackChains,
+    StackColumns,
+    columns_of,
+    heaviest,
+    merge_columns,
+    stacks_in_columns,
+    total_of,
+    units_of,
+)
 from fleettrace.snapshot.counts import Count, Event, merge_counts, merge_events
 from fleettrace.snapshot.histogram import LOG2, Histogram, bucket_bounds, bucket_index, merge_histograms
 from fleettrace.snapshot.key import NO_KEY, Key, key_text
@@ -34,10 +43,13 @@ __all__ = [
     "bucket_bounds",
     "bucket_index",
     "columns_of",
+    "heaviest",
     "key_text",
     "merge",
     "stack_hash",
     "stacks_in_columns",
+    "total_of",
+    "units_of",
 ]
 
 MAX_ENTRIES = 100_000

@@ -6,13 +6,24 @@ read, add up and draw; as columns they are three arrays a host.
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import nsmallest
 from itertools import accumulate, chain, pairwise, repeat
+from operator import neg
 from typing import Self, overload
 
 from fleettrace.errors import Malformed
 from fleettrace.snapshot.stacks import MAX_FRAME_CHARS, MAX_FRAMES, Stack
 
-__all__ = ["StackChains", "StackColumns", "columns_of", "merge_columns", "stacks_in_columns"]
+__all__ = [
+    "StackChains",
+    "StackColumns",
+    "columns_of",
+    "heaviest",
+    "merge_columns",
+    "stacks_in_columns",
+    "total_of",
+    "units_of",
+]
 
 Frames = tuple[str, ...]
 
@@ -165,6 +176,26 @@ def stacks_in_columns(stacks: Sequence[Sequence[Stack]]) -> list[StackColumns] |
         elif own:
             return None
     return columns
+
+
+def units_of(stacks: Sequence[Stack]) -> set[str]:
+    """The units of some stacks: none, one, or several, which no merge takes."""
+    if isinstance(stacks, StackColumns):
+        return {stacks.unit} if stacks else set()
+    return {stack.unit for stack in stacks}
+
+
+def total_of(stacks: Sequence[Stack]) -> int:
+    """The sum of their values."""
+    return stacks.total if isinstance(stacks, StackColumns) else sum(stack.value for stack in stacks)
+
+
+def heaviest(stacks: Sequence[Stack], count: int) -> list[Stack]:
+    """So many with the largest values, from the largest on; of equals the first by their frames."""
+    if isinstance(stacks, StackColumns):
+        places = nsmallest(count, zip(map(neg, stacks.values), stacks.numbers, range(len(stacks)), strict=True))
+        return [stacks[place] for _, _, place in places]
+    return nsmallest(count, stacks, key=lambda stack: (-stack.value, stack.frames))
 
 
 def columns_of(stacks: Sequence[Sequence[Stack]]) -> list[StackColumns]:

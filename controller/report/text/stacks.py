@@ -9,7 +9,7 @@ from rich.text import Text
 from controller.analysis.wording import share_text
 from controller.report.text.numbers import count_text
 from fleettrace.model.names import counted
-from fleettrace.snapshot import KERNEL_SUFFIX, Stack
+from fleettrace.snapshot import KERNEL_SUFFIX, Stack, heaviest, total_of
 
 __all__ = ["MAX_STACKS", "render_stacks"]
 
@@ -21,14 +21,14 @@ _OUTER_FRAMES = 6
 
 def render_stacks(stacks: Sequence[Stack], whose: str) -> RenderableType:
     """The heaviest stacks first: share, value, process and leaf; beneath, the path in between."""
-    total = sum(stack.value for stack in stacks)
+    total = total_of(stacks)
     unit = stacks[0].unit
-    heaviest = sorted(stacks, key=lambda stack: (-stack.value, stack.frames))[:MAX_STACKS]
+    shown = heaviest(stacks, MAX_STACKS)
     parts: list[RenderableType] = [
         Text(f"{whose}: {counted(len(stacks), 'stack')}, {count_text(total)} {unit}; the heaviest, root first", "bold")
     ]
-    width = len(count_text(heaviest[0].value))
-    for stack in heaviest:
+    width = len(count_text(shown[0].value))
+    for stack in shown:
         head = Text(f"  {share_text(stack.value, total):>6}  ", overflow="fold")
         head.append(f"{count_text(stack.value):>{width}}  ", "dim")
         head.append(stack.frames[0], "bold")
@@ -37,9 +37,9 @@ def render_stacks(stacks: Sequence[Stack], whose: str) -> RenderableType:
         parts.append(head)
         if len(stack.frames) > 2:
             parts.append(Padding(_path(stack.frames[1:-1]), (0, 0, 0, width + 12)))
-    hidden = len(stacks) - len(heaviest)
+    hidden = len(stacks) - len(shown)
     if hidden > 0:
-        rest = total - sum(stack.value for stack in heaviest)
+        rest = total - sum(stack.value for stack in shown)
         parts.append(
             Text(f"  {share_text(rest, total):>6}  in +{counted(hidden, 'more stack')} (--json has all of them)", "dim")
         )

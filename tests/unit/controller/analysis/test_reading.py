@@ -101,6 +101,13 @@ def test_a_frame_that_recurs_in_one_stack_counts_once() -> None:
     assert read_snapshot(snapshot)[1] == "work and what it calls take 60.0%, the most of the application"
 
 
+def test_a_stack_of_a_process_alone_has_no_function_of_its_application() -> None:
+    alone, deeper = Stack(("idle",), 90, "samples"), Stack(("a", "b", "idle"), 10, "samples")
+    assert read_snapshot(Snapshot(stacks=(alone,))) == ("90 samples, most in idle itself (100%)",)
+    hot = "idle and what it calls take 10.0%, the most of the application"
+    assert read_snapshot(Snapshot(stacks=(deeper, alone))) == ("100 samples, most in idle itself (100%)", hot)
+
+
 def test_stacks_of_the_kernel_alone_have_no_application() -> None:
     snapshot = Snapshot(stacks=(Stack(("swapper/0", "do_idle_[k]", "hlt_[k]"), 7, "samples"),))
     assert read_snapshot(snapshot) == ("7 samples, most in hlt_[k] itself (100%)",)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleettrace.errors import Malformed
-from fleettrace.snapshot import Snapshot, Stack, StackChains, StackColumns, merge
+from fleettrace.snapshot import Snapshot, Stack, StackChains, StackColumns, heaviest, merge, total_of, units_of
 from fleettrace.snapshot.stacks import MAX_FRAMES
 from tests.unit.fleettrace import strategies
 
@@ -55,6 +55,15 @@ def test_columns_read_like_the_stacks_that_they_are() -> None:
     # AND unequal to others
     assert columns != stacks[:1]
     assert columns != (stacks[1], stacks[0])
+
+
+@given(st.lists(strategies.stacks, max_size=6, unique_by=lambda stack: stack.frames), st.integers(0, 7))
+def test_columns_answer_as_the_stacks_do(stacks: list[Stack], count: int) -> None:
+    columns = in_columns(StackChains.of(stack.frames for stack in stacks), stacks)
+    assert heaviest(columns, count) == heaviest(stacks, count)
+    assert heaviest(stacks, count) == sorted(stacks, key=lambda stack: (-stack.value, stack.frames))[:count]
+    assert total_of(columns) == total_of(stacks)
+    assert units_of(columns) == units_of(stacks) == ({"samples"} if stacks else set())
 
 
 @given(HOSTS)
