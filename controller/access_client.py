@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from controller.client import CALL_S, speaking
+from controller.client import CALL_S
 from controller.login import Login
 from controller.policy_client import PolicyClient
+from controller.speaking import speaking
 from fleettrace.model.access import Caller, JoinTokenListing, OperatorTokenListing
 from fleettrace.wire.codec.access import caller_from_wire, join_token_from_wire, operator_token_from_wire
 from fleettrace.wire.codec.fields import wire_text

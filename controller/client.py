@@ -3,29 +3,23 @@
 Every call has a deadline, and nothing is retried here: a caller knows best what a repeat would mean.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self, cast
-
-import grpc
+from typing import Self
 
 from controller.login import Login
-from fleettrace import errors
-from fleettrace.errors import FleettraceError, Malformed, Refused, Unauthenticated, Unreachable
+from controller.speaking import channel_to, speaking
+from controller.streams import Arrived, InspectionStream, JobStream, told
 from fleettrace.model.audit import AuditFilter, AuditPage
 from fleettrace.model.host import Host
-from fleettrace.model.inspection import About, AskedHost, HostAnswer
+from fleettrace.model.inspection import About
 from fleettrace.model.job import Job, JobResult
 from fleettrace.model.tool import ToolListing
 from fleettrace.snapshot import Snapshot
-from fleettrace.wire.address import UnixAddress, parse_address
 from fleettrace.wire.codec import (
     about_to_wire,
-    asked_host_from_wire,
     audit_page_from_wire,
-    host_answer_from_wire,
     host_from_wire,
     job_from_wire,
     job_result_from_pieces,
@@ -33,12 +27,10 @@ from fleettrace.wire.codec import (
     tool_from_wire,
     wire_text,
 )
-from fleettrace.wire.limits import CHANNEL_OPTIONS, MAX_MESSAGE_BYTES
-from fleettrace.wire.metadata import CODE_KEY, RULE_KEY
 from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1.control_pb2_grpc import ControlStub
 
-__all__ = ["Client", "InspectionStream", "JobRequest", "JobStream", "SubmittedJob", "speaking"]
+__all__ = ["Client", "JobRequest", "SubmittedJob"]
 
 CALL_S = 10.0
 RESULT_S = 180.0
@@ -47,13 +39,6 @@ ASK_S = 900.0
 """All answers of a large fleet; each host has its own, shorter time."""
 WATCH_WINDOW_S = 15.0
 """A watch is opened anew this often, so that a controller that froze is noticed."""
-
-_OPTIONS = (
-    *CHANNEL_OPTIONS,
-    # gRPC's own waits between attempts grow to minutes; the callers' bounded retries set the pace here.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 500),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +89,7 @@ class Client:
             Unauthenticated: it is another address, and there is none.
         """
         self.address = address
-        self._channel = _channel(address, login)
+        self._channel = channel_to(address, login)
         self._stub = ControlStub(self._channel)
 
     def __enter__(self) -> Self:
@@ -153,20 +138,21 @@ class Client:
             answer = self._stub.SubmitJob(message, timeout=CALL_S)
             return SubmittedJob(answer.job_id, answer.shared)
 
-    def watch(self, job_id: str) -> "JobStream":
+    def watch(self, job_id: str) -> JobStream:
         """The job now and after each change, for at most :data:`WATCH_WINDOW_S` seconds or until it has ended."""
         request = control.WatchJobRequest(job_id=wire_text(job_id))
         return JobStream(self._stub.WatchJob(request, timeout=WATCH_WINDOW_S), self.address)
 
-    def job(self, job_id: str, host: str = "") -> JobResult:
-        """A job with everything that was measured, or with one host's part alone.
+    def job(self, job_id: str, host: str = "", *, tell: Callable[[Arrived], None] | None = None) -> JobResult:
+        """A job with everything that was measured, or with one host's part alone; ``tell`` is told what has come.
 
         Raises:
             NotFound: there is no such job, or the host has no part in it.
         """
         with speaking(self.address):
             request = control.GetJobRequest(job_id=wire_text(job_id), host=wire_text(host))
-            return job_result_from_pieces(self._stub.GetJob(request, timeout=RESULT_S))
+            pieces: Iterable[control.JobResultPiece] = self._stub.GetJob(request, timeout=RESULT_S)
+            return job_result_from_pieces(told(pieces, tell) if tell else pieces)
 
     def import_part(
         self, job_id: str, host: str, snapshot: Snapshot, *, like: str, window_ms: int, operator: str, origin: str
@@ -213,7 +199,7 @@ class Client:
 
     def ask_hosts(
         self, selector: str, about: About, *, one_of_each_kernel: bool = False, answer_within_ms: int = 0
-    ) -> "InspectionStream":
+    ) -> InspectionStream:
         """Ask hosts something besides a trace; ``answer_within_ms`` 0: the controller's default for each host."""
         request = control.AskHostsRequest(
             selector=wire_text(selector),
@@ -257,131 +243,3 @@ class Client:
         with speaking(self.address):
             request = control.CancelAllJobsRequest(operator=wire_text(operator))
             return [job_from_wire(job) for job in self._stub.CancelAllJobs(request, timeout=CALL_S).jobs]
-
-
-class InspectionStream:
-    """Who is asked, and then each host's answer as it comes; ends with the last one."""
-
-    def __init__(self, call: Any, address: str) -> None:
-        self._call = call
-        self._address = address
-
-    def __iter__(self) -> Iterator[tuple[AskedHost, ...] | HostAnswer]:
-        with speaking(self._address):
-            for message in self._call:
-                if message.WhichOneof("reply") == "asked":
-                    yield tuple(asked_host_from_wire(one) for one in message.asked.hosts)
-                else:
-                    yield host_answer_from_wire(message.answer)
-
-    def cancel(self) -> None:
-        """End the stream; answers that are still to come are not waited for."""
-        self._call.cancel()
-
-
-class JobStream:
-    """A job as it changes; ends quietly when its window is over. :meth:`cancel` ends it from any thread.
-
-    Iterating raises :class:`Unreachable` when the stream breaks, ends before the job has, or says nothing for the
-    whole window; and :class:`NotFound` when there is no such job.
-    """
-
-    def __init__(self, call: Any, address: str) -> None:
-        self._call = call
-        self._address = address
-
-    def __iter__(self) -> Iterator[Job]:
-        job: Job | None = None
-        with speaking(self._address):
-            try:
-                for message in self._call:
-                    job = job_from_wire(message)
-                    yield job
-            except grpc.RpcError as error:
-                if job is None or _call_of(error).code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
-                    raise
-                return
-        if job is None or not job.state.ended:
-            raise Unreachable(f"the controller at {self._address} ended its report before the job had ended")
-
-    def cancel(self) -> None:
-        """End the stream; who iterates gets an :class:`Unreachable`."""
-        self._call.cancel()
-
-
-def _channel(address: str, login: Login | None) -> grpc.Channel:
-    if isinstance(parse_address(address), UnixAddress):
-        return grpc.insecure_channel(address, options=_OPTIONS)
-    if login is None:
-        raise Unauthenticated(
-            f"you are not logged in at {address}: 'fleettrace login --controller {address} --ca FILE', or use the "
-            "controller's Unix socket on its own machine"
-        )
-    transport = grpc.ssl_channel_credentials(login.authority_pem.encode())
-    bearer = grpc.access_token_call_credentials(login.token)
-    credentials = grpc.composite_channel_credentials(transport, bearer)
-    return grpc.secure_channel(address, credentials, options=_OPTIONS)
-
-
-@contextmanager
-def speaking(address: str) -> Iterator[None]:
-    """Turn what a call raises into the error tree."""
-    try:
-        yield
-    except grpc.RpcError as error:
-        raise _from_rpc(_call_of(error), address) from error
-    except Malformed as error:
-        raise Malformed(
-            f"the controller at {address} sent what this version does not know ({error}): "
-            f"use the same version of fleettrace on both sides"
-        ) from error
-
-
-def _classes(base: type[FleettraceError]) -> Iterator[type[FleettraceError]]:
-    yield base
-    for child in base.__subclasses__():
-        yield from _classes(child)
-
-
-_BY_CODE = {cls.code: cls for cls in _classes(errors.FleettraceError)}
-
-
-def _call_of(error: grpc.RpcError) -> grpc.Call:
-    # What the stubs raise is the failed call itself, which alone knows its status; the type does not say so.
-    return cast(grpc.Call, error)
-
-
-def _from_rpc(call: grpc.Call, address: str) -> FleettraceError:
-    """The error that the controller raised, or what the missing answer means."""
-    metadata = {key: value for key, value in call.trailing_metadata() or () if isinstance(value, str)}
-    details = call.details() or ""
-    known = _BY_CODE.get(metadata.get(CODE_KEY, ""))
-    if known is Refused:
-        return Refused(details, metadata.get(RULE_KEY, ""))
-    if known is not None:
-        return known(details)
-    match call.code():
-        case grpc.StatusCode.UNAVAILABLE if "CERTIFICATE_VERIFY_FAILED" in details or "Peer name" in details:
-            return Unauthenticated(
-                f"what answers at {address} is not the controller that you trust there, or is called "
-                "otherwise: check the "
-                "address, log in again with the authority's --ca FILE, and see --reachable-as of 'fleettrace serve'"
-            )
-        case grpc.StatusCode.UNAVAILABLE:
-            return Unreachable(
-                f"no controller answers at {address}: start one there with 'fleettrace serve --listen {address}', "
-                f"or name the right address with --controller"
-            )
-        case grpc.StatusCode.DEADLINE_EXCEEDED | grpc.StatusCode.CANCELLED:
-            return Unreachable(
-                f"the controller at {address} did not answer in time: see its log, or try again when it is less busy"
-            )
-        case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return FleettraceError(
-                f"the answer is larger than the {MAX_MESSAGE_BYTES >> 20} MiB that one message may hold: "
-                f"ask for one host's part with --host"
-            )
-        case grpc.StatusCode.UNIMPLEMENTED:
-            return Malformed(f"what answers at {address} is not a controller of this version: check the address")
-        case status:
-            return FleettraceError(f"the controller at {address} failed ({status.name}: {details}): see its log")

@@ -1,6 +1,7 @@
 """The command line's side of what the Control service says of policy and approvals, beside the rest of it."""
 
-from controller.client import CALL_S, Client, JobRequest, speaking
+from controller.client import CALL_S, Client, JobRequest
+from controller.speaking import speaking
 from fleettrace.model.job import Job
 from fleettrace.model.policy import PolicyAnswer
 from fleettrace.wire.codec import job_from_wire, policy_answer_from_wire, wire_text

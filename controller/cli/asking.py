@@ -1,7 +1,7 @@
 """Asking hosts something besides a trace: the answers, with what goes on told meanwhile."""
 
 from controller.cli.terminal import Terminal
-from controller.client import InspectionStream
+from controller.streams import InspectionStream
 from fleettrace.errors import Malformed
 from fleettrace.model.inspection import AskedHost, HostAnswer, Unanswered
 from fleettrace.model.names import counted

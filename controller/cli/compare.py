@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.exit_codes import ExitCode
+from controller.cli.fetching import fetching
 from controller.cli.options import Controller, Json, connect
 from controller.cli.output import Output, note_unfinished, write_output
 from controller.cli.terminal import Terminal
@@ -45,17 +46,23 @@ def compare(
 
 
 def _one(client: Client, job: str, output: Path | None, terminal: Terminal) -> None:
-    result = client.job(job)
+    with fetching(terminal) as waiting:
+        result = waiting.job(client, job)
+        page = "" if output is None else render_comparison_page(result)
+        text = render_comparison(result)
+        document = comparison_document(result) if terminal.as_json else {}
     note_unfinished(result, terminal)
     if output is not None:
-        write_output(render_comparison_page(result).encode(), output, terminal)
+        write_output(page.encode(), output, terminal)
     if output is None or terminal.as_json:
-        terminal.show(render_comparison(result), comparison_document(result))
+        terminal.show(text, document)
 
 
 def _two(client: Client, jobs: tuple[str, str], output: Path | None, terminal: Terminal) -> None:
-    before, after = (client.job(job) for job in jobs)
-    pair = before_and_after(before, after)
+    with fetching(terminal) as waiting:
+        before, after = (waiting.job(client, job) for job in jobs)
+        pair = before_and_after(before, after)
+        page = "" if output is None else render_before_after_page(pair)
     for result in (before, after):
         note_unfinished(result, terminal)
     if before.job.spec.created_at_ms > after.job.spec.created_at_ms:
@@ -63,6 +70,6 @@ def _two(client: Client, jobs: tuple[str, str], output: Path | None, terminal: T
     if before.job.spec.params != after.job.spec.params:
         terminal.note("params", "the jobs were run with different parameters, which may be what differs")
     if output is not None:
-        write_output(render_before_after_page(pair).encode(), output, terminal)
+        write_output(page.encode(), output, terminal)
     if output is None or terminal.as_json:
         terminal.show(render_before_after(pair), changes_document(pair))

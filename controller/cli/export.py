@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.exit_codes import ExitCode
+from controller.cli.fetching import fetching
 from controller.cli.options import Controller, connect
 from controller.cli.output import Output, note_unfinished, write_output
 from controller.cli.terminal import Terminal
@@ -36,9 +37,9 @@ def export(
     if form not in FORMATS:
         raise BadInput(f"there is no format {form!r}: use one of {', '.join(FORMATS)}")
     terminal = Terminal()
-    with connect(controller) as client:
-        result = client.job(job, host)
-    data, omitted = encode(result, form)
+    with connect(controller) as client, fetching(terminal) as waiting:
+        result = waiting.job(client, job, host)
+        data, omitted = encode(result, form)
     note_unfinished(result, terminal)
     if omitted:
         terminal.note("left out", f"{' and '.join(omitted)}, for which {form} has no form")

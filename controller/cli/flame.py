@@ -1,11 +1,14 @@
 """``fleettrace flame``."""
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+from rich.console import RenderableType
 
 from controller.cli.exit_codes import ExitCode
+from controller.cli.fetching import fetching
 from controller.cli.options import Controller, connect
 from controller.cli.output import Output, note_unfinished, write_output
 from controller.cli.terminal import Terminal
@@ -62,12 +65,17 @@ def flame(
     if host and against:
         raise BadInput("--host compares with the rest and --against with another job: give one of them")
     terminal = Terminal()
-    with connect(controller) as client:
-        result = client.job(job)
-        earlier = client.job(against) if against else None
-    graph = flame_graph(result, host=host, earlier=earlier)
+    with connect(controller) as client, fetching(terminal) as waiting:
+        result = waiting.job(client, job)
+        earlier = waiting.job(client, against) if against else None
+        waiting.stage("drawing")
+        graph = flame_graph(result, host=host, earlier=earlier)
+        drawn = _DRAWN[wanted](graph)
     note_unfinished(result, terminal)
-    _draw(graph, wanted, output, terminal)
+    if isinstance(drawn, str):
+        write_output(drawn.encode(), output, terminal)
+    else:
+        terminal.show(drawn, {})
     return ExitCode.OK
 
 
@@ -75,11 +83,8 @@ def _by_suffix(suffix: str) -> FlameForm:
     return {".svg": FlameForm.SVG, ".html": FlameForm.HTML, ".htm": FlameForm.HTML}.get(suffix.lower(), FlameForm.TREE)
 
 
-def _draw(graph: FlameGraph, wanted: FlameForm, output: Output, terminal: Terminal) -> None:
-    match wanted:
-        case FlameForm.TREE:
-            terminal.show(render_flame_tree(graph), {})
-        case FlameForm.HTML:
-            write_output(render_flame_page(graph).encode(), output, terminal)
-        case FlameForm.SVG:
-            write_output(render_flame_svg(graph).encode(), output, terminal)
+_DRAWN: Mapping[FlameForm, Callable[[FlameGraph], RenderableType]] = {
+    FlameForm.TREE: render_flame_tree,
+    FlameForm.HTML: render_flame_page,
+    FlameForm.SVG: render_flame_svg,
+}

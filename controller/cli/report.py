@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.exit_codes import ExitCode
+from controller.cli.fetching import fetching
 from controller.cli.options import Controller, connect
 from controller.cli.output import Output, note_unfinished, write_output
 from controller.cli.terminal import Terminal
@@ -27,10 +28,11 @@ def report(
     terminal = Terminal()
     if output is None:
         raise BadInput("a report is a file: give -o report.html")
-    with connect(controller) as client:
-        result = client.job(job)
+    with connect(controller) as client, fetching(terminal) as waiting:
+        result = waiting.job(client, job)
         spec = result.job.spec
         questions = [tool.question for tool in client.tools() if tool.name == spec.tool]
+        page = render_report(result, *questions[:1])
     note_unfinished(result, terminal)
-    write_output(render_report(result, *questions[:1]).encode(), output, terminal)
+    write_output(page.encode(), output, terminal)
     return ExitCode.OK

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.exit_codes import ExitCode
+from controller.cli.fetching import fetching
 from controller.cli.options import Controller, Json, connect
 from controller.cli.terminal import Terminal
 from controller.cli.watching_result import watch_result
@@ -34,11 +35,14 @@ def show(
     """
     if watch and host:
         raise BadInput("--watch shows all hosts: leave --host out")
+    terminal = Terminal(as_json=as_json)
     with connect(controller) as client:
         if watch:
-            return watch_result(client, job, Terminal(as_json=as_json))
-        result = client.job(job, host)
-    # Rendered first in either form, so that a host without a part is an error in both.
-    text = render_host(result, host) if host else render_job(result)
-    Terminal(as_json=as_json).show(text, job_document(result))
+            return watch_result(client, job, terminal)
+        with fetching(terminal) as waiting:
+            result = waiting.job(client, job, host)
+            # Rendered first in either form, so that a host without a part is an error in both.
+            text = render_host(result, host) if host else render_job(result)
+            document = job_document(result) if as_json else {}
+    terminal.show(text, document)
     return ExitCode.OK

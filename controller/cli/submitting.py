@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from controller.cli.exit_codes import ExitCode
+from controller.cli.fetching import fetching
 from controller.cli.follow import follow
 from controller.cli.retry import FIRST_WAITS_S, WAITS_S, retrying
 from controller.cli.terminal import Terminal
@@ -71,8 +72,9 @@ def await_result(client: Client, job_id: str, terminal: Terminal) -> JobResult:
         typer.Exit: the operator left it running.
     """
     follow(client, job_id, terminal)
-    with _interrupted_means(f"the job has ended, 'fleettrace show {job_id}' has its result", terminal):
-        return retrying(lambda: client.job(job_id), WAITS_S)
+    told = f"the job has ended, 'fleettrace show {job_id}' has its result"
+    with _interrupted_means(told, terminal), fetching(terminal) as waiting:
+        return retrying(lambda: waiting.job(client, job_id), WAITS_S)
 
 
 @contextmanager

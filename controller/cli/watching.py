@@ -13,7 +13,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
-from controller.client import Client, JobStream
+from controller.client import Client
+from controller.streams import JobStream
 from fleettrace.errors import Unreachable
 from fleettrace.model.job import Job
 

@@ -110,7 +110,7 @@ def test_ctrl_c_while_the_job_is_submitted_says_how_to_find_out(
 def test_ctrl_c_while_the_result_is_fetched_says_where_it_is(
     fleettrace: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(self: Client, job_id: str, host: str = "") -> JobResult:
+    def interrupted(self: Client, job_id: str, host: str = "", **_: object) -> JobResult:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Client, "job", interrupted)
