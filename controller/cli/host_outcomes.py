@@ -10,6 +10,8 @@ from controller.cli.exit_codes import ExitCode
 from controller.install.outcome import HostOutcome, summarise
 from controller.report.text.columns import Column, FittingTable
 from controller.report.text.lines import labelled
+from fleettrace.inspection.document import doctor_document
+from fleettrace.model.inspection import HostAnswer
 from fleettrace.model.names import counted, duration_text
 
 __all__ = ["exit_code_of_hosts", "hosts_done_document", "outcome_line", "render_outcomes"]
@@ -69,6 +71,7 @@ def hosts_done_document(done: str, outcomes: Sequence[HostOutcome]) -> dict[str,
                 "reason": one.reason,
                 "went_back": one.back,
                 "took_s": one.elapsed_ms / 1000,
+                "doctor": doctor_document(HostAnswer(one.host, one.doctor)) if one.doctor is not None else None,
             }
             for one in outcomes
         ],

@@ -8,8 +8,9 @@ import typer
 
 from controller.cli.exit_codes import ExitCode
 from controller.cli.terminal import Terminal
+from controller.install.download import Arch, Kind
 from controller.install.look import LEAST_PYTHON
-from controller.install.wheelhouse import Arch, Kind, Wheelhouse
+from controller.install.wheelhouse import Wheelhouse
 from fleettrace.errors import BadInput
 
 __all__ = ["wheelhouse"]

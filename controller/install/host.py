@@ -10,14 +10,19 @@ import asyncssh
 from controller.install.look import LOOK, PYTHON, HostLook, parse_look
 from controller.install.outcome import Fault, HostFailed
 from controller.install.sending import bootstrap, program
-from controller.install.ssh import Reply, run_command
+from controller.install.ssh_command import Reply, run_command
 from controller.install.wheelhouse import Bundle
+from fleettrace.errors import Malformed
+from fleettrace.inspection.document import report_of_document
+from fleettrace.model.inspection import DoctorReport
 
 __all__ = ["RemoteHost", "look_at"]
 
 LOOK_S = 30.0
 """The interpreter and BCC are started once, which takes seconds on a busy host."""
 ORDER_S = 60.0
+EXAMINE_S = 300.0
+"""The doctor bounds itself on the host; this is for one that hangs."""
 APPLY_S = 600.0
 """Copying and unpacking over a slow line to a slow disk."""
 
@@ -43,10 +48,24 @@ class RemoteHost:
         """What is installed, and whether it runs."""
         return await self._order({"do": "state"}, limit_s=ORDER_S)
 
+    async def stage(self, version: str, bundle: Bundle | None) -> list[str]:
+        """Put a version there without running it; what was changed. ``bundle``: as of :meth:`apply`."""
+        answer = await self._order({"do": "stage", "version": version}, *_packages(bundle), limit_s=APPLY_S)
+        return _texts(answer, "changes")
+
+    async def examine(self, version: str, backend: str) -> DoctorReport:
+        """What the doctor of a staged version finds on the host."""
+        answer = await self._order({"do": "examine", "version": version, "backend": backend}, limit_s=EXAMINE_S)
+        try:
+            return report_of_document(answer["report"])
+        except (Malformed, KeyError) as error:
+            raise HostFailed(
+                Fault.COMMAND, f"its doctor gave no report that can be read ({error}): try again"
+            ) from error
+
     async def apply(self, desired: Mapping[str, Any], bundle: Bundle | None) -> list[str]:
         """Make the host as desired; what was changed. ``bundle``: the packages, if the host has them not yet."""
-        packages = [bundle.path] if bundle is not None else []
-        answer = await self._order({"do": "apply", **desired}, *packages, limit_s=APPLY_S)
+        answer = await self._order({"do": "apply", **desired}, *_packages(bundle), limit_s=APPLY_S)
         return _texts(answer, "changes")
 
     async def back(self) -> list[str]:
@@ -64,13 +83,17 @@ class RemoteHost:
         return _answer(await run_command(self._connection, command, feed=feed, limit_s=limit_s))
 
 
+def _packages(bundle: Bundle | None) -> list[Path]:
+    return [bundle.path] if bundle is not None else []
+
+
 def _answer(reply: Reply) -> dict[str, Any]:
     try:
         answer = json.loads(reply.out)
         if "fault" not in answer:
             return dict(answer)
         fault, said = Fault(answer["fault"]), str(answer["error"])
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         tail = " ".join(reply.err.split())[-300:]
         raise HostFailed(
             Fault.COMMAND, f"what root was to do there ended with status {reply.status} and no answer: {tail}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fleettrace.errors import FleettraceError
+from fleettrace.model.inspection import DoctorReport
 
 __all__ = ["Fault", "HostFailed", "HostOutcome", "Step", "Summary", "summarise"]
 
@@ -15,6 +16,7 @@ class Step(StrEnum):
     CONNECTING = "connecting"
     LOOKING = "looking"
     COPYING = "copying"
+    EXAMINING = "with the doctor"
     ENROLLING = "enrolling"
     STARTING = "starting"
     AWAITING = "waiting for its agent"
@@ -39,6 +41,7 @@ class Fault(StrEnum):
     DISK_FULL = "disk-full"
     TIME_OUT = "time-out"
     BUSY = "busy"
+    CANNOT_TRACE = "cannot-trace"
     ENROLMENT = "enrolment"
     NOT_SEEN = "not-seen"
     NOT_INSTALLED = "not-installed"
@@ -61,7 +64,8 @@ class HostFailed(FleettraceError):
 class HostOutcome:
     """One host's end. ``changes``: what was changed there, empty: nothing had to be; ``notes``: what to know besides.
 
-    ``fault`` None: it went well. ``back``: it failed, and its previous version is running again.
+    ``fault`` None: it went well. ``back``: it failed, and its previous version is running again. ``doctor``: what the
+    host was found to be before this version ran there; None: it was not looked at, since this version ran already.
     """
 
     address: str
@@ -73,6 +77,7 @@ class HostOutcome:
     reason: str = ""
     back: bool = False
     elapsed_ms: int = 0
+    doctor: DoctorReport | None = None
 
     @property
     def ok(self) -> bool:

@@ -7,7 +7,7 @@ from functools import cache
 __all__ = ["bootstrap", "program"]
 
 PACKAGE = "controller.install.on_host"
-MODULES = ("commands", "layout", "made", "packages", "service", "orders")
+MODULES = ("commands", "layout", "made", "packages", "service", "examining", "orders")
 """In the order of their imports: each knows those before it alone."""
 
 # The host has no such package: its modules are made of the texts, under their own names, and the last one is run.

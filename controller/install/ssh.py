@@ -1,30 +1,26 @@
 """Connections to hosts: the host's key is checked always, nothing is asked of a person, everything has a bound."""
 
 import asyncio
-import shlex
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
+from controller.install.host_keys import HostKeys, KeyChecker
 from controller.install.outcome import Fault, HostFailed
+from controller.install.ssh_command import reason_of
 from controller.install.target import SshAddress, Target, parse_jumps
 from fleettrace.errors import BadInput
 
-__all__ = ["Connections", "Reply", "SshSettings", "run_command"]
+__all__ = ["Connections", "SshSettings"]
 
 CONNECT_S = 20.0
 """From the first packet to a login, for each hop."""
 KEEPALIVE_S = 10.0
 KEEPALIVE_COUNT = 3
 """A server that leaves so many questions unanswered is gone."""
-MAX_OUTPUT_BYTES = 256 * 1024
-"""What is kept of what a command says; more of it ends the command."""
-KEPT_ERROR_BYTES = 4 * 1024
-CHUNK_BYTES = 64 * 1024
-
 KNOWN_HOSTS = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
 
 
@@ -51,21 +47,12 @@ class SshSettings:
         return tuple(path for path in (known.expanduser() for known in KNOWN_HOSTS) if path.is_file())
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """How a command ended: its exit status (-1: a signal), all that it printed, the end of what it complained of."""
-
-    status: int
-    out: bytes
-    err: str
-
-
 class Connections:
     """Opens connections; those to jump hosts are shared, since a server takes few logins at once. A context manager."""
 
     def __init__(self, settings: SshSettings) -> None:
         self._settings = settings
-        self._known = _read_known(settings.known_files())
+        self._keys = HostKeys(settings.known_files())
         self._jumps: dict[tuple[SshAddress, ...], asyncio.Future[asyncssh.SSHClientConnection]] = {}
         self._stack = AsyncExitStack()
 
@@ -91,7 +78,7 @@ class Connections:
             await _end(connection)
 
     def _configured_jumps(self, address: SshAddress) -> tuple[SshAddress, ...]:
-        configured = self._options(address, None, _Checker()).config.get("ProxyJump")
+        configured = self._options(address, None, KeyChecker()).config.get("ProxyJump")
         return parse_jumps(str(configured)) if configured and configured != "none" else ()
 
     async def _jump(self, jumps: tuple[SshAddress, ...]) -> asyncssh.SSHClientConnection:
@@ -112,7 +99,7 @@ class Connections:
     async def _connect(
         self, address: SshAddress, over: asyncssh.SSHClientConnection | None
     ) -> asyncssh.SSHClientConnection:
-        checker = _Checker()
+        checker = KeyChecker()
         options = self._options(address, over, checker)
         host, port = str(options.host), int(options.port)
         try:
@@ -124,10 +111,10 @@ class Connections:
                 Fault.UNREACHABLE, f"no login at {host}:{port} within {CONNECT_S:.0f} s: is it up, and is the way open?"
             ) from error
         except asyncssh.HostKeyNotVerifiable as error:
-            raise self._unknown(checker, host, port, str(error)) from error
+            raise self._keys.refusal(checker, host, port, str(error)) from error
         except asyncssh.KeyExchangeFailed as error:
-            if self._knows(host, port):  # none of the kinds of key that are known is offered
-                raise self._unknown(checker, host, port, str(error)) from error
+            if self._keys.has_some(host, port):  # none of the kinds of key that are known is offered
+                raise self._keys.refusal(checker, host, port, str(error)) from error
             raise HostFailed(
                 Fault.UNREACHABLE, f"its SSH server and this one have no method in common ({error.reason}): update it"
             ) from error
@@ -141,7 +128,7 @@ class Connections:
             raise HostFailed(Fault.UNREACHABLE, _no_way(host, port, error)) from error
 
     def _options(
-        self, address: SshAddress, over: asyncssh.SSHClientConnection | None, checker: "_Checker"
+        self, address: SshAddress, over: asyncssh.SSHClientConnection | None, checker: KeyChecker
     ) -> asyncssh.SSHClientConnectionOptions:
         keys = {} if self._settings.key is None else {"client_keys": [str(self._settings.key)]}
         try:
@@ -153,7 +140,7 @@ class Connections:
                 config=self._config(),
                 tunnel=over,
                 # Always these, whatever ssh_config says: there it could be "none", which would trust every key.
-                known_hosts=self._known,
+                known_hosts=self._keys.known,
                 password_auth=False,
                 kbdint_auth=False,
                 gss_auth=False,
@@ -172,109 +159,6 @@ class Connections:
         config = self._settings.config or Path("~/.ssh/config").expanduser()
         return [str(config)] if config.is_file() or self._settings.config is not None else None
 
-    def _knows(self, host: str, port: int) -> bool:
-        found = asyncssh.match_known_hosts(self._known, host, "", port if port != asyncssh.DEFAULT_PORT else None)
-        return any(found[:2])
-
-    def _unknown(self, checker: "_Checker", host: str, port: int, said: str) -> HostFailed:
-        there = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-        name = host if port == asyncssh.DEFAULT_PORT else f"[{host}]:{port}"
-        shown = f" ({checker.fingerprint})" if checker.fingerprint else ""
-        if self._knows(host, port):
-            return HostFailed(
-                Fault.HOST_KEY_CHANGED,
-                f"its host key{shown} is not the one in known_hosts: somebody may be in between; if the host was "
-                f"set up anew, compare with '{there}' on its console, then ssh-keygen -R '{name}' and add the new one",
-            )
-        if "revoked" in said:
-            return HostFailed(Fault.HOST_KEY_CHANGED, f"its host key{shown} is revoked in known_hosts: do not use it")
-        return HostFailed(
-            Fault.HOST_KEY_UNKNOWN,
-            f"its host key{shown} is not in known_hosts: compare it with '{there}' on its console, then add it: "
-            f"ssh-keyscan -p {port} {host} >> ~/.ssh/known_hosts",
-        )
-
-
-class _Checker(asyncssh.SSHClient):
-    """Keeps the fingerprint of a key that was refused. Nothing here accepts one."""
-
-    fingerprint = ""
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        """Called by asyncssh for a key that known_hosts does not have."""
-        self.fingerprint = f"{key.get_algorithm()} {key.get_fingerprint()}"
-        return False
-
-
-async def run_command(
-    connection: asyncssh.SSHClientConnection, command: str, *, feed: Sequence[bytes | Path] = (), limit_s: float
-) -> Reply:
-    """Run a command to its end; ``feed`` goes to its standard input, files by and by.
-
-    Raises:
-        HostFailed: it did not end in time, it said more than is kept, or the connection was lost.
-    """
-    shown = shlex.split(command)[0] if command.strip() else ""
-    try:
-        async with asyncio.timeout(limit_s):
-            process = await connection.create_process(command, encoding=None)
-            async with process:
-                feeding = asyncio.ensure_future(_feed(process, feed))
-                out, err = await asyncio.gather(_read_all(process.stdout), _read_tail(process.stderr))
-                await feeding
-                completed = await process.wait()
-    except TimeoutError as error:
-        raise HostFailed(
-            Fault.TIME_OUT, f"what was started there ({shown}) did not end within {limit_s:.0f} s: is it overloaded?"
-        ) from error
-    except (asyncssh.Error, ConnectionError) as error:
-        raise HostFailed(
-            Fault.CONNECTION_LOST, f"the connection was lost in the middle ({_reason(error)}): try again"
-        ) from error
-    return Reply(completed.exit_status if completed.exit_status is not None else -1, out, err)
-
-
-async def _feed(process: asyncssh.SSHClientProcess[bytes], feed: Sequence[bytes | Path]) -> None:
-    # A command that ends early closes its input; how it ended says why.
-    with suppress(BrokenPipeError, ConnectionResetError):
-        for piece in feed:
-            if isinstance(piece, bytes):
-                process.stdin.write(piece)
-                continue
-            with piece.open("rb") as file:
-                while chunk := file.read(CHUNK_BYTES):
-                    process.stdin.write(chunk)
-                    await process.stdin.drain()
-        await process.stdin.drain()
-        process.stdin.write_eof()
-
-
-async def _read_all(stream: asyncssh.SSHReader[bytes]) -> bytes:
-    kept = b""
-    while chunk := await stream.read(CHUNK_BYTES):
-        kept += chunk
-        if len(kept) > MAX_OUTPUT_BYTES:
-            raise HostFailed(Fault.COMMAND, f"it said more than {MAX_OUTPUT_BYTES >> 10} KiB: what does its login run?")
-    return kept
-
-
-async def _read_tail(stream: asyncssh.SSHReader[bytes]) -> str:
-    kept = b""
-    while chunk := await stream.read(CHUNK_BYTES):
-        kept = (kept + chunk)[-KEPT_ERROR_BYTES:]
-    return kept.decode(errors="replace")
-
-
-def _read_known(files: Sequence[Path]) -> asyncssh.SSHKnownHosts:
-    try:
-        return asyncssh.read_known_hosts([str(path) for path in files])
-    except (OSError, ValueError) as error:
-        named = ", ".join(map(str, files))
-        raise BadInput(
-            f"the known host keys of {named} cannot be read ({error}): mend that, or name another file with "
-            "--known-hosts"
-        ) from error
-
 
 def _has_failed(made: "asyncio.Future[asyncssh.SSHClientConnection]") -> bool:
     return made.done() and (made.cancelled() or made.exception() is not None)
@@ -288,10 +172,4 @@ async def _end(connection: asyncssh.SSHClientConnection) -> None:
 
 
 def _no_way(host: str, port: int, error: Exception) -> str:
-    return f"no SSH server answers at {host}:{port} ({_reason(error)}): check the address, and that it is up"
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return getattr(error, "reason", "") or str(error) or type(error).__name__
+    return f"no SSH server answers at {host}:{port} ({reason_of(error)}): check the address, and that it is up"

@@ -4,53 +4,24 @@ import asyncio
 import hashlib
 import io
 import os
-import re
 import shutil
-import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
-from controller.install.look import LEAST_GLIBC, HostLook
+from controller.install.download import Kind, download, pins, platforms
 from controller.install.own_wheel import own_requirements, own_wheel, own_wheel_name
 from fleettrace import __version__
 from fleettrace.errors import BadInput
 
-__all__ = ["Arch", "Bundle", "Kind", "Wheelhouse", "pack"]
+__all__ = ["Bundle", "Wheelhouse", "pack"]
 
-DOWNLOAD_S = 300.0
 MAX_BUNDLE_BYTES = 256 << 20
 """What is copied to one host; the agent's packages have some 15 MiB."""
 KEPT_BUNDLES = 8
 """The newest ones; each change of the code makes another."""
 REQUIREMENTS = "requirements.txt"
-
-
-class Arch(StrEnum):
-    """Architectures that agents run on, as uname(1) calls them."""
-
-    X86_64 = "x86_64"
-    AARCH64 = "aarch64"
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """Hosts that take the same packages."""
-
-    arch: str
-    python: tuple[int, int]
-
-    @classmethod
-    def of(cls, look: HostLook) -> "Kind":
-        """The kind of a host."""
-        return cls(look.arch, look.python)
-
-    def __str__(self) -> str:
-        return f"{self.arch}-python{self.python[0]}.{self.python[1]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +86,13 @@ class Wheelhouse:
     async def _dependencies(self, kind: Kind) -> Path:
         """The folder of everything but the project's own wheel."""
         wanted = own_requirements()
-        pins = _pins(wanted)
-        name = hashlib.sha256("\n".join((*wanted, *pins, *_platforms(kind.arch))).encode()).hexdigest()[:16]
+        pinned = pins(wanted)
+        name = hashlib.sha256("\n".join((*wanted, *pinned, *platforms(kind.arch))).encode()).hexdigest()[:16]
         folder = self._cache / "packages" / name / str(kind)
         if not folder.is_dir():
             folder.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as making:
-                await _download(kind, wanted, pins, Path(making) / "wheels")
+                await download(kind, wanted, pinned, Path(making) / "wheels")
                 try:
                     (Path(making) / "wheels").replace(folder)
                 except OSError:
@@ -163,59 +134,6 @@ def _keep_newest(bundles: Path, count: int) -> None:
 
 def _requirement(name: str, data: bytes) -> str:
     return f"./{name} --hash=sha256:{hashlib.sha256(data).hexdigest()}"
-
-
-def _pins(wanted: Sequence[str]) -> tuple[str, ...]:
-    """What is installed here of the wanted and of what that needs, in its version: hosts run what runs here."""
-    pins: dict[str, str] = {}
-    queue = ["pip", *wanted]
-    while queue:
-        name = re.split(r"[^A-Za-z0-9._-]", queue.pop(), maxsplit=1)[0]
-        if not name or name in pins:
-            continue
-        try:
-            found = distribution(name)
-        except PackageNotFoundError:  # of another platform or version than this one
-            continue
-        pins[name] = f"{name}=={found.version}"
-        queue += [needed for needed in found.requires or () if "extra ==" not in needed]
-    return tuple(sorted(pins.values()))
-
-
-def _platforms(arch: str) -> tuple[str, ...]:
-    return (*(f"manylinux_2_{minor}_{arch}" for minor in range(LEAST_GLIBC[1], 16, -1)), f"manylinux2014_{arch}")
-
-
-async def _download(kind: Kind, wanted: tuple[str, ...], pins: tuple[str, ...], folder: Path) -> None:
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
-        constraints.write("\n".join(pins))
-        constraints.flush()
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
-        command += ["--only-binary=:all:", "--dest", str(folder), "--constraint", constraints.name]
-        command += ["--python-version", f"{kind.python[0]}.{kind.python[1]}", "--implementation", "cp"]
-        command += [f"--platform={platform}" for platform in _platforms(kind.arch)]
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            "pip",  # it unpacks the others on the host, where there may be none
-            *wanted,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(DOWNLOAD_S):
-                _, errors = await process.communicate()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-            raise BadInput(f"the packages for {kind} did not come within {DOWNLOAD_S:.0f} s; {_WAY_OUT}") from None
-    if process.returncode != 0:
-        said = [line for line in errors.decode(errors="replace").splitlines() if line.startswith("ERROR:")]
-        reason = " ".join((said[-1] if said else errors.decode(errors="replace")[-200:]).split())
-        raise BadInput(f"the packages for {kind} cannot be had from an index ({reason}); {_WAY_OUT}")
-
-
-_WAY_OUT = "on a machine that reaches one run 'fleettrace wheelhouse DIR', bring DIR here and give --wheelhouse DIR"
 
 
 def _cache_directory() -> Path:

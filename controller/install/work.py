@@ -2,24 +2,27 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import asyncssh
 
 from controller.install.awaited import AwaitedAgent
+from controller.install.doctor import fatal, shown
+from controller.install.download import Kind
 from controller.install.host import RemoteHost, look_at
 from controller.install.look import HostLook, check_look
 from controller.install.outcome import Fault, HostFailed, HostOutcome, Step
 from controller.install.port import Control
 from controller.install.runner import Tell
-from controller.install.settings import AgentSettings, Enrolled, needs_token
+from controller.install.settings import AgentSettings, Backend, Enrolled, needs_token
 from controller.install.ssh import Connections
 from controller.install.target import Target
 from controller.install.tunnel import carry
-from controller.install.wheelhouse import Bundle, Kind, Wheelhouse
+from controller.install.wheelhouse import Bundle, Wheelhouse
 from fleettrace.model.host import Host
+from fleettrace.model.inspection import DoctorReport
 
 __all__ = ["Worker"]
 
@@ -48,18 +51,25 @@ class Worker:
             name = self._claim(target, look)
             labels = {**settings.labels, **target.labels}
             desired = _desired(bundle, settings.files(name))
+            report = None
+            if state["version"] != bundle.version:
+                self.tell(target, Step.COPYING)
+                desired["staged"] = await remote.stage(bundle.version, _missing(bundle, state))
+                self.tell(target, Step.EXAMINING)
+                report = await self._examined(remote, bundle.version, settings.backend, was_there=bool(state["there"]))
             if anew or await self._must_enrol(state, name, settings, labels):
                 self.tell(target, Step.ENROLLING)
                 desired["token"] = await self.control.join_token(name, labels)
-            self.tell(target, Step.COPYING)
-            changes = await remote.apply(desired, _missing(bundle, state))
+            self.tell(target, Step.STARTING)
+            changes = await remote.apply(desired, None)
             self.tell(target, Step.AWAITING)
             async with carry(connection, settings.ends) if settings.tunnel else nullcontext():
                 agent = AwaitedAgent(self.control, remote, name, wait_ms)
                 host = await agent.seen(bundle.version)
                 if host is None:
                     raise HostFailed(Fault.NOT_SEEN, await agent.silence())
-        return HostOutcome(str(target.address), name, bundle.version, tuple(changes), _notes(host, look))
+        notes = (*_notes(host, look), *(shown(report) if report is not None else ()))
+        return HostOutcome(str(target.address), name, bundle.version, tuple(changes), notes, doctor=report)
 
     async def upgrade(self, target: Target, wait_ms: int) -> HostOutcome:
         """Give the host's agent this version, and its previous one again when the new one does not come back.
@@ -106,6 +116,19 @@ class Worker:
             changes.append("certificate revoked")
         notes = (f"kept, because fleettrace did not make it: {', '.join(kept)}",) if kept else ()
         return HostOutcome(str(target.address), name, "", tuple(changes), notes)
+
+    async def _examined(self, remote: RemoteHost, version: str, backend: Backend, *, was_there: bool) -> DoctorReport:
+        """What the doctor finds on a host on which this version was put; a host that cannot trace is left as it was."""
+        try:
+            report = await remote.examine(version, backend)
+            if report.can_trace or backend is not Backend.BCC:
+                return report
+            raise HostFailed(Fault.CANNOT_TRACE, fatal(report))
+        except HostFailed:
+            if not was_there:
+                with suppress(HostFailed):  # why it failed is what counts
+                    await remote.uninstall()
+            raise
 
     async def _prepare(
         self, connection: asyncssh.SSHClientConnection, look: HostLook

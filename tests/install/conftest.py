@@ -13,7 +13,8 @@ from typing import Any, Self
 
 import pytest
 
-from controller.install.wheelhouse import Kind, Wheelhouse
+from controller.install.download import Kind
+from controller.install.wheelhouse import Wheelhouse
 from tests.fakes.waiting import wait_for
 from tests.install.bed import CONTROLLER_IP, SSHD, Host, Site
 

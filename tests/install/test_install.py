@@ -1,5 +1,6 @@
 """Installing on hosts with real SSH servers: many at once, again, and where something is in the way."""
 
+import json
 import os
 import signal
 import subprocess
@@ -161,6 +162,40 @@ def test_an_agent_runs_without_root_and_with_no_more_than_it_may_hand_on(bed: Be
     assert int(status["CapBnd"], 16) == sum(bits)
 
 
+def test_the_doctor_is_asked_before_an_agent_runs_and_what_is_to_be_mended_is_shown(bed: Bed) -> None:
+    host = bed.host("seen-by-doctor")
+    # A file of the owner's, by which two tools alone may run there.
+    own_file = 'mkdir -p /etc/fleettrace && echo "tools = [\\"runqlat\\", \\"syscount\\"]" >/etc/fleettrace/agent.toml'
+    host.run("sh", "-c", own_file)
+    found = bed.install(at(host), more=("--backend", "bcc"))["seen-by-doctor"]
+    assert (found["fault"], found["doctor"]["can_trace"]) == (None, True)
+    works = {trial["tool"] for trial in found["doctor"]["tools"] if trial["outcome"] == "works"}
+    assert works >= {"runqlat", "syscount"}
+    told = [one for one in found["notes"] if one.startswith("doctor: ")]
+    assert "tools work" in told[0], told
+    # Some tracepoints are out of its user's reach there: that is told with the line that mends it.
+    assert any("/sys/kernel/tracing" in one and "(mend: " in one for one in told[1:]), told
+    # It was the agent's user that looked: nothing in its folder is anybody else's.
+    assert host.run("find", "/var/lib/fleettrace", "!", "-user", "fleettrace") == ""
+    # A second run has nothing to look at.
+    assert bed.install(at(host), more=("--backend", "bcc"))["seen-by-doctor"]["doctor"] is None
+
+
+def test_a_host_that_cannot_trace_is_left_as_it_was(bed: Bed) -> None:
+    # GIVEN a host whose types of the kernel are there to read, and are none
+    host = bed.host("blind")
+    host.run("sh", "-c", "echo >/run/no-types && mount --bind /run/no-types /sys/kernel/btf/vmlinux")
+    before = host.view()
+    tokens = len(json.loads(bed.run("token", "list", "--json")[1])["tokens"])
+    found = bed.install(at(host), more=("--backend", "bcc"), code=13)[host.ip]
+    assert found["fault"] == "cannot-trace"
+    assert "nothing can be traced on it, and no agent was started: " in found["reason"]
+    # THEN nothing of it is left there, and nothing could enrol
+    assert host.view() == before
+    assert "blind" not in bed.hosts()
+    assert len(json.loads(bed.run("token", "list", "--json")[1])["tokens"]) == tokens
+
+
 def test_uninstall_leaves_nothing(bed: Bed) -> None:
     """GIVEN a host as it was, WHEN an agent is installed and removed, THEN its files, users, processes and mounts are
     as they were."""
@@ -249,7 +284,7 @@ def test_where_systemd_is_process_1_the_unit_keeps_the_agent_and_goes_with_it(be
     removed = bed.done("uninstall", "--on", at(host))
 
     assert "/etc/systemd/system/fleettrace-agent.service" in done["modern"]["changes"]
-    assert done["modern"]["notes"] == []
+    assert [note for note in done["modern"]["notes"] if not note.startswith("doctor: ")] == []
     assert again["modern"]["changes"] == []
     assert removed["modern"]["ok"]
     told = host.run("cat", "/run/systemctl").splitlines()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.install.wheelhouse import Kind
+from controller.install.download import Kind
 from tests.install.conftest import Bed, at
 
 NAMES = ("first", "second", "third")

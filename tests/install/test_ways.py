@@ -1,10 +1,16 @@
 """How hosts are reached: over jump hosts, by ssh_config, and backwards through a tunnel."""
 
+import os
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 
+from controller.install.wheelhouse import pack
 from tests.fakes.waiting import wait_for
 from tests.install.bed import Host
-from tests.install.conftest import DIAL, STREAM, Bed, at
+from tests.install.conftest import BIN, DIAL, STREAM, Bed, at
 
 NO_WAY = 'add rule inet wall out oifname != "lo" tcp dport { 7070, 7071 } drop'
 
@@ -80,3 +86,34 @@ def test_a_tunnel_carries_an_agent_that_cannot_reach_the_controller_and_is_made_
     told = [line.split()[0] for line in bed.said("tunnel").read_text().splitlines()]
     assert (told[0], told[-1]) == ("open", "open")
     assert "broken" in told
+
+
+def wheelhouse(folder: Path, python: str, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Fetch packages where an index is in reach, which it is not from within the site."""
+    command = [str(BIN / "fleettrace"), "wheelhouse", str(folder), "--arch", "aarch64", "--python", python]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=150, check=False)
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.13"])
+def test_the_packages_of_hosts_of_another_architecture_are_fetched(tmp_path: Path, python: str) -> None:
+    ended = wheelhouse(tmp_path / "packages", python, tmp_path / "cache")
+    assert ended.returncode == 0, ended.stderr
+    fetched = tmp_path / "packages" / f"aarch64-python{python}"
+    names = {path.name for path in fetched.iterdir()}
+    # What is compiled is for their machine, and what is not runs anywhere.
+    assert all(name.endswith(("_aarch64.whl", "-none-any.whl")) for name in names)
+    assert {name.partition("-")[0] for name in names if name.endswith("_aarch64.whl")} >= {"grpcio", "protobuf"}
+    assert pack(fetched, tmp_path / "bundles", fetched.name).size_bytes > 5 << 20
+
+
+def test_what_an_index_does_not_have_for_hosts_is_named(tmp_path: Path) -> None:
+    ended = wheelhouse(tmp_path / "packages", "3.29", tmp_path / "cache")
+    assert ended.returncode == 2
+    assert re.search(r"it has no build of [a-z].* for such hosts, in the version that runs here", ended.stderr)
+    assert not (tmp_path / "packages").exists()
+
+
+def test_that_no_index_is_in_reach_is_told_as_such(bed: Bed) -> None:
+    status, _, error = bed.run("wheelhouse", str(bed.folder / "none"), "--arch", "aarch64")
+    assert (status, "cannot be had from an index (none is in reach); on a machine that" in error) == (2, True), error

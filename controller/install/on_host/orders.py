@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 from controller.install.on_host.commands import Failed, run
+from controller.install.on_host.examining import examine
 from controller.install.on_host.layout import (
     CURRENT,
     HOME,
@@ -63,15 +64,24 @@ def state(_order: Mapping[str, Any], _packages: BinaryIO) -> dict[str, Any]:
     }
 
 
-def apply(order: Mapping[str, Any], packages: BinaryIO) -> dict[str, Any]:
-    """Make the host as it was ordered; ``changes`` says what was not so before."""
+def stage(order: Mapping[str, Any], packages: BinaryIO) -> dict[str, Any]:
+    """Put a version and its user there, and let nothing of it run yet."""
     changes: list[str] = []
+    _put_there(Made(), order["version"], packages, changes)
+    return {"changes": changes}
+
+
+def look(order: Mapping[str, Any], _packages: BinaryIO) -> dict[str, Any]:
+    """What the doctor of a version that was staged finds."""
+    return {"report": examine(order["version"], order["backend"])}
+
+
+def apply(order: Mapping[str, Any], packages: BinaryIO) -> dict[str, Any]:
+    """Make the host as it was ordered; ``changes`` says what was not so before, beginning with what was staged."""
+    changes: list[str] = [str(change) for change in order.get("staged", ())]
     made = Made()
-    made.directory(HOME)
-    make_user(made, changes)
-    unpack(order["version"], packages, changes)
+    _put_there(made, order["version"], packages, changes)
     made.directory(SETTINGS)
-    made.directory(STATE, owner=USER)
     for name, text in order["settings"].items():
         write(made, SETTINGS / name, text, 0o644, changes)
     if has_systemd():
@@ -92,6 +102,13 @@ def apply(order: Mapping[str, Any], packages: BinaryIO) -> dict[str, Any]:
         changes.append("agent started")
     tidy()
     return {"changes": changes, "systemd": has_systemd()}
+
+
+def _put_there(made: Made, version: str, packages: BinaryIO, changes: list[str]) -> None:
+    made.directory(HOME)
+    make_user(made, changes)
+    unpack(version, packages, changes)
+    made.directory(STATE, owner=USER)
 
 
 def back(order: Mapping[str, Any], _packages: BinaryIO) -> dict[str, Any]:
@@ -130,7 +147,7 @@ def uninstall(_order: Mapping[str, Any], _packages: BinaryIO) -> dict[str, Any]:
     return {"changes": changes, "kept": kept}
 
 
-_ORDERS = {"state": state, "apply": apply, "back": back, "uninstall": uninstall}
+_ORDERS = {"state": state, "stage": stage, "examine": look, "apply": apply, "back": back, "uninstall": uninstall}
 
 
 @contextlib.contextmanager

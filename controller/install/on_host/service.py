@@ -11,7 +11,7 @@ from pathlib import Path
 from controller.install.on_host.commands import Failed, run
 from controller.install.on_host.layout import CURRENT, LOG, RUN, SETTINGS, USER
 
-__all__ = ["SERVICE", "has_systemd", "is_running", "last_words", "restart", "stop"]
+__all__ = ["AS_AGENT", "SERVICE", "has_systemd", "is_running", "last_words", "restart", "stop"]
 
 SERVICE = "fleettrace-agent.service"
 PID_FILE = RUN / "supervisor.pid"
@@ -21,12 +21,15 @@ LOG_LINES = 5
 CAPABILITIES = ("bpf", "perfmon", "syslog", "sys_ptrace")
 """What the agent may hand to the children that trace, as in its unit; it uses none itself."""
 _GIVEN = ",".join(f"+{name}" for name in CAPABILITIES)
+AS_AGENT = (
+    *("setpriv", "--reuid", USER, "--regid", USER, "--init-groups", "--no-new-privs", "--pdeathsig", "TERM"),
+    *("--bounding-set", f"-all,{_GIVEN}", "--inh-caps", f"-all,{_GIVEN}", "--ambient-caps", f"-all,{_GIVEN}"),
+)
+"""What makes of root's command one of the agent's user, with what its unit gives it."""
 _SUPERVISED = (
     *("--pid-file", str(PID_FILE), "--log", str(LOG / "agent.log")),
     *("--environment", str(SETTINGS / "agent.env")),
-    *("--", "setpriv", "--reuid", USER, "--regid", USER, "--init-groups", "--no-new-privs", "--pdeathsig", "TERM"),
-    *("--bounding-set", f"-all,{_GIVEN}", "--inh-caps", f"-all,{_GIVEN}", "--ambient-caps", f"-all,{_GIVEN}"),
-    str(CURRENT / "bin" / "fleettrace-agent"),
+    *("--", *AS_AGENT, str(CURRENT / "bin" / "fleettrace-agent")),
 )
 """How an agent is started where there is no systemd; what its unit says there."""
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from controller.install.download import Kind
 from controller.install.own_wheel import own_requirements, own_wheel, own_wheel_name
-from controller.install.wheelhouse import KEPT_BUNDLES, Kind, Wheelhouse, pack
+from controller.install.wheelhouse import KEPT_BUNDLES, Wheelhouse, pack
 from fleettrace.errors import BadInput
 
 
