@@ -10,6 +10,8 @@ __all__ = ["bad_program", "blank_comments", "check_text", "place"]
 
 _COMMENT_OR_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
+_NO_UTF8 = re.compile(r"[\ud800-\udfff]")
+"""What a byte of a command line becomes that is no UTF-8 (PEP 383); no program can hold it."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _REFUSED_WORDS = tuple((re.compile(pattern), reason) for pattern, reason in REFUSED_WORDS)
 
@@ -33,6 +35,8 @@ def check_text(text: str) -> None:
         raise bad_program("the program", f"it has {size} bytes and at most {MAX_PROGRAM_BYTES} are taken: shorten it")
     if not text.strip():
         raise bad_program("the program", "it is empty: write PROBE { ACTION }, such as tracepoint:... { @ = count(); }")
+    if found := _NO_UTF8.search(text):
+        raise bad_program(place(text, found.start()), "there is a byte that is no UTF-8: write the program in UTF-8")
     if found := _CONTROL.search(text):
         raise bad_program(place(text, found.start()), f"there is a control character {found[0]!r}: remove it")
 

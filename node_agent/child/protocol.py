@@ -175,7 +175,7 @@ def decode_message(line: bytes) -> ChildMessage:
             data["snapshot"] = _snapshot(data["snapshot"])
             data["notes"] = tuple(str(note) for note in data["notes"])
         return kind(**data)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise Malformed(f"the tracing child said something outside its contract: {error!r}") from error
 
 

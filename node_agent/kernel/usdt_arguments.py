@@ -50,7 +50,7 @@ _ARM64_OFFSETS = {**{str(number): number * 8 for number in range(31)}, "sp": 248
 _X86_REGISTER = re.compile(r"[re]?([abcd]x|[sd]i|[sb]p|ip)|([abcd])l|([sd]i|[sb]p)l|r(8|9|1[0-5])[dwb]?")
 
 _ARGUMENT = re.compile(r"(?:(-?)([1248])@)?(.+)")
-_NUMBER = r"-?(?:0x[0-9a-f]+|[0-9]+)"
+_NUMBER = r"-?(?:0x[0-9a-f]{1,16}|0|[1-9][0-9]{0,18})"
 _X86_CONSTANT = re.compile(rf"\$({_NUMBER})")
 _X86_MEMORY = re.compile(rf"({_NUMBER})?\(%(\w+)(?:,%(\w+)(?:,([1248]))?)?\)")
 _ARM64_REGISTER = re.compile(r"[xw]([0-9]|[12][0-9]|30)|(sp)")

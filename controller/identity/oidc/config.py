@@ -78,12 +78,12 @@ def check_url(url: str, what: str) -> str:
     Raises:
         BadInput: it is another one.
     """
-    parts = urlsplit(url)
-    if (
-        parts.hostname
-        and not parts.username
-        and (parts.scheme == "https" or _is_loopback_http(parts.scheme, parts.hostname))
-    ):
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:  # such as one half of the brackets of an IPv6 address
+        host = None
+    if host and not parts.username and (parts.scheme == "https" or _is_loopback_http(parts.scheme, host)):
         return url
     raise BadInput(f"{what} must be an https:// URL (http:// on loopback alone), not {url[:100]!r}")
 

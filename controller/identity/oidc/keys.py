@@ -70,7 +70,7 @@ class IssuerKeys:
                 self._keys = _parse(await asyncio.to_thread(self._download))
         except TimeoutError:
             return f"no answer within {FETCH_S:.0f} s"
-        except (OSError, ValueError, BadInput, jwt.PyJWTError) as error:
+        except (OSError, ValueError, RecursionError, BadInput, jwt.PyJWTError) as error:
             return str(error)[:200] or type(error).__name__
         self._fetched_ms = self._clock_ms()
         return ""

@@ -70,7 +70,7 @@ class Decoder:
             record = read_line(line)
             if record is not None:
                 self._take(record)
-        except (ValueError, Malformed):
+        except (ValueError, TypeError, KeyError, AttributeError, Malformed):  # other JSON than bpftrace prints
             self.broken_lines += 1
 
     def _take(self, record: Record) -> None:

@@ -38,7 +38,10 @@ def read_line(line: bytes) -> Record | None:
         return None
     # Latin-1 keeps every byte; what is not escaped is put back together with the rest afterwards.
     text = _ESCAPE.sub(lambda found: f"\\u00{found[1]}" if found[1] else found[0], line.decode("latin-1"))
-    parsed = json.loads(text, object_pairs_hook=Pairs, strict=False)
+    try:
+        parsed = json.loads(text, object_pairs_hook=Pairs, strict=False)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     if not isinstance(parsed, Pairs):
         raise ValueError("not an object")
     members = dict(parsed)
