@@ -7,6 +7,9 @@ from typing import Any
 
 import grpc
 
+from controller.admission.hosts import HostAdmission
+from controller.admission.join_tokens import JoinTokens
+from controller.admission.operators import OperatorAdmission
 from controller.approvals import Approvals
 from controller.auditing import AuditReader
 from controller.identity.principal import Principal, Scope, proven
@@ -14,10 +17,12 @@ from controller.importing import Importer
 from controller.inspection import Inspector
 from controller.policing import Policing
 from controller.queries import Queries
+from controller.rpc.access import AccessService
 from controller.rpc.authorised import Authorised
 from controller.rpc.control import ControlService
 from controller.visibility import Visibility
-from fleettrace.wire.v1 import control_pb2
+from fleettrace.wire.v1 import access_pb2, control_pb2
+from fleettrace.wire.v1.access_pb2_grpc import AccessStub, add_AccessServicer_to_server
 from fleettrace.wire.v1.control_pb2_grpc import ControlStub, add_ControlServicer_to_server
 from tests.unit.controller.house import House
 
@@ -26,6 +31,9 @@ ALL = frozenset(Scope)
 WORKING = frozenset({Scope.READ, Scope.RUN, Scope.APPROVE})
 
 DESCRIPTOR = control_pb2.DESCRIPTOR.services_by_name["Control"]
+ACCESS = access_pb2.DESCRIPTOR.services_by_name["Access"]
+METHODS = {method.name: method for service in (DESCRIPTOR, ACCESS) for method in service.methods}
+"""Of both services that operators call; no name is in both."""
 
 
 def operator(name: str, *teams: str, scopes: frozenset[Scope] = WORKING) -> Principal:
@@ -35,8 +43,8 @@ def operator(name: str, *teams: str, scopes: frozenset[Scope] = WORKING) -> Prin
 class _Proving:
     """In the place of what proves a credential: the call's metadata names the operator."""
 
-    def __init__(self, authorised: Any, known: dict[str, Principal]) -> None:
-        for method in DESCRIPTOR.methods:
+    def __init__(self, service: Any, authorised: Any, known: dict[str, Principal]) -> None:
+        for method in service.methods:
             wrap = self._stream if method.server_streaming else self._unary
             setattr(self, method.name, wrap(getattr(authorised, method.name), known))
 
@@ -73,7 +81,7 @@ class Site:
     """A controller that is reached by TCP."""
 
     house: House
-    stub: Any
+    stubs: tuple[Any, ...]
     known: dict[str, Principal]
 
     async def call(self, who: Principal | None, method: str, request: Any) -> Any:
@@ -82,8 +90,9 @@ class Site:
         if who is not None:
             self.known[who.operator] = who
             metadata = [(WHO, who.operator)]
-        made = getattr(self.stub, method)(request, metadata=metadata, timeout=20)
-        if DESCRIPTOR.methods_by_name[method].server_streaming:
+        stub = next(one for one in self.stubs if hasattr(one, method))
+        made = getattr(stub, method)(request, metadata=metadata, timeout=20)
+        if METHODS[method].server_streaming:
             return [reply async for reply in made]
         return await made
 
@@ -114,12 +123,17 @@ async def serving(house: House) -> AsyncIterator[Site]:
     )
     known: dict[str, Principal] = {}
     server = grpc.aio.server()
-    proving: Any = _Proving(Authorised(DESCRIPTOR, service, visibility), known)
-    add_ControlServicer_to_server(proving, server)
+    hosts = HostAdmission(house.worker, house.fleet, None, house.clock)
+    tokens, operators = JoinTokens(house.worker, None, house.clock), OperatorAdmission(house.worker, None, house.clock)
+    access = AccessService(tokens, hosts, operators, house.clock)
+    control_proving: Any = _Proving(DESCRIPTOR, Authorised(DESCRIPTOR, service, visibility), known)
+    access_proving: Any = _Proving(ACCESS, Authorised(ACCESS, access, visibility), known)
+    add_ControlServicer_to_server(control_proving, server)
+    add_AccessServicer_to_server(access_proving, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield Site(house, ControlStub(channel), known)
+            yield Site(house, (ControlStub(channel), AccessStub(channel)), known)
     finally:
         await server.stop(0)

@@ -16,7 +16,7 @@ from fleettrace.errors import BadInput, Refused
 from fleettrace.wire.v1 import access_pb2, inspection_pb2
 from fleettrace.wire.v1 import control_pb2 as pb
 from tests.unit.controller.house import House, host
-from tests.unit.controller.rpc.operators import ALL, DESCRIPTOR, Site, operator, serving
+from tests.unit.controller.rpc.operators import ACCESS, ALL, DESCRIPTOR, METHODS, Site, operator, serving
 
 OK, DENIED, NOT_FOUND = grpc.StatusCode.OK, grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND
 NOBODY, BAD = grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT
@@ -84,21 +84,36 @@ def request_for(method: str, job_id: str) -> Any:
         "ReloadPolicy": pb.ReloadPolicyRequest(),
         "ShareJob": pb.ShareJobRequest(job_id=job_id, team="web"),
         "ListAudit": pb.ListAuditRequest(team="db"),
+        "WhoAmI": access_pb2.WhoAmIRequest(),
+        "CreateJoinToken": access_pb2.CreateJoinTokenRequest(host="d1", lifetime_ms=60_000, operator="dora"),
+        "ListJoinTokens": access_pb2.ListJoinTokensRequest(),
+        "RevokeJoinToken": access_pb2.RevokeJoinTokenRequest(token_id="00" * 8),
+        "RevokeHost": access_pb2.RevokeHostRequest(host="d1", reason="mine", operator="dora"),
+        "AddOperator": access_pb2.AddOperatorRequest(
+            operator_name="will", teams=["db"], scopes=["admin"], lifetime_ms=60_000, operator="dora"
+        ),
+        "ListOperators": access_pb2.ListOperatorsRequest(),
+        "RevokeOperator": access_pb2.RevokeOperatorRequest(operator_name="dora"),
     }
     return requests[method]
 
 
-METHODS = sorted(method.name for method in DESCRIPTOR.methods)
-SEEN_BY_ALL = {"ListTools"}
+SEEN_BY_ALL = {"ListTools", "WhoAmI"}
 """What is no team's."""
+ANY_SCOPE = {"WhoAmI"}
+"""What every credential is good for."""
 EMPTY = {"ListHosts": "hosts", "ListJobs": "jobs", "CancelAllJobs": "jobs"}
 """What is cut to what the caller sees."""
 
 
 def test_every_method_has_a_row_and_every_row_a_method() -> None:
     # A new method without a row cannot be served at all, and fails here first: say who may call it.
-    access = access_pb2.DESCRIPTOR.services_by_name["Access"].methods
-    assert set(REQUIREMENTS) == {f"Control/{name}" for name in METHODS} | {f"Access/{one.name}" for one in access}
+    assert set(REQUIREMENTS) == {row_of(name) for name in METHODS}
+    assert len(METHODS) == len(DESCRIPTOR.methods) + len(ACCESS.methods)
+
+
+def row_of(method: str) -> str:
+    return f"{METHODS[method].containing_service.name}/{method}"
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -112,7 +127,10 @@ async def test_who_is_nobody_calls_nothing(site: Site, method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 async def test_a_credential_without_the_scope_is_for_nothing(site: Site, method: str) -> None:
     job_id = await job_of(site, DB)
-    scope = REQUIREMENTS[f"Control/{method}"].scope
+    scope = REQUIREMENTS[row_of(method)].scope
+    if method in ANY_SCOPE:
+        assert scope is None
+        return
     assert scope is not None
     # GIVEN the job's own team, with every scope but the one
     narrow = replace(DB, operator="narrow", scopes=ALL - {scope, Scope.ADMIN})
@@ -134,7 +152,7 @@ async def test_an_operator_of_another_team_cannot_use_it(site: Site, method: str
         assert list(getattr(await site.call(WEB, method, request), EMPTY[method])) == []
     elif method == "AskHosts":
         assert (status, details) == (BAD, "no host matches 'd1': see 'fleettrace hosts'")
-    elif REQUIREMENTS[f"Control/{method}"].job is not None:
+    elif REQUIREMENTS[row_of(method)].job is not None:
         # It is as if the job were not there.
         assert (status, details) == (NOT_FOUND, f"there is no job '{job_id}'; see 'fleettrace jobs'")
         missing = await site.status(WEB, method, request_for(method, "j0"))
@@ -161,7 +179,7 @@ async def test_the_own_team_can_use_it(site: Site, method: str) -> None:
     if method in {"WatchJob", "AskHosts", "ClearHost"}:
         return  # they go on for as long as the job, and as the host's answer; see test_a_watch_is_a_teams
     status, details = await site.status(DB, method, request_for(method, job_id))
-    if method == "ReloadPolicy":
+    if REQUIREMENTS[row_of(method)].scope is Scope.ADMIN:
         assert status is DENIED  # it is no team's
         return
     # These are refused for what they are about, and not for who asks.

@@ -2,18 +2,23 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
+from google.protobuf.message_factory import GetMessageClass
 
 from controller.identity.principal import Principal
 from controller.policy import parse_policy
+from controller.policy.classes import ToolClass
 from fleettrace.model.job import JobState
+from fleettrace.wire import v1
+from fleettrace.wire.v1 import access_pb2, inspection_pb2
 from fleettrace.wire.v1 import control_pb2 as pb
-from fleettrace.wire.v1 import inspection_pb2
 from tests.unit.controller.house import House, host
-from tests.unit.controller.rpc.operators import ALL, DESCRIPTOR, Site, operator, serving
+from tests.unit.controller.rpc.operators import ACCESS, ALL, DESCRIPTOR, METHODS, Site, operator, serving
 
 OWNER = "owner"
 """The team whose jobs everybody else asks for; it runs on both hosts, and a second person is needed on b."""
@@ -21,14 +26,20 @@ OWNER = "owner"
 KINDS = {
     "nothing": "",
     "runs": 'tools = ["*"]',
-    "classes": 'classes = ["aggregate"]',
+    **{
+        f"class {one}": f'classes = ["{one}"]'
+        + ('\nbinaries = ["/usr/sbin/nginx"]' if one is ToolClass.UPROBES else "")
+        for one in ToolClass
+    },
     "one-liners": "one_liners = true",
+    "texts of one-liners": "one_liners = true\none_liner_strings = true",
+    "memory of one-liners": "one_liners = true\none_liner_memory = true",
     "reads": 'reads = ["owner"]',
     "approves": 'approves = ["owner"]',
     "emergencies": 'tools = ["*"]\nbreak_glass = true\nmax_duration_s = 20\nmax_jobs_per_day = 9',
     "second person": 'tools = ["*"]\nneeds_approval = true',
 }
-"""A grant of each kind, for the team of its name, on host a alone."""
+"""A grant of each kind, for the team of its name, on host a alone. Which classes let which tools run: test_classes."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +85,14 @@ async def site(house: House) -> AsyncIterator[Site]:
         yield serving_site
 
 
+FOR_HOSTS = ("AgentLink", "Enrolment")
 DENIED, MISSING, BAD = "PERMISSION_DENIED", "NOT_FOUND", "INVALID_ARGUMENT"
 
 
 def submit(cell: Asked) -> str:
     if not cell.has_host:
         return BAD  # there is no such host for them
-    return "OK" if cell.kind in {"runs", "classes", "second person"} else DENIED
+    return "OK" if cell.kind in {"runs", "class aggregate", "second person"} else DENIED
 
 
 def seen(cell: Asked) -> str:
@@ -115,6 +127,8 @@ EXPECTED: dict[str, Callable[[Asked], str]] = {
     "DenyJob": judged,
     "ReloadPolicy": lambda _: DENIED,
     "ClearHost": lambda _: DENIED,
+    "WhoAmI": lambda _: "OK",
+    **dict.fromkeys((method.name for method in ACCESS.methods if method.name != "WhoAmI"), lambda _: DENIED),
 }
 """What each method answers to an operator of another team, in words of the rules and not of the code."""
 
@@ -140,12 +154,23 @@ def request_for(method: str, cell: Asked) -> Any:
         "DenyJob": pb.DenyJobRequest(job_id=cell.job_id, reason="no"),
         "ReloadPolicy": pb.ReloadPolicyRequest(),
         "ClearHost": pb.ClearHostRequest(host=cell.host),
+        "RevokeHost": access_pb2.RevokeHostRequest(host=cell.host, reason="mine"),
+        "CreateJoinToken": access_pb2.CreateJoinTokenRequest(host=cell.host, lifetime_ms=1_000),
+        "RevokeOperator": access_pb2.RevokeOperatorRequest(operator_name="olga"),
     }
-    return requests[method]
+    # The rest says nothing of a host, a job or somebody else.
+    return requests[method] if method in requests else GetMessageClass(METHODS[method].input_type)()
 
 
 def test_the_matrix_has_every_method() -> None:
-    assert set(EXPECTED) == {method.name for method in DESCRIPTOR.methods}
+    assert set(EXPECTED) == set(METHODS)
+
+
+def test_every_service_of_the_wire_is_in_the_matrix_or_for_hosts() -> None:
+    files = [import_module(f"fleettrace.wire.v1.{path.stem}") for path in Path(v1.__path__[0]).glob("*_pb2.py")]
+    services = {name for file in files for name in file.DESCRIPTOR.services_by_name}
+    # What is for hosts no operator's credential opens: tests/integration/test_identity_refusals.py.
+    assert services == {DESCRIPTOR.name, ACCESS.name, *FOR_HOSTS}
 
 
 @pytest.mark.parametrize("method", EXPECTED)
