@@ -16,7 +16,7 @@ from fleettrace.errors import FleettraceError, Refused, Unfit
 from fleettrace.model.run import RunKey
 from node_agent.kernel.boot import boot_id
 from node_agent.kernel.capabilities import permitted_capabilities
-from node_agent.kernel.holdings import still_there
+from node_agent.kernel.holdings import still_there, take_away_events
 from node_agent.launcher import launch
 
 __all__ = ["LOOK_LIMIT_S", "Leftovers", "look"]
@@ -121,12 +121,17 @@ async def look(held: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def main() -> int:
-    """Look for the things that are named as arguments until they are gone, or the time is over; print what is left."""
+    """Look for the things that are named as arguments until they are gone, or the time is over; print what is left.
+
+    Events that a killed program has left in tracefs do not go by themselves: they are taken away.
+    """
     until_s = time.monotonic() + LOOK_LIMIT_S
     left, unknown = still_there(sys.argv[1:])
     while left and time.monotonic() < until_s:
         time.sleep(LOOK_INTERVAL_S)
         left, unknown = still_there(sys.argv[1:])
+    taken = take_away_events(left)
+    left = [thing for thing in left if thing not in taken]
     print(json.dumps([left, unknown]))
     return 0
 

@@ -5,15 +5,17 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import product
 from pathlib import Path
 
 from node_agent.kernel.bpf import Command, bpf
 
-__all__ = ["held_by", "still_there"]
+__all__ = ["held_by", "still_there", "take_away_events"]
 
 _FIELDS = {"prog_id": "program", "map_id": "map", "link_id": "link"}
 _BY_ID = {"program": Command.PROG_GET_FD_BY_ID, "map": Command.MAP_GET_FD_BY_ID, "link": Command.LINK_GET_FD_BY_ID}
 _EVENTS = "events of process"
+_EVENT = "event "
 _EVENT_FILES = ("uprobe_events", "kprobe_events")
 _TRACEFS = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
 
@@ -39,7 +41,7 @@ def still_there(held: Sequence[str]) -> tuple[list[str], list[str]]:
         kind, _, number = thing.rpartition(" ")
         if kind == _EVENTS:
             # BCC and bpftrace put the id of their process into the names of the events that they make.
-            left += [f"event {line}" for line in events if f"_{number}_" in f"{line}_"]
+            left += [f"{_EVENT}{line}" for line in events if f"_{number}_" in f"{line}_"]
         else:
             try:
                 fd, _ = bpf(_BY_ID[kind], struct.pack("<I", int(number)))
@@ -50,6 +52,27 @@ def still_there(held: Sequence[str]) -> tuple[list[str], list[str]]:
                 os.close(fd)
                 left.append(thing)
     return left, unknown
+
+
+def take_away_events(things: Sequence[str]) -> list[str]:
+    """Of things that are left, those that are events which nobody uses any more, and are now taken away.
+
+    Whoever made them is dead: an event without its maker does nothing, and only its name is in the way. One that is in
+    use stays (EBUSY), and so do all where this process may not write to tracefs. The syntax is that of the kernel's
+    trace/uprobetracer.rst; the file is opened to append, since opening it anew would take everybody's events away.
+    """
+    wanted = {thing.removeprefix(_EVENT): thing for thing in things if thing.startswith(_EVENT)}
+    for folder, name in product(_TRACEFS, _EVENT_FILES):
+        for line in _lines(folder / name):
+            if line in wanted:
+                with suppress(OSError):
+                    fd = os.open(folder / name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+                    try:
+                        os.write(fd, f"-:{line.partition(':')[2]}\n".encode())
+                    finally:
+                        os.close(fd)
+    there = set(_event_lines())
+    return [thing for line, thing in wanted.items() if line not in there]
 
 
 def _descendants(pid: int) -> Iterator[int]:
@@ -68,9 +91,10 @@ def _ids(fdinfo: str) -> set[str]:
 
 def _event_lines() -> list[str]:
     """The events that were made by hand in tracefs, by name; none where it cannot be read."""
-    lines: set[str] = set()
-    for folder in _TRACEFS:
-        for name in _EVENT_FILES:
-            with suppress(OSError):
-                lines.update(line.split()[0] for line in (folder / name).read_text().splitlines() if line.strip())
-    return sorted(lines)
+    return sorted({line for folder, name in product(_TRACEFS, _EVENT_FILES) for line in _lines(folder / name)})
+
+
+def _lines(file: Path) -> list[str]:
+    with suppress(OSError):
+        return [line.split()[0] for line in file.read_text().splitlines() if line.strip()]
+    return []

@@ -18,6 +18,8 @@ from rich.table import Table
 from tests.integration.fleet import LiveFleet
 
 HOSTS = 5
+OVER_TLS = "enrolled"
+"""One more, which dials over TLS with a certificate; the others come over the Unix socket."""
 FOR_S = 2.0
 CHECK_S = 1.0
 ALLOWED_S = 3.0
@@ -53,18 +55,19 @@ def main() -> None:
     for column in ("what", "measured", "goal", "ratio"):
         table.add_column(column)
     with tempfile.TemporaryDirectory(prefix="ft-") as folder, LiveFleet(Path(folder), Path(folder) / "state") as fleet:
-        fleet.start_controller()
+        fleet.start_controller(tls=["localhost"])
         started_s = time.monotonic()
         for number in range(HOSTS):
             fleet.start_agent(f"host-{number}", wait=False)
         fleet.wait_connected(*fleet.agents)
         table.add_row("agents ready, nothing compiled before", f"{time.monotonic() - started_s:.2f} s", "", "")
+        enrolled = fleet.enrol_agent(OVER_TLS, Path(folder) / "enrolled").pid
         times_s = []
         for _ in range(RUNS):
             begun_s = time.monotonic()
             data = fleet.json("run", "runqlat", "--on", "all", "--for", f"{FOR_S:g}s", "--promote")
             times_s.append(time.monotonic() - begun_s)
-            assert data["coverage"]["answered"] == HOSTS
+            assert data["coverage"]["answered"] == HOSTS + 1
         goal_s = FOR_S + CHECK_S + ALLOWED_S
         for what, value_s in (("first job", times_s[0]), ("median of jobs", statistics.median(times_s))):
             table.add_row(what, f"{value_s:.2f} s", f"{goal_s:.1f} s", f"{value_s / goal_s:.2f}")
@@ -76,10 +79,14 @@ def main() -> None:
             before_s = {pid: cpu_s(pid) for pid in (*agents, bare.pid)}
             time.sleep(IDLE_S)
             idle_pct = {pid: (cpu_s(pid) - before_s[pid]) / IDLE_S * 100 for pid in before_s}
-            agent_mb, bare_mb = max(map(rss_mb, agents)), rss_mb(bare.pid)
+            agent_mb, bare_mb = max(rss_mb(pid) for pid in agents if pid != enrolled), rss_mb(bare.pid)
+            tls_mb = rss_mb(enrolled)
             bare.kill()
         worst_pct = max(idle_pct[pid] for pid in agents)
         table.add_row("idle agent, RSS", f"{agent_mb:.1f} MB", f"{MAX_IDLE_MB:g} MB", f"{agent_mb / MAX_IDLE_MB:.2f}")
+        table.add_row(
+            "the same over TLS, RSS", f"{tls_mb:.1f} MB", f"{MAX_IDLE_MB:g} MB", f"{tls_mb / MAX_IDLE_MB:.2f}"
+        )
         table.add_row("a bare gRPC channel, RSS", f"{bare_mb:.1f} MB", "", f"{agent_mb / bare_mb:.2f} (agent / bare)")
         table.add_row(
             "idle agent, CPU", f"{worst_pct:.3f}%", f"{MAX_IDLE_CPU_PCT}%", f"{worst_pct / MAX_IDLE_CPU_PCT:.2f}"
