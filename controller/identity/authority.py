@@ -8,7 +8,7 @@ import datetime
 import ipaddress
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -202,7 +202,10 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
     """Write a file that was not there; it never exists with more rights than it shall have."""
-    opener: Callable[[str, int], int] = lambda name, flags: os.open(name, flags | os.O_EXCL | os.O_NOFOLLOW, mode)  # noqa: E731
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_EXCL | os.O_NOFOLLOW, mode)
+
     with open(path, "xb", opener=opener) as file:
         os.fchmod(file.fileno(), mode)
         file.write(data)

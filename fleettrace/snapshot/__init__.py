@@ -42,6 +42,7 @@ __all__ = [
     "StackColumns",
     "bucket_bounds",
     "bucket_index",
+    "check_entries",
     "columns_of",
     "heaviest",
     "key_text",
@@ -87,13 +88,18 @@ class Snapshot:
     def check_valid(self, max_entries: int = MAX_ENTRIES) -> None:
         """Raise :class:`Malformed` unless every entry is valid and each kind has at most ``max_entries``."""
         for entries in (self.histograms, self.stacks, self.counts, self.events):
-            if len(entries) > max_entries:
-                raise Malformed(f"a snapshot holds at most {max_entries} entries of a kind, not {len(entries)}")
+            check_entries(len(entries), max_entries)
             if isinstance(entries, StackColumns):
                 entries.check_valid()
                 continue
             for entry in entries:
                 entry.check_valid()
+
+
+def check_entries(count: int, max_entries: int) -> None:
+    """Raise :class:`Malformed` when a snapshot has more entries of a kind than it may."""
+    if count > max_entries:
+        raise Malformed(f"a snapshot holds at most {max_entries} entries of a kind, not {count}")
 
 
 def _events_of(stacks: Sequence[Stack]) -> int:

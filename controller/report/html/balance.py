@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from controller.analysis.balance import Balance
-from controller.report.html.markup import Markup, tag
+from controller.report.html.markup import Markup, picture, tag
 from fleettrace.model.names import counted
 from fleettrace.snapshot import key_text
 
@@ -53,12 +53,5 @@ def _course(points: Sequence[int]) -> Markup:
         f"{_MARGIN_PX + at * step:.1f} {_MARGIN_PX + height * (high - point) / max(high - low, 1):.1f}"
         for at, point in enumerate(course)
     )
-    return tag(
-        "svg",
-        tag("path", d=f"M{drawn}", class_="line line-0"),
-        viewBox=f"0 0 {_WIDTH_PX} {_HEIGHT_PX}",
-        width=str(_WIDTH_PX),
-        height=str(_HEIGHT_PX),
-        role="img",
-        aria_label=f"from 0 to {points[-1]:+,}",
-    )
+    line = tag("path", d=f"M{drawn}", class_="line line-0")
+    return picture([line], _WIDTH_PX, _HEIGHT_PX, f"from 0 to {points[-1]:+,}")

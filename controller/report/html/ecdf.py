@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from controller.report.families import Family
-from controller.report.html.markup import Markup, tag
+from controller.report.html.markup import Markup, picture, tag
 from fleettrace.snapshot import Histogram
 
 __all__ = ["MAX_LINES", "MIN_ENVELOPE_HOSTS", "cumulative", "ecdf", "envelope", "step_chart"]
@@ -53,16 +53,8 @@ def step_chart(family: Family, own: Sequence[tuple[str, Steps]], others: Sequenc
     drawn += [
         tag("path", tag("title", name), d=_steps(line), class_=f"line line-{n}") for n, (name, line) in enumerate(own)
     ]
-    picture = tag(
-        "svg",
-        *drawn,
-        viewBox=f"0 0 {_WIDTH_PX} {_HEIGHT_PX}",
-        width=str(_WIDTH_PX),
-        height=str(_HEIGHT_PX),
-        role="img",
-        aria_label="Cumulative shares",
-    )
-    return tag("div", picture, _key([name for name, _ in own], others), class_="picture")
+    svg = picture(drawn, _WIDTH_PX, _HEIGHT_PX, "Cumulative shares")
+    return tag("div", svg, _key([name for name, _ in own], others), class_="picture")
 
 
 def _fleet(others: Sequence[Steps]) -> list[Markup]:

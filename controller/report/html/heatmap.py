@@ -4,7 +4,7 @@ import math
 
 from controller.analysis.wording import share_text
 from controller.report.families import Family
-from controller.report.html.markup import Markup, tag
+from controller.report.html.markup import Markup, picture, tag
 from fleettrace.model.names import counted
 
 __all__ = ["LEVELS", "MAX_ROWS", "heat_level", "heatmap"]
@@ -57,18 +57,11 @@ def heatmap(family: Family, marked: frozenset[str]) -> Markup:
     axis = f"{family.merged.unit}, a column for each bucket; colour: share of the host's own values"
     drawn.append(tag("text", axis, x=_NAME_PX, y=height - _FOOT_PX + 34, class_="axis"))
     drawn += _legend(_NAME_PX, height - _FOOT_PX + 43)
-    picture = tag(
-        "svg",
-        *drawn,
-        viewBox=f"0 0 {_WIDTH_PX} {height}",
-        width=str(_WIDTH_PX),
-        height=str(height),
-        role="img",
-        aria_label=f"Heat map of {counted(len(rows), 'host')}: the share of values in each bucket",
-    )
+    label = f"Heat map of {counted(len(rows), 'host')}: the share of values in each bucket"
+    svg = picture(drawn, _WIDTH_PX, height, label)
     hidden = len(family.hosts) - len(rows)
     more = [tag("p", f"+{counted(hidden, 'more host')}; the table has all of them", class_="soft")] if hidden else []
-    return tag("div", picture, *more, class_="picture")
+    return tag("div", svg, *more, class_="picture")
 
 
 def heat_level(share: float) -> int:

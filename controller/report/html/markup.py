@@ -1,9 +1,10 @@
 """HTML and SVG from typed calls: what is not markup is escaped, so that no name can become an element."""
 
 import re
+from collections.abc import Iterable
 from html import escape
 
-__all__ = ["Markup", "joined", "tag", "visible"]
+__all__ = ["Markup", "joined", "picture", "tag", "visible"]
 
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _VOID = frozenset({"br", "hr", "meta"})
@@ -34,6 +35,20 @@ def tag(name: str, /, *children: str | Markup, **attributes: str | float | None)
     if name in _VOID:
         return Markup(f"<{name}{given}>")
     return Markup(f"<{name}{given}>{joined(*children)}</{name}>")
+
+
+def picture(children: Iterable[Markup], width_px: float, height_px: float, label: str) -> Markup:
+    """An SVG picture of some size, with what it shows for those who cannot see it."""
+    size = (f"{width_px:g}", f"{height_px:g}")
+    return tag(
+        "svg",
+        *children,
+        viewBox=f"0 0 {' '.join(size)}",
+        width=size[0],
+        height=size[1],
+        role="img",
+        aria_label=label,
+    )
 
 
 def joined(*children: str | Markup) -> Markup:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 
 from fleettrace.errors import Malformed
-from fleettrace.snapshot import Stack, StackChains, StackColumns, columns_of, stacks_in_columns
+from fleettrace.snapshot import Stack, StackChains, StackColumns, check_entries, columns_of, stacks_in_columns
 from fleettrace.wire.codec.fields import wire_text
 from fleettrace.wire.v1 import types_pb2 as types
 
@@ -106,8 +106,7 @@ def stacks_from_wire(
     for unit, some in groupby(messages, key=lambda message: message.unit):
         numbers, values, events = array("I"), array("Q"), array("Q")
         for message in some:
-            if len(numbers) + len(message.chains) > max_entries:
-                raise Malformed(f"a snapshot holds at most {max_entries} entries of a kind")
+            check_entries(len(numbers) + len(message.chains), max_entries)
             if message.events and not events:
                 events.extend([0] * len(numbers))
             numbers.extend(message.chains)
