@@ -69,7 +69,13 @@ def compare_parts(parts: Iterable[HostPart]) -> tuple[Finding, ...]:
 
 
 def _order(found: Finding) -> tuple[bool, float, str]:
-    return (not found.verdict.named, -abs(found.score), found.host)
+    size = abs(found.score) if found.verdict.named else _apart(found.score, found.rate)
+    return (not found.verdict.named, -size, found.host)
+
+
+def _apart(score: float, rate: Rate | None) -> float:
+    """How far a host is from the others that nobody is accused of: by shape, and by a rate that is beyond the usual."""
+    return math.hypot(score, rate.ranked if rate is not None else 0.0)
 
 
 def _compare(trait: Trait, samples: Sequence[Sample], of_its_class: str) -> list[Finding]:
@@ -117,7 +123,9 @@ class _Group:
 
     def _size(self, host: int, rate_odd: Mapping[int, Verdict]) -> float:
         rate = self.rates[host]
-        return abs(rate.z) if host in rate_odd and rate is not None else abs(self.scores.of_hosts[host].z)
+        if host in rate_odd and rate is not None:
+            return abs(rate.z)
+        return _apart(self.scores.of_hosts[host].z, rate)
 
     def _finding(self, host: int, named: Mapping[int, Verdict], rate_odd: Mapping[int, Verdict], odd: Odd) -> Finding:
         sample, score, rate = self.samples[host], self.scores.of_hosts[host], self.rates[host]
@@ -135,7 +143,7 @@ class _Group:
                 explained = blame(sample, self.scores, score.category)
             shown = explained or Blame(score.category)
             clauses.append(describe_category(self.trait, sample, others, shown, whom))
-        if rate is not None and rate.odd:
+        if rate is not None and (rate.odd or (host not in named and rate.ranked)):
             clauses.append(describe_rate(rate))
         if host in rate_odd:
             clauses.reverse()

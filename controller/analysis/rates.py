@@ -11,6 +11,10 @@ from controller.analysis.verdicts import MIN_HOSTS
 
 __all__ = ["Rate", "score_rates"]
 
+RANKED_Z = 1.5
+"""Up to here a rate says nothing of a host; what is beyond it counts in the ranking, ..."""
+RANKED_WEIGHT = 1.5
+"""... so many times."""
 RATE_Z = 3.5
 RATE_FACTOR = 4.0
 """Loads differ between healthy hosts; an odd rate is at least so many times the typical one, or a part of it."""
@@ -38,6 +42,11 @@ class Rate:
     def odd(self) -> bool:
         """Whether it is unlike the others'."""
         return abs(self.z) >= RATE_Z and not 1 / RATE_FACTOR < self.factor < RATE_FACTOR
+
+    @property
+    def ranked(self) -> float:
+        """What it adds to how far a host is from the others, in standard deviations, at a right angle to its shape."""
+        return RANKED_WEIGHT * max(0.0, abs(self.z) - RANKED_Z)
 
 
 def score_rates(samples: Sequence[Sample]) -> tuple[Rate | None, ...]:

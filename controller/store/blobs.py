@@ -5,10 +5,11 @@ that kept snapshots refer to. Both implementations of the port keep these bytes.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, groupby
 from sys import intern
+from typing import Protocol
 
 from fleettrace.errors import Malformed
 from fleettrace.model.job import HostPart
@@ -18,9 +19,8 @@ from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1 import types_pb2 as types
 
 __all__ = [
+    "Chains",
     "Frames",
-    "KeepChains",
-    "LoadChains",
     "clash",
     "pack_merged",
     "pack_part",
@@ -30,30 +30,54 @@ __all__ = [
 
 Frames = tuple[str, ...]
 
-KeepChains = Callable[[Mapping[bytes, Frames]], Mapping[bytes, int]]
-"""Keeps chains by hash, unless they are kept, and gives the number of each.
 
-Raises :class:`Malformed` (:func:`clash`) when a hash is kept with other frames.
-"""
+class Chains(Protocol):
+    """Where chains of frames are kept, each under a number."""
 
-LoadChains = Callable[[Sequence[int]], tuple[StackChains, "array[int]"]]
-"""The chains of some numbers (ascending, each once), and the place of each number's chain among them.
+    def keep(self, chains: Mapping[bytes, Frames]) -> Mapping[bytes, int]:
+        """Keep chains by hash, unless they are kept, and give the number of each.
 
-Raises :class:`Malformed` when one is not kept, or is damaged.
-"""
+        Raises:
+            Malformed: a hash is kept with other frames (:func:`clash`).
+        """
+
+    def load(self, numbers: Sequence[int]) -> "tuple[StackChains, array[int]]":
+        """The chains of some numbers (ascending, each once), and the place of each number's chain among them.
+
+        Raises:
+            Malformed: one is not kept, or is damaged.
+        """
 
 
-def pack_part(part: HostPart, keep: KeepChains) -> bytes:
+class LoadedChains(StackChains):
+    """Chains that were loaded from ``keeper``, under these ``numbers`` by their place."""
+
+    __slots__ = ("keeper", "numbers")
+
+    def __init__(self, chains: StackChains, keeper: Chains, numbers: "array[int]") -> None:
+        super().__init__(chains.names, chains.lengths, chains.places)
+        self.keeper = keeper
+        self.numbers = numbers
+
+
+def pack_part(part: HostPart, chains: Chains) -> bytes:
     """Raises :class:`Malformed` when two of its stacks have one hash but different frames."""
     message = host_part_to_wire(part)
-    _number_stacks(message.part.snapshot, keep)
+    _number_stacks(message.part.snapshot, chains)
     return message.SerializeToString(deterministic=True)
 
 
-def pack_merged(merged: Snapshot, keep: KeepChains) -> bytes:
+def pack_merged(merged: Snapshot, chains: Chains) -> bytes:
     """Raises :class:`Malformed` when two of its stacks have one hash but different frames."""
-    message = snapshot_to_wire(merged)
-    _number_stacks(message, keep)
+    stacks = merged.stacks
+    if isinstance(stacks, StackColumns) and isinstance(stacks.chains, LoadedChains) and stacks.chains.keeper is chains:
+        # A large fleet's: its frames were not touched since they were loaded, and are kept.
+        message = snapshot_to_wire(replace(merged, stacks=()))
+        numbers = array("I", map(stacks.chains.numbers.__getitem__, stacks.numbers))
+        message.numbered_stacks.add(unit=stacks.unit, chains=numbers, values=stacks.values, events=stacks.events)
+    else:
+        message = snapshot_to_wire(merged)
+        _number_stacks(message, chains)
     return message.SerializeToString(deterministic=True)
 
 
@@ -62,7 +86,7 @@ def clash(digest: bytes) -> Malformed:
     return Malformed(f"two different stacks share the hash {digest.hex()}: they are not merged")
 
 
-def unpack_parts(kept: Iterable[bytes], load: LoadChains) -> list[HostPart]:
+def unpack_parts(kept: Iterable[bytes], chains: Chains) -> list[HostPart]:
     """The parts in their order, their stacks in columns over one set of chains.
 
     Raises:
@@ -74,21 +98,21 @@ def unpack_parts(kept: Iterable[bytes], load: LoadChains) -> list[HostPart]:
         message = control.HostPart.FromString(data)
         columns.append(_take_columns(message.part.snapshot))
         parts.append(host_part_from_wire(message))
-    stacks = _over_chains(columns, load)
+    stacks = _over_chains(columns, chains)
     return [
         replace(part, part=replace(part.part, snapshot=_with_stacks(part.part.snapshot, own)))
         for part, own in zip(parts, stacks, strict=True)
     ]
 
 
-def unpack_merged(kept: bytes, load: LoadChains) -> Snapshot:
+def unpack_merged(kept: bytes, chains: Chains) -> Snapshot:
     """The merged snapshot. Raises as :func:`unpack_parts` does."""
     message = types.Snapshot.FromString(kept)
-    (stacks,) = _over_chains([_take_columns(message)], load)
+    (stacks,) = _over_chains([_take_columns(message)], chains)
     return _with_stacks(snapshot_from_wire(message, MAX_MERGED_ENTRIES), stacks)
 
 
-def _number_stacks(snapshot: types.Snapshot, keep: KeepChains) -> None:
+def _number_stacks(snapshot: types.Snapshot, chains: Chains) -> None:
     """Put the numbers of kept chains in place of frames."""
     frames: dict[bytes, Frames] = {}
     hashes: list[bytes] = []
@@ -98,11 +122,11 @@ def _number_stacks(snapshot: types.Snapshot, keep: KeepChains) -> None:
         if frames.setdefault(digest, own) != own:
             raise clash(digest)
         hashes.append(digest)
-    numbers = keep(frames)
+    numbers = chains.keep(frames)
     rows = zip(map(numbers.__getitem__, hashes), snapshot.stacks, strict=True)
     for unit, some in groupby(rows, key=lambda row: row[1].unit):
-        chains, values, events = zip(*((number, stack.value, stack.events) for number, stack in some), strict=True)
-        snapshot.numbered_stacks.add(unit=unit, chains=chains, values=values, events=events if any(events) else ())
+        own, values, events = zip(*((number, stack.value, stack.events) for number, stack in some), strict=True)
+        snapshot.numbered_stacks.add(unit=unit, chains=own, values=values, events=events if any(events) else ())
     snapshot.ClearField("stacks")
 
 
@@ -128,7 +152,7 @@ def _take_columns(snapshot: types.Snapshot) -> list[_Columns]:
     return columns
 
 
-def _over_chains(parts: Sequence[Sequence[_Columns]], load: LoadChains) -> list[list[StackColumns]]:
+def _over_chains(parts: Sequence[Sequence[_Columns]], keeper: Chains) -> list[list[StackColumns]]:
     """The same over chains in order, which are loaded once for all parts."""
     # Imported where needed: most commands have no database, and most results no stacks.
     import numpy as np  # noqa: PLC0415
@@ -137,7 +161,10 @@ def _over_chains(parts: Sequence[Sequence[_Columns]], load: LoadChains) -> list[
     if not every:
         return [[] for _ in parts]
     numbers, places = np.unique(np.concatenate(every), return_inverse=True)
-    chains, place_of = load(numbers.tolist())
+    loaded, place_of = keeper.load(numbers.tolist())
+    by_place = np.empty_like(numbers)
+    by_place[np.frombuffer(place_of, np.uint32)] = numbers
+    chains = LoadedChains(loaded, keeper, array("I", by_place.tobytes()))
     found = array("I", np.frombuffer(place_of, np.uint32)[places].tobytes())
     ends = accumulate(map(len, every))
     return [

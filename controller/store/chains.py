@@ -33,7 +33,7 @@ class KeptChains:
         self._tables = tables
 
     def keep(self, chains: Mapping[bytes, Frames]) -> dict[bytes, int]:
-        """See :data:`~controller.store.blobs.KeepChains`."""
+        """See :meth:`controller.store.blobs.Chains.keep`."""
         names = self._names([*dict.fromkeys(chain.from_iterable(chains.values()))])
         packed = {
             digest: pack(f"<{len(frames)}I", *map(names.__getitem__, frames)) for digest, frames in chains.items()
@@ -48,7 +48,7 @@ class KeptChains:
         return {digest: number for digest, (number, _) in known.items()}
 
     def load(self, numbers: Sequence[int]) -> "tuple[StackChains, array[int]]":
-        """See :data:`~controller.store.blobs.LoadChains`."""
+        """See :meth:`controller.store.blobs.Chains.load`."""
         import numpy as np  # noqa: PLC0415  most databases are opened by who asks for no stacks
 
         lengths, blobs = array("I"), []

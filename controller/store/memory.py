@@ -27,6 +27,30 @@ from fleettrace.wire.codec import host_from_wire, host_to_wire
 __all__ = ["MemoryStore"]
 
 
+@dataclass(eq=False, slots=True)
+class _Chains:
+    """Implements :class:`~controller.store.blobs.Chains`."""
+
+    kept: list[Frames] = field(default_factory=list)
+    numbers: dict[bytes, int] = field(default_factory=dict)
+
+    def keep(self, chains: Mapping[bytes, Frames]) -> Mapping[bytes, int]:
+        for digest, frames in chains.items():
+            if digest in self.numbers and self.kept[self.numbers[digest]] != frames:
+                raise clash(digest)
+        for digest, frames in chains.items():
+            if digest not in self.numbers:
+                self.numbers[digest] = len(self.kept)
+                self.kept.append(frames)
+        return self.numbers
+
+    def load(self, numbers: Sequence[int]) -> "tuple[StackChains, array[int]]":
+        own = [self.kept[number] for number in numbers]
+        chains = StackChains.of(own)
+        places = {frames: place for place, frames in enumerate(chains)}
+        return chains, array("I", [places[frames] for frames in own])
+
+
 @dataclass(slots=True)
 class _Kept:
     hosts: dict[str, Host] = field(default_factory=dict)
@@ -34,8 +58,7 @@ class _Kept:
     job_of_request: dict[str, str] = field(default_factory=dict)
     parts: dict[RunKey, tuple[RunKind, bool, bytes]] = field(default_factory=dict)
     merged: dict[str, bytes] = field(default_factory=dict)
-    chains: list[Frames] = field(default_factory=list)
-    numbers: dict[bytes, int] = field(default_factory=dict)
+    chains: _Chains = field(default_factory=_Chains)
     shares: set[tuple[str, str]] = field(default_factory=set)
     identities: KeptIdentities = field(default_factory=KeptIdentities)
     epoch: int = 0
@@ -161,7 +184,7 @@ class MemoryStore:
         _, final, data = self._kept.parts.get(key, (None, False, b""))
         if final:
             return False
-        packed = pack_part(part, self._keep_chains)
+        packed = pack_part(part, self._kept.chains)
         if packed == data:
             return False
         self._kept.parts[key] = (part.part.kind, part.part.final, packed)
@@ -175,17 +198,17 @@ class MemoryStore:
             for key, (kind, _, data) in sorted(self._kept.parts.items())
             if key.job_id == job_id and kind is RunKind.TRACE and host in {None, key.host}
         ]
-        return unpack_parts(kept, self._load_chains)
+        return unpack_parts(kept, self._kept.chains)
 
     def save_merged(self, job_id: str, merged: Snapshot) -> None:
         """Insert or replace the merge of a job's parts."""
         self._check_job(job_id)
-        self._kept.merged[job_id] = pack_merged(merged, self._keep_chains)
+        self._kept.merged[job_id] = pack_merged(merged, self._kept.chains)
 
     def merged(self, job_id: str) -> Snapshot | None:
         """The kept merge, or None."""
         self._check_open()
-        return unpack_merged(self._kept.merged[job_id], self._load_chains) if job_id in self._kept.merged else None
+        return unpack_merged(self._kept.merged[job_id], self._kept.chains) if job_id in self._kept.merged else None
 
     def begin_epoch(self, controller_id: str, at_ms: int, at_least: int = 1) -> Authority:
         """Number this start of a controller."""
@@ -232,23 +255,6 @@ class MemoryStore:
     def _check_request(self, request_id: str) -> None:
         if (made := self._kept.job_of_request.get(request_id)) is not None:
             raise StoreFailed(f"request {request_id!r} has made job {made} already, and can make no second one")
-
-    def _keep_chains(self, chains: Mapping[bytes, Frames]) -> Mapping[bytes, int]:
-        numbers = self._kept.numbers
-        for digest, frames in chains.items():
-            if digest in numbers and self._kept.chains[numbers[digest]] != frames:
-                raise clash(digest)
-        for digest, frames in chains.items():
-            if digest not in numbers:
-                numbers[digest] = len(self._kept.chains)
-                self._kept.chains.append(frames)
-        return numbers
-
-    def _load_chains(self, numbers: Sequence[int]) -> "tuple[StackChains, array[int]]":
-        own = [self._kept.chains[number] for number in numbers]
-        chains = StackChains.of(own)
-        places = {frames: place for place, frames in enumerate(chains)}
-        return chains, array("I", [places[frames] for frames in own])
 
 
 def _is_wanted(record: AuditRecord, wanted: AuditFilter) -> bool:

@@ -192,7 +192,7 @@ class SqliteStore:
             kept = self._tables.rows("parts", _OF_RUN, key)
             if kept and kept[0]["final"]:
                 return False
-            packed = pack_part(part, self._chains.keep)
+            packed = pack_part(part, self._chains)
             if kept and kept[0]["part"] == packed:
                 return False
             self._tables.upsert("parts", [part_row(part, packed)], *_RUN)
@@ -207,20 +207,20 @@ class SqliteStore:
                 {"job_id": job_id, "kind": RunKind.TRACE.value, "host": host},
                 order_by="host, attempt",
             )
-            return unpack_parts([row["part"] for row in rows], self._chains.load)
+            return unpack_parts([row["part"] for row in rows], self._chains)
 
     def save_merged(self, job_id: str, merged: Snapshot) -> None:
         """Insert or replace the merge of a job's parts."""
         with self._tables.writing():
             self._check_job(job_id)
-            packed = pack_merged(merged, self._chains.keep)
+            packed = pack_merged(merged, self._chains)
             self._tables.upsert("merged", [{"job_id": job_id, "snapshot": packed}], "job_id")
 
     def merged(self, job_id: str) -> Snapshot | None:
         """The kept merge, or None."""
         with self._tables.reading():
             rows = self._tables.rows("merged", "job_id = ?", [job_id])
-            return unpack_merged(rows[0]["snapshot"], self._chains.load) if rows else None
+            return unpack_merged(rows[0]["snapshot"], self._chains) if rows else None
 
     def begin_epoch(self, controller_id: str, at_ms: int, at_least: int = 1) -> Authority:
         """Number this start of a controller."""

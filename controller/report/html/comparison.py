@@ -8,7 +8,7 @@ from controller.report.families import Family
 from controller.report.flame.graph import flame_graph
 from controller.report.flame.html import FLAME_CSS, FLAME_JS, flame_section
 from controller.report.html.ecdf import step_chart
-from controller.report.html.markup import Markup, tag
+from controller.report.html.markup import Markup, sentence, tag
 from controller.report.html.page import page
 from controller.report.html.pictures import histogram_pictures, stack_pictures
 from controller.report.html.report import REPORT_CSS
@@ -29,7 +29,7 @@ def render_comparison_page(result: JobResult) -> str:
     has_stacks = bool(result.merged.stacks)
     parts = [
         headline(result, f"Host against host: {result.job.spec.tool} on {result.job.spec.selector}"),
-        tag("p", result.statement, class_="statement"),
+        tag("p", sentence(result.statement), class_="statement"),
         section_markup("Hosts, by how far they are apart", _ranking(result.suspects)),
         *histogram_pictures(result),
         *(stack_pictures(result) if has_stacks else ()),
@@ -49,7 +49,7 @@ def render_before_after_page(pair: BeforeAfter) -> str:
     ]
     parts = [
         tag("h1", f"Before and after: {spec.tool} on {spec.selector}"),
-        tag("p", pair.statement, class_="statement"),
+        tag("p", sentence(pair.statement), class_="statement"),
         section_markup("What has changed", labelled_markup(facts)),
         *_lines(pair),
     ]
@@ -87,7 +87,7 @@ def _ranking(found: tuple[Suspect, ...]) -> Markup:
                 tag("td", tag("b", each.host), class_="host"),
                 tag("td", each.verdict.value),
                 *(tag("td", number, class_="num") for number in numbers),
-                tag("td", each.evidence),
+                tag("td", sentence(each.evidence)),
                 class_="suspect" if each.verdict.named else None,
             )
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 
 from controller.report.contents import events_of
-from controller.report.html.markup import Markup, tag
+from controller.report.html.markup import Markup, sentence, tag
 from controller.report.text import evidence_lines
 from controller.report.text.coverage import build_lines, coverage_lines
 from controller.report.text.numbers import rate_text, time_text
@@ -63,17 +63,18 @@ def answer(result: JobResult) -> Markup:
     """Who stands out and what the result says; that nothing can be said, where it cannot."""
     suspects = [suspect for suspect in result.suspects if suspect.verdict.named]
     ranking = [suspect for suspect in result.suspects if not suspect.verdict.named]
-    parts: list[Markup] = [tag("p", result.statement, class_="statement")] if result.statement else []
+    parts: list[Markup] = [tag("p", sentence(result.statement), class_="statement")] if result.statement else []
     if not result.merged.total:
         parts.append(tag("p", "Nothing was recorded, so that there is nothing to read.", class_="warn"))
     elif suspects:
         parts.append(tag("ul", *(_suspect(suspect, "suspect") for suspect in suspects), class_="suspects"))
     elif len(result.hosts) > 1:
-        parts.append(tag("p", "No host stands clearly out from the others."))
+        if not result.statement:
+            parts.append(tag("p", "No host stands clearly out from the others."))
     else:
         parts.append(tag("p", "One host answered: there is none to compare it with."))
     if result.readings:
-        parts.append(tag("ul", *(tag("li", reading) for reading in result.readings)))
+        parts.append(tag("ul", *(tag("li", sentence(reading)) for reading in result.readings)))
     if ranking and result.merged.total:
         more = len(ranking) - MAX_RANKED
         rows = [_suspect(suspect, "ranked") for suspect in ranking[:MAX_RANKED]]
@@ -166,7 +167,9 @@ def section_markup(title: str, *children: Markup | str) -> Markup:
 
 def _suspect(suspect: Suspect, style: str) -> Markup:
     score = f" (score {suspect.score:.3g})"
-    return tag("li", tag("b", suspect.host), tag("span", score, class_="soft"), f": {suspect.evidence}", class_=style)
+    return tag(
+        "li", tag("b", suspect.host), tag("span", score, class_="soft"), ": ", sentence(suspect.evidence), class_=style
+    )
 
 
 def labelled_markup(rows: Iterable[tuple[str, Text]]) -> Markup:

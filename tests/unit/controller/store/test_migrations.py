@@ -83,10 +83,10 @@ def test_stacks_that_were_kept_by_hash_are_kept_by_number() -> None:
     # THEN everything reads as it was
     tables = Tables(Path("memory"), db)
     kept = KeptChains(tables)
-    parts = unpack_parts([row["part"] for row in tables.rows("parts", order_by="host")], kept.load)
+    parts = unpack_parts([row["part"] for row in tables.rows("parts", order_by="host")], kept)
     in_us = (Stack(read, 7, "us"), Stack(write, 300, "us", 2))
     assert [part.part.snapshot.stacks for part in parts] == [in_us, (Stack(write, 5, "us"), Stack(read, 1, "n"))]
-    assert unpack_merged(tables.rows("merged")[0]["snapshot"], kept.load).stacks == in_us
+    assert unpack_merged(tables.rows("merged")[0]["snapshot"], kept).stacks == in_us
     # AND what is kept from now on has the same numbers
     assert kept.keep({stack_hash(read): read}) == {stack_hash(read): 2}
     db.close()

@@ -2,10 +2,11 @@
 
 from html.parser import HTMLParser
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.report.html.markup import joined, tag, visible
+from controller.report.html.markup import joined, sentence, tag, visible
 from controller.report.html.page import data_element, page
 
 
@@ -64,3 +65,21 @@ def test_a_page_lets_nothing_load_and_runs_its_own_scripts_alone() -> None:
     assert "https://" not in text
     assert "<title>title &amp; more</title>" in text
     assert joined("a", tag("b")) == "a<b></b>"
+
+
+@pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        (
+            "p99 in [2048, 4095] us against [64, 127]",
+            'p99 in <span class="range">[2048, 4095] us</span> against <span class="range">[64, 127]</span>',
+        ),
+        (
+            "the waits sit in 4.1-32.8 ms; api-2-3 too",
+            'the waits sit in <span class="range">4.1-32.8 ms</span>; api-2-3 too',
+        ),
+        ("[<b>] is [python3.11+0x1]", "[&lt;b&gt;] is [python3.11+0x1]"),
+    ],
+)
+def test_ranges_of_a_sentence_stay_on_one_line(text: str, made: str) -> None:
+    assert sentence(text) == made
