@@ -54,7 +54,8 @@ class Settings:
 
     ``listen`` is for operators and hosts that enrol, and over ``unix:PATH`` for agents of this machine; what is TCP
     needs ``authority``, the folder of ``ca init``. ``names`` are those by which the controller is reached, beside its
-    addresses; ``oidc`` is the file that describes an identity provider.
+    addresses; ``oidc`` is the file that describes an identity provider; ``late_renewal_ms`` is for how long a host's
+    certificate may be over for it to get another one by it.
     """
 
     db: Path
@@ -65,6 +66,7 @@ class Settings:
     names: Sequence[str] = ()
     oidc: Path | None = None
     orders: OrderSettings = field(default_factory=OrderSettings)
+    late_renewal_ms: int = 0
 
 
 def serve(settings: Settings, *, on_ready: Callable[[list[str]], None] = lambda _: None) -> None:
@@ -88,9 +90,9 @@ async def _serve(settings: Settings, on_ready: Callable[[list[str]], None]) -> N
     store = StoreWorker(lambda: SqliteStore.open(settings.db, controller_id=controller_id))
     orders = OrderDesk(clock_ms, ordering.approvals)
     fleet = Fleet((), clock_ms, orders)
-    hosts = HostAdmission(store, fleet, authority, clock_ms)
+    hosts = HostAdmission(store, fleet, authority, clock_ms, late_renewal_ms=settings.late_renewal_ms)
     operators = OperatorAdmission(store, id_tokens, clock_ms)
-    listeners = Listeners(OperatorAuthentication(operators.authenticate, hosts.check_token))
+    listeners = Listeners(OperatorAuthentication(operators.authenticate, hosts.check_token, hosts.check_late))
 
     def tls(called: list[str]) -> ServerTls:
         if authority is None:

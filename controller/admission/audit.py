@@ -7,6 +7,7 @@ from fleettrace.model.audit import AuditEntry
 
 __all__ = [
     "host_enrolled",
+    "host_returned",
     "host_revoked",
     "operator_added",
     "operator_revoked",
@@ -47,6 +48,12 @@ def host_enrolled(enrolment: Enrolment, token: JoinTokenRecord) -> AuditEntry:
         detail,
         (enrolment.host,),
     )
+
+
+def host_returned(enrolment: Enrolment, late_ms: int, at_ms: int) -> AuditEntry:
+    """A host whose certificate was over got another one by it."""
+    detail = {"enrolment": enrolment.enrolment_id, "late_s": str(late_ms // 1000)}
+    return AuditEntry(at_ms, "", "", "host.returned", enrolment.host, "renewed", "", detail, (enrolment.host,))
 
 
 def host_revoked(enrolment: Enrolment, reason: str, by: str, at_ms: int) -> AuditEntry:

@@ -6,7 +6,11 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from controller.admission.audit import host_enrolled, host_revoked
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from controller.admission.audit import host_enrolled, host_returned, host_revoked
 from controller.fleet import Fleet
 from controller.identity.authority import Authority
 from controller.identity.host_certificate import HostCertificate, key_of_request
@@ -14,11 +18,13 @@ from controller.identity.records import Enrolment, JoinTokenRecord
 from controller.store.worker import StoreWorker
 from fleettrace.errors import BadInput, NotFound, Unauthenticated
 from fleettrace.identity.join_token import secret_digest
+from fleettrace.identity.late import MAX_PROOF_BYTES, late_renewal_text
 from fleettrace.model.names import check_host_name
 
-__all__ = ["Admitted", "HostAdmission"]
+__all__ = ["Admitted", "HostAdmission", "LateHost"]
 
 MAX_REASON_CHARACTERS = 500
+HOUR_MS = 3_600_000
 _ENROL_AGAIN = "enrol this host with a new token: 'fleettrace token create --host {host}'"
 
 
@@ -31,16 +37,35 @@ class Admitted:
     not_after_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class LateHost:
+    """A host that may return: its enrolment, the key of its last certificate, and for how long that is over."""
+
+    enrolment: Enrolment
+    key: ec.EllipticCurvePublicKey
+    late_ms: int
+
+
 class HostAdmission:
-    """Holds every enrolment in memory too, so that each message of each agent can be checked."""
+    """Holds every enrolment in memory too, so that each message of each agent can be checked.
+
+    ``late_renewal_ms``: for how long a certificate may be over for its host to get another one by it; 0: not at all.
+    """
 
     def __init__(
-        self, store: StoreWorker, fleet: Fleet, authority: Authority | None, clock_ms: Callable[[], int]
+        self,
+        store: StoreWorker,
+        fleet: Fleet,
+        authority: Authority | None,
+        clock_ms: Callable[[], int],
+        *,
+        late_renewal_ms: int = 0,
     ) -> None:
         self._store = store
         self._fleet = fleet
         self._authority = authority
         self._clock_ms = clock_ms
+        self._late_renewal_ms = late_renewal_ms
         self._enrolments: dict[str, Enrolment] = {}
         self._changing = asyncio.Lock()
         """Held from looking at a name to writing it down: of two that enrol under one new name at once, one does."""
@@ -56,14 +81,19 @@ class HostAdmission:
         Raises:
             Unauthenticated: the host was revoked or enrolled anew, or the certificate is over.
         """
+        enrolment = self._enrolment_of(certificate)
+        if certificate.not_after_ms <= self._clock_ms():
+            again = _ENROL_AGAIN.format(host=certificate.host)
+            raise Unauthenticated(f"the certificate of {enrolment.host} is over: {again}")
+        return enrolment
+
+    def _enrolment_of(self, certificate: HostCertificate) -> Enrolment:
         enrolment = self._enrolments.get(certificate.host)
         again = _ENROL_AGAIN.format(host=certificate.host)
         if enrolment is None or enrolment.enrolment_id != certificate.enrolment_id:
             raise Unauthenticated(f"this certificate of {certificate.host} counts no more: {again}")
         if enrolment.is_revoked:
             raise Unauthenticated(f"{enrolment.host} was revoked ({enrolment.revoked_reason}): {again}")
-        if certificate.not_after_ms <= self._clock_ms():
-            raise Unauthenticated(f"the certificate of {enrolment.host} is over: {again}")
         return enrolment
 
     def check_unenrolled(self, host: str) -> None:
@@ -126,6 +156,47 @@ class HostAdmission:
         enrolment = self.check(certificate)
         key = key_of_request(signing_request)
         issued = self._signing().issue_host(key, enrolment.host, enrolment.enrolment_id, self._clock_ms())
+        return Admitted(enrolment, issued.der, issued.not_after_ms)
+
+    def check_late(self, certificate: bytes) -> LateHost:
+        """Whose certificate (DER) it is that may be over, if its host may return with it.
+
+        Raises:
+            Unauthenticated: it may not.
+        """
+        shown, key = self._signing().shown_late(certificate)
+        enrolment = self._enrolment_of(shown)
+        late_ms = self._clock_ms() - shown.not_after_ms
+        if late_ms > self._late_renewal_ms:
+            again = _ENROL_AGAIN.format(host=shown.host)
+            allowed = f"{self._late_renewal_ms / HOUR_MS:.3g} h are" if self._late_renewal_ms else "none is"
+            raise Unauthenticated(
+                f"the certificate of {shown.host} is over since {late_ms / HOUR_MS:.3g} h, and {allowed} allowed here "
+                f"(serve --late-renewal): {again}"
+            )
+        return LateHost(enrolment, key, max(0, late_ms))
+
+    async def renew_late(self, certificate: bytes, signing_request: bytes, proof: bytes) -> Admitted:
+        """The next certificate of a host that has the key of one that is over.
+
+        Raises:
+            Unauthenticated: see :meth:`check_late`; or it does not have the key.
+            Malformed: a signing request that cannot be.
+        """
+        late = self.check_late(certificate)
+        key = key_of_request(signing_request)
+        try:
+            late.key.verify(proof[:MAX_PROOF_BYTES], late_renewal_text(signing_request), ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature as error:
+            raise Unauthenticated(
+                f"who shows the certificate of {late.enrolment.host} has not proven to have its key"
+            ) from error
+        async with self._changing:
+            # It may have been revoked in the meantime: what is written down comes after the last look.
+            enrolment, now_ms = self.check_late(certificate).enrolment, self._clock_ms()
+            entry = host_returned(enrolment, late.late_ms, now_ms)
+            await self._store.call(lambda store: store.audit([entry]))
+        issued = self._signing().issue_host(key, enrolment.host, enrolment.enrolment_id, now_ms)
         return Admitted(enrolment, issued.der, issued.not_after_ms)
 
     async def revoke(self, host: str, reason: str, by: str) -> bool:

@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from controller.cli.exit_codes import ExitCode
+from fleettrace.errors import BadInput
+from fleettrace.identity.lives import MAX_LATE_RENEWAL_MS
+from fleettrace.model.names import parse_duration_ms
 
 __all__ = ["serve"]
 
@@ -96,6 +99,15 @@ def serve(
             "--epoch", min=1, metavar="N", help="Begin at least with this epoch: after a database was restored."
         ),
     ] = 1,
+    late_renewal: Annotated[
+        str,
+        typer.Option(
+            "--late-renewal",
+            metavar="DURATION",
+            help="Let a host whose certificate is over for no longer than this get another one by it (`7d`; at most "
+            "`30d`); without it such a host needs a join token.",
+        ),
+    ] = "",
     log_level: Annotated[LogLevel, typer.Option("--log-level", help="How much to tell on stderr.")] = LogLevel.INFO,
 ) -> int:
     """Run the controller.
@@ -117,9 +129,19 @@ def serve(
         names=reachable_as or (),
         oidc=oidc,
         orders=app.OrderSettings(order_key, tool_approvals, epoch),
+        late_renewal_ms=_late_renewal_ms(late_renewal),
     )
     app.serve(settings, on_ready=_announce)
     return ExitCode.OK
+
+
+def _late_renewal_ms(text: str) -> int:
+    if not text:
+        return 0
+    allowed_ms = parse_duration_ms(text)
+    if allowed_ms > MAX_LATE_RENEWAL_MS:
+        raise BadInput(f"--late-renewal {text} is more than {MAX_LATE_RENEWAL_MS // 86_400_000}d: name less")
+    return allowed_ms
 
 
 def _announce(addresses: list[str]) -> None:

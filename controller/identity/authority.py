@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Self
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from controller.identity.host_certificate import host_uri
-from fleettrace.errors import BadInput
+from controller.identity.host_certificate import HostCertificate, host_uri, read_host_certificate
+from fleettrace.errors import BadInput, Unauthenticated
 from fleettrace.identity.lives import AUTHORITY_LIFE_MS, CLOCK_SKEW_MS, CONTROLLER_LIFE_MS, HOST_LIFE_MS
 from fleettrace.identity.pem import certificate_pem
 
@@ -28,6 +29,7 @@ __all__ = ["CERTIFICATE_FILE", "KEY_FILE", "Authority", "ControllerCertificate",
 KEY_FILE = "authority.key"
 CERTIFICATE_FILE = "authority.pem"
 _NAME = "fleettrace authority"
+_NOT_OURS = "the certificate that was shown is not one that this controller's authority gave a host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,25 @@ class Authority:
         builder = builder.add_extension(x509.SubjectAlternativeName([uri]), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         return HostCertificateIssued(certificate.public_bytes(serialization.Encoding.DER), until_ms)
+
+    def shown_late(self, der: bytes) -> tuple[HostCertificate, ec.EllipticCurvePublicKey]:
+        """What a host's certificate says, and its key, where no handshake has looked at it: it may be over.
+
+        Raises:
+            Unauthenticated: it is no certificate of a host that this authority has signed.
+        """
+        pem = certificate_pem(der)
+        shown = read_host_certificate(pem)
+        try:
+            certificate = x509.load_pem_x509_certificate(pem)
+            certificate.verify_directly_issued_by(self._certificate)
+            uses = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+            key = certificate.public_key()
+            if list(uses) == [ExtendedKeyUsageOID.CLIENT_AUTH] and isinstance(key, ec.EllipticCurvePublicKey):
+                return shown, key
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
+            raise Unauthenticated(_NOT_OURS) from error
+        raise Unauthenticated(_NOT_OURS)
 
     def _until_ms(self, wanted_ms: int) -> int:
         """No certificate outlives its authority."""

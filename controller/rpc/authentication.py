@@ -1,5 +1,6 @@
 """Who calls over TCP, before anything of a call is read: an operator's bearer token, a host's join token."""
 
+import base64
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from typing import Any, Protocol
@@ -12,14 +13,25 @@ from controller.identity.principal import Principal, is_local, set_proven
 from controller.rpc.status import abort_with
 from fleettrace.errors import FleettraceError, Unauthenticated
 from fleettrace.identity.join_token import ID_BYTES, SECRET_BYTES
-from fleettrace.wire.metadata import AUTHORIZATION_KEY, BEARER, JOIN
+from fleettrace.identity.pem import MAX_CERTIFICATE_BYTES
+from fleettrace.wire.metadata import AUTHORIZATION_KEY, BEARER, JOIN, LATE
 
-__all__ = ["ENROL_METHOD", "OperatorAuthentication", "host_certificate_of", "join_credential_of", "refusing"]
+__all__ = [
+    "ENROL_METHOD",
+    "RENEW_LATE_METHOD",
+    "OperatorAuthentication",
+    "host_certificate_of",
+    "join_credential_of",
+    "late_certificate_of",
+    "refusing",
+]
 
 ENROL_METHOD = "/fleettrace.wire.v1.Enrolment/Enrol"
+RENEW_LATE_METHOD = "/fleettrace.wire.v1.Enrolment/RenewLate"
 _NO_CREDENTIAL = (
     "nothing is anonymous over the network: log in with 'fleettrace login', or use the controller's Unix socket"
 )
+_MALFORMED_LATE = "this call shows no certificate: enrol the host with 'fleettrace token create'"
 _MALFORMED_JOIN = "this call holds no join token: create one with 'fleettrace token create'"
 
 Context = ServicerContext[Any, Any]
@@ -37,23 +49,29 @@ class CallDetails(Protocol):
 class OperatorAuthentication(grpc.aio.ServerInterceptor):
     """On the operators' listener: no method begins, and no message is read, before a credential was checked.
 
-    ``authenticate`` says who is behind a bearer token, ``check_join`` whether a join token counts; both raise
-    :class:`Unauthenticated`. What a stream gives is checked again for each message, so that revoking ends it.
+    ``authenticate`` says who is behind a bearer token, ``check_join`` whether a join token counts, ``check_late``
+    whether a host may return with a certificate that is over; they raise :class:`Unauthenticated`. What a stream gives
+    is checked again for each message, so that revoking ends it.
     """
 
     def __init__(
         self,
         authenticate: Callable[[str], Any],
         check_join: Callable[[str, bytes], Any],
+        check_late: Callable[[bytes], Any],
     ) -> None:
         self._authenticate = authenticate
         self._check_join = check_join
+        self._check_late = check_late
 
     async def intercept_service(self, continuation: Callable[[Any], Any], handler_call_details: Any) -> Handler:
         """Choose the handler of a call: its method's, or one that refuses."""
         try:
             if handler_call_details.method == ENROL_METHOD:
                 await self._check_join(*join_credential_of(handler_call_details.invocation_metadata))
+                return await continuation(handler_call_details)
+            if handler_call_details.method == RENEW_LATE_METHOD:
+                self._check_late(late_certificate_of(handler_call_details.invocation_metadata))
                 return await continuation(handler_call_details)
             bearer = _credential(handler_call_details.invocation_metadata, BEARER)
             if not bearer:
@@ -106,6 +124,20 @@ def host_certificate_of(context: Context) -> HostCertificate | None:
     if shown is None:
         raise Unauthenticated("an agent shows its certificate where --listen-agents is: enrol it with --join")
     return read_host_certificate(shown)
+
+
+def late_certificate_of(metadata: Metadata | None) -> bytes:
+    """The certificate (DER), perhaps over, in a call's metadata.
+
+    Raises:
+        Unauthenticated: there is none.
+    """
+    try:
+        if certificate := base64.b64decode(_credential(metadata, LATE), validate=True):
+            return certificate[: MAX_CERTIFICATE_BYTES + 1]
+    except ValueError:
+        pass
+    raise Unauthenticated(_MALFORMED_LATE)
 
 
 def join_credential_of(metadata: Metadata | None) -> tuple[str, bytes]:

@@ -6,7 +6,7 @@ from typing import Any
 from grpc.aio import ServicerContext
 
 from controller.admission.hosts import Admitted, HostAdmission
-from controller.rpc.authentication import host_certificate_of, join_credential_of
+from controller.rpc.authentication import host_certificate_of, join_credential_of, late_certificate_of
 from controller.rpc.status import guarded
 from fleettrace.errors import Unauthenticated
 from fleettrace.wire.v1 import enrolment_pb2 as pb
@@ -46,6 +46,17 @@ class EnrolmentService(EnrolmentServicer):
             if certificate is None:
                 raise Unauthenticated("who calls over the Unix socket has no certificate to renew, and needs none")
             return self._credential(self._admission.renew(certificate, request.signing_request))
+
+        return await guarded(context, answer)
+
+    async def RenewLate(self, request: pb.RenewLateRequest, context: Context) -> pb.HostCredential:
+        """Its next one, for one that is over."""
+
+        async def answer() -> pb.HostCredential:
+            certificate = late_certificate_of(context.invocation_metadata())
+            return self._credential(
+                await self._admission.renew_late(certificate, request.signing_request, request.proof)
+            )
 
         return await guarded(context, answer)
 

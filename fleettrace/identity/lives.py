@@ -6,6 +6,7 @@ __all__ = [
     "CONTROLLER_LIFE_MS",
     "HOST_LIFE_MS",
     "MAX_JOIN_TOKEN_LIFE_MS",
+    "MAX_LATE_RENEWAL_MS",
     "MAX_OPERATOR_TOKEN_LIFE_MS",
     "RENEW_AT_FRACTION",
 ]
@@ -21,6 +22,9 @@ CONTROLLER_LIFE_MS = 7 * _DAY_MS
 
 HOST_LIFE_MS = 24 * _HOUR_MS
 """Of a host's certificate, from its first valid moment to its last."""
+
+MAX_LATE_RENEWAL_MS = 30 * _DAY_MS
+"""The longest that a certificate may be over for its host to get another by it, where an operator allows that."""
 
 CLOCK_SKEW_MS = 5 * 60_000
 """Certificates are valid from this long before they are issued, for hosts whose clocks are behind; OIDC tokens too."""

@@ -1,6 +1,6 @@
 """Metadata of calls: what proves who calls, and trailing, why a call was refused."""
 
-__all__ = ["AUTHORIZATION_KEY", "BEARER", "CODE_KEY", "JOIN", "RULE_KEY"]
+__all__ = ["AUTHORIZATION_KEY", "BEARER", "CODE_KEY", "JOIN", "LATE", "RULE_KEY"]
 
 CODE_KEY = "fleettrace-code"
 """The error's stable code (:mod:`fleettrace.errors`)."""
@@ -16,3 +16,6 @@ BEARER = "Bearer"
 
 JOIN = "Join"
 """The scheme of a host that enrols: its join token's number, a dot, and its secret in hex."""
+
+LATE = "Late"
+"""The scheme of a host whose certificate is over: that certificate, DER in base64."""

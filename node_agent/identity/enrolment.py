@@ -1,5 +1,9 @@
-"""Asking the controller for a certificate: with a join token the first time, then with the certificate itself."""
+"""Asking the controller for a certificate: with a join token the first time, then with the certificate itself.
 
+Also with one that is over, where the controller lets hosts return.
+"""
+
+import base64
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,10 +13,10 @@ import grpc
 from fleettrace.errors import BadInput, FleettraceError, Unauthenticated, Unreachable
 from fleettrace.identity.join_token import JoinToken
 from fleettrace.identity.lives import RENEW_AT_FRACTION
-from fleettrace.identity.pem import certificate_pem
+from fleettrace.identity.pem import certificate_der, certificate_pem
 from fleettrace.wire.address import TcpAddress
 from fleettrace.wire.limits import CHANNEL_OPTIONS
-from fleettrace.wire.metadata import AUTHORIZATION_KEY, JOIN
+from fleettrace.wire.metadata import AUTHORIZATION_KEY, JOIN, LATE
 from fleettrace.wire.v1 import enrolment_pb2 as pb
 from fleettrace.wire.v1.enrolment_pb2_grpc import EnrolmentStub
 from node_agent.identity.credential import Credential
@@ -66,12 +70,14 @@ async def enrol(
 
 
 async def renew(credential: Credential) -> Credential:
-    """The next certificate, with a key of its own.
+    """The next certificate, with a key of its own; also for one that is over, where the controller lets hosts return.
 
     Raises:
         Unauthenticated: the host may come no more.
         Unreachable: nothing answers.
     """
+    if credential.not_after_ms <= int(time.time() * 1000):
+        return await _renew_late(credential)
     request = await make_signing_request()
     async with grpc.aio.secure_channel(
         credential.stream, channel_credentials(credential), options=CHANNEL_OPTIONS
@@ -81,6 +87,21 @@ async def renew(credential: Credential) -> Credential:
             answer = await EnrolmentStub(channel).Renew(wire, timeout=CALL_S)
         except grpc.aio.AioRpcError as error:
             raise _in_words(error, credential.stream) from error
+    return _credential(answer, replace(credential, key_pem=request.key_pem.decode()))
+
+
+async def _renew_late(credential: Credential) -> Credential:
+    """No handshake takes a certificate that is over: it is shown within one that the controller alone is proven by."""
+    request = await make_signing_request(credential.key_pem.encode())
+    shown = base64.b64encode(certificate_der(credential.certificate_pem.encode())).decode()
+    metadata = ((AUTHORIZATION_KEY, f"{LATE} {shown}"),)
+    trusted = grpc.ssl_channel_credentials(credential.authority_pem.encode())
+    async with grpc.aio.secure_channel(credential.controller, trusted, options=CHANNEL_OPTIONS) as channel:
+        wire = pb.RenewLateRequest(signing_request=request.der, proof=request.proof)
+        try:
+            answer = await EnrolmentStub(channel).RenewLate(wire, timeout=CALL_S, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            raise _in_words(error, credential.controller) from error
     return _credential(answer, replace(credential, key_pem=request.key_pem.decode()))
 
 

@@ -13,7 +13,7 @@ from fleettrace.identity.join_token import MAX_TOKEN_CHARACTERS, JoinToken
 from fleettrace.model.names import check_host_name
 from fleettrace.wire.address import TcpAddress, parse_address
 from node_agent.identity.credential import Credential
-from node_agent.identity.enrolment import enrol
+from node_agent.identity.enrolment import enrol, renew
 from node_agent.identity.renewal import Renewal
 from node_agent.orders.trust import forget_keys, trust_path
 
@@ -41,7 +41,7 @@ async def enter(options: argparse.Namespace, say: Callable[[str], None]) -> Rene
     kept = Credential.load(folder)
     token = _token(options.join, must_be_there=kept is None) if options.join else None
     if kept is not None and (token is None or token.token_id == kept.token_id):
-        return Renewal(_checked(kept, options), folder, say)
+        return Renewal(await _valid(_checked(kept, options), folder, say), folder, say)
     if token is None:
         raise Unauthenticated(
             "this host is not enrolled: give --join TOKEN, which 'fleettrace token create --host NAME' prints "
@@ -55,7 +55,7 @@ async def enter(options: argparse.Namespace, say: Callable[[str], None]) -> Rene
         if kept is None:
             raise
         say(f"the join token is passed over: {error}")
-        return Renewal(_checked(kept, options), folder, say)
+        return Renewal(await _valid(_checked(kept, options), folder, say), folder, say)
     credential.save(folder)
     # Whoever enrols a host says which controller it belongs to: that one's key is taken when it is first met.
     forget_keys(trust_path(folder, credential.host))
@@ -98,11 +98,22 @@ def _checked(kept: Credential, options: argparse.Namespace) -> Credential:
         )
     if options.name and options.name != kept.host:
         raise BadInput(f"this host is enrolled as {kept.host}: leave --name out, or enrol it anew with --join")
-    if kept.not_after_ms <= int(time.time() * 1000):
-        raise Unauthenticated(
-            f"the certificate of {kept.host} is over, for it was not renewed in time: give a new --join token"
-        )
     return kept
+
+
+async def _valid(kept: Credential, folder: Path, say: Callable[[str], None]) -> Credential:
+    """The certificate that is kept; another one when that is over, and the controller lets hosts return."""
+    if kept.not_after_ms > int(time.time() * 1000):
+        return kept
+    try:
+        returned = await renew(kept)
+    except Unauthenticated as error:
+        raise Unauthenticated(
+            f"the certificate of {kept.host} is over, for it was not renewed in time: give a new --join token ({error})"
+        ) from error
+    returned.save(folder)
+    say(f"the certificate of {kept.host} was over, and the controller gave another one for it")
+    return returned
 
 
 def _stream(options: argparse.Namespace) -> TcpAddress | None:

@@ -77,7 +77,9 @@ class Renewal:
                 failures += 1
                 wait_s = min(MAX_RETRY_S, FIRST_RETRY_S * 2 ** min(failures - 1, 16)) * (0.5 + self._jitter() / 2)
                 self._say(f"the certificate is not renewed yet: {error}; trying again")
-                await self._sleep(min(wait_s, max(1.0, self._left_ms() / 4000)))
+                # A certificate that is over has no time left to be in a hurry for.
+                left_s = self._left_ms() / 1000
+                await self._sleep(min(wait_s, max(1.0, left_s / 4)) if left_s > 0 else wait_s)
                 continue
             failures = 0
             await redial()

@@ -79,6 +79,19 @@ def _certificate(data: bytes) -> None:
         assert len(found.enrolment_id) == 32
 
 
+def _late() -> Callable[[bytes], None]:
+    with tempfile.TemporaryDirectory() as folder:
+        authority = Authority.create(Path(folder) / "ca", time.time_ns() // 1_000_000)
+
+    def check(data: bytes) -> None:
+        """A certificate that no handshake has looked at: none is this authority's, which has signed nothing."""
+        with suppress(Unauthenticated):
+            authority.shown_late(data)
+            raise AssertionError("a certificate was taken that nobody has signed")
+
+    return check
+
+
 def _credential(data: bytes) -> None:
     """The metadata of a call; gRPC hands on ASCII alone."""
     try:
@@ -144,6 +157,7 @@ def _id_token_seeds() -> Sequence[bytes]:
 TARGETS = {
     "signing_request": Target(_request, lambda: [_request_seed()]),
     "certificate": Target(_certificate, lambda: [_certificate_seed()]),
+    "late_certificate": Target(_late(), lambda: [_certificate_seed()]),
     "join_token": text_target(
         JoinToken.parse, lambda: [JoinToken("0a" * 8, bytes(32), b"x" * 80).text()], again=JoinToken.text
     ),

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"fleettrace/wire/v1/enrolment.proto\x12\x12\x66leettrace.wire.v1\"K\n\x0c\x45nrolRequest\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_host\x18\x03 \x01(\t\x12\x17\n\x0fsigning_request\x18\x02 \x01(\x0c\"\'\n\x0cRenewRequest\x12\x17\n\x0fsigning_request\x18\x01 \x01(\x0c\"\xe2\x01\n\x0eHostCredential\x12\x0c\n\x04host\x18\x01 \x01(\t\x12>\n\x06labels\x18\x02 \x03(\x0b\x32..fleettrace.wire.v1.HostCredential.LabelsEntry\x12\x13\n\x0b\x63\x65rtificate\x18\x03 \x01(\x0c\x12\x14\n\x0cnot_after_ms\x18\x04 \x01(\x04\x12\x13\n\x0blifetime_ms\x18\x05 \x01(\r\x12\x13\n\x0b\x61gents_port\x18\x06 \x01(\r\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xa9\x01\n\tEnrolment\x12M\n\x05\x45nrol\x12 .fleettrace.wire.v1.EnrolRequest\x1a\".fleettrace.wire.v1.HostCredential\x12M\n\x05Renew\x12 .fleettrace.wire.v1.RenewRequest\x1a\".fleettrace.wire.v1.HostCredentialb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"fleettrace/wire/v1/enrolment.proto\x12\x12\x66leettrace.wire.v1\"K\n\x0c\x45nrolRequest\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x65\x66\x61ult_host\x18\x03 \x01(\t\x12\x17\n\x0fsigning_request\x18\x02 \x01(\x0c\"\'\n\x0cRenewRequest\x12\x17\n\x0fsigning_request\x18\x01 \x01(\x0c\":\n\x10RenewLateRequest\x12\x17\n\x0fsigning_request\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x01(\x0c\"\xe2\x01\n\x0eHostCredential\x12\x0c\n\x04host\x18\x01 \x01(\t\x12>\n\x06labels\x18\x02 \x03(\x0b\x32..fleettrace.wire.v1.HostCredential.LabelsEntry\x12\x13\n\x0b\x63\x65rtificate\x18\x03 \x01(\x0c\x12\x14\n\x0cnot_after_ms\x18\x04 \x01(\x04\x12\x13\n\x0blifetime_ms\x18\x05 \x01(\r\x12\x13\n\x0b\x61gents_port\x18\x06 \x01(\r\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\x80\x02\n\tEnrolment\x12M\n\x05\x45nrol\x12 .fleettrace.wire.v1.EnrolRequest\x1a\".fleettrace.wire.v1.HostCredential\x12M\n\x05Renew\x12 .fleettrace.wire.v1.RenewRequest\x1a\".fleettrace.wire.v1.HostCredential\x12U\n\tRenewLate\x12$.fleettrace.wire.v1.RenewLateRequest\x1a\".fleettrace.wire.v1.HostCredentialb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,10 +37,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENROLREQUEST']._serialized_end=133
   _globals['_RENEWREQUEST']._serialized_start=135
   _globals['_RENEWREQUEST']._serialized_end=174
-  _globals['_HOSTCREDENTIAL']._serialized_start=177
-  _globals['_HOSTCREDENTIAL']._serialized_end=403
-  _globals['_HOSTCREDENTIAL_LABELSENTRY']._serialized_start=358
-  _globals['_HOSTCREDENTIAL_LABELSENTRY']._serialized_end=403
-  _globals['_ENROLMENT']._serialized_start=406
-  _globals['_ENROLMENT']._serialized_end=575
+  _globals['_RENEWLATEREQUEST']._serialized_start=176
+  _globals['_RENEWLATEREQUEST']._serialized_end=234
+  _globals['_HOSTCREDENTIAL']._serialized_start=237
+  _globals['_HOSTCREDENTIAL']._serialized_end=463
+  _globals['_HOSTCREDENTIAL_LABELSENTRY']._serialized_start=418
+  _globals['_HOSTCREDENTIAL_LABELSENTRY']._serialized_end=463
+  _globals['_ENROLMENT']._serialized_start=466
+  _globals['_ENROLMENT']._serialized_end=722
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,11 @@ class EnrolmentStub:
                 request_serializer=fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.RenewRequest.SerializeToString,
                 response_deserializer=fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.HostCredential.FromString,
                 _registered_method=True)
+        self.RenewLate = channel.unary_unary(
+                '/fleettrace.wire.v1.Enrolment/RenewLate',
+                request_serializer=fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.RenewLateRequest.SerializeToString,
+                response_deserializer=fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.HostCredential.FromString,
+                _registered_method=True)
 
 
 class EnrolmentServicer:
@@ -64,6 +69,16 @@ class EnrolmentServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenewLate(self, request, context):
+        """The next certificate of a host whose last one is over, which the call's metadata shows ("authorization: Late
+        <certificate, DER in base64>"), where the operator lets hosts return.
+        UNAUTHENTICATED: it is over for too long, is not of this authority, the host was revoked or enrolled anew, or the
+        proof is not by the certificate's key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EnrolmentServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +90,11 @@ def add_EnrolmentServicer_to_server(servicer, server):
             'Renew': grpc.unary_unary_rpc_method_handler(
                     servicer.Renew,
                     request_deserializer=fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.RenewRequest.FromString,
+                    response_serializer=fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.HostCredential.SerializeToString,
+            ),
+            'RenewLate': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewLate,
+                    request_deserializer=fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.RenewLateRequest.FromString,
                     response_serializer=fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.HostCredential.SerializeToString,
             ),
     }
@@ -131,6 +151,33 @@ class Enrolment:
             target,
             '/fleettrace.wire.v1.Enrolment/Renew',
             fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.RenewRequest.SerializeToString,
+            fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.HostCredential.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewLate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/fleettrace.wire.v1.Enrolment/RenewLate',
+            fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.RenewLateRequest.SerializeToString,
             fleettrace_dot_wire_dot_v1_dot_enrolment__pb2.HostCredential.FromString,
             options,
             channel_credentials,

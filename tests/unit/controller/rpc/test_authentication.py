@@ -67,11 +67,14 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async def join(*_: Any) -> None:
         raise Unauthenticated("no")
 
+    def late(_: bytes) -> None:
+        raise Unauthenticated("no")
+
     handlers: Any = {
         "Who": grpc.unary_unary_rpc_method_handler(who),
         "Count": grpc.unary_stream_rpc_method_handler(count),
     }
-    server = grpc.aio.server(interceptors=[OperatorAuthentication(made.authenticate, join)])
+    server = grpc.aio.server(interceptors=[OperatorAuthentication(made.authenticate, join, late)])
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("fleettrace.test", handlers),))
     tls = ServerTls(authority, server_names(["127.0.0.1"], ()), now_ms)
     made.address = f"127.0.0.1:{server.add_secure_port('127.0.0.1:0', tls.credentials(client_certificates=False))}"

@@ -18,9 +18,13 @@ async def nobody(*_: object) -> None:
     raise Unauthenticated("nobody is anybody")
 
 
+def nothing(_: bytes) -> None:
+    raise Unauthenticated("nothing is a certificate")
+
+
 @pytest.fixture
 async def listeners() -> AsyncIterator[Listeners]:
-    made = Listeners(OperatorAuthentication(nobody, nobody))
+    made = Listeners(OperatorAuthentication(nobody, nobody, nothing))
     yield made
     await made.stop(0)
 

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fleettrace.errors import BadInput, Unauthenticated
+from fleettrace.errors import BadInput, Unauthenticated, Unfit
 from fleettrace.identity.join_token import JoinToken
+from fleettrace.identity.late import late_renewal_text
 from node_agent.identity.credential import FILE_NAME, Credential
 from node_agent.identity.entering import enter
 from node_agent.identity.signing_request import make_signing_request
@@ -75,16 +78,51 @@ async def test_what_does_not_fit_the_kept_one_is_said(
         await enter(options(tmp_path, **given), print)
 
 
-async def test_who_is_not_enrolled_or_was_away_for_too_long_is_told_what_to_do(tmp_path: Path) -> None:
+async def test_who_is_not_enrolled_or_was_away_for_too_long_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise Unauthenticated("none is allowed here")
+
+    monkeypatch.setattr("node_agent.identity.entering.renew", refuse)
     with pytest.raises(Unauthenticated, match="give --join TOKEN"):
         await enter(options(tmp_path), print)
     with pytest.raises(BadInput, match="is not there"):
         await enter(options(tmp_path, join="@/nonexistent/token"), print)
     replace(KEPT, not_after_ms=1).save(tmp_path)
-    with pytest.raises(Unauthenticated, match=r"is over.*new --join token"):
+    with pytest.raises(Unauthenticated, match=r"is over.*new --join token \(none is allowed here\)"):
         await enter(options(tmp_path), print)
     with pytest.raises(BadInput, match="--stream takes host:port"):
         await enter(options(tmp_path, join=replace(TOKEN, token_id="ff" * 8).text(), stream="unix:/x"), print)
+
+
+async def test_who_was_away_for_too_long_and_may_return_keeps_what_it_got(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    over, said = replace(KEPT, not_after_ms=1), list[str]()
+    over.save(tmp_path)
+
+    async def give(kept: Credential) -> Credential:
+        assert kept == over
+        return KEPT
+
+    monkeypatch.setattr("node_agent.identity.entering.renew", give)
+    renewal = await enter(options(tmp_path), said.append)
+    assert renewal is not None
+    assert renewal.credential == Credential.load(tmp_path) == KEPT
+    assert "was over, and the controller gave another one" in said[0]
+
+
+async def test_a_request_has_the_proof_of_an_earlier_key() -> None:
+    earlier = await make_signing_request()
+    assert earlier.proof == b""
+    made = await make_signing_request(earlier.key_pem)
+    key = serialization.load_pem_private_key(earlier.key_pem, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    key.public_key().verify(made.proof, late_renewal_text(made.der), ec.ECDSA(hashes.SHA256()))
+    assert made.key_pem != earlier.key_pem
+    with pytest.raises(Unfit):
+        await make_signing_request(b"no key")
 
 
 def test_a_key_that_others_may_read_is_not_used(tmp_path: Path) -> None:

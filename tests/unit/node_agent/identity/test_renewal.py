@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from fleettrace.errors import FleettraceError, Unauthenticated, Unreachable
@@ -103,6 +104,16 @@ async def test_a_controller_that_is_away_is_asked_again_until_the_end(tmp_path: 
     assert max(waits_s) <= MAX_RETRY_S
     assert waits_s[0] < 10 < waits_s[6]
     assert "trying again" in life.said[0]
+
+
+async def test_after_the_end_the_controller_is_asked_on_and_never_in_a_hurry(tmp_path: Path) -> None:
+    life = Life(tmp_path, [*[Unreachable("nobody answers")] * 500, None])
+    await life.live(40 * HOUR_MS)
+    over_ms = FIRST.not_after_ms
+    after = [at_ms for at_ms in life.asked_ms if at_ms > over_ms + 1_000 * MAX_RETRY_S]
+    waits_s = [(later - earlier) / 1000 for earlier, later in pairwise(after)]
+    assert len(waits_s) > 10
+    assert min(waits_s) >= MAX_RETRY_S / 2
 
 
 async def test_who_may_come_no_more_asks_no_more(tmp_path: Path) -> None:
