@@ -2,12 +2,15 @@
 
 import argparse
 import asyncio
+import ctypes
+import gc
 import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +35,6 @@ from node_agent.orders.trust import OrderTrust, trust_path
 from node_agent.outbox import Outbox
 from node_agent.questions import Answerer, ask_child
 from node_agent.runner import ChildSettings, Runner
-from node_agent.visit import visit_doctor
 
 __all__ = ["main"]
 
@@ -58,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         put_down(permitted_capabilities())
         if options.command == "doctor":
+            # What writes a report would stay in the memory of an agent that serves.
+            from node_agent.visit import visit_doctor  # noqa: PLC0415
+
             sys.exit(
                 asyncio.run(
                     visit_doctor(
@@ -196,6 +201,7 @@ async def _serve(options: argparse.Namespace) -> None:
         leftovers=leftovers,
         dial=dial,
     )
+    _settle()
     renewing = asyncio.create_task(renewal.run(link.redial)) if renewal else None
     try:
         await _until_signalled(link, runner, outbox)
@@ -203,6 +209,13 @@ async def _serve(options: argparse.Namespace) -> None:
         if renewing:
             renewing.cancel()
         await answerer.close()
+
+
+def _settle() -> None:
+    """Give back what importing and parsing have used for a moment: an agent idles for days."""
+    gc.collect()
+    with suppress(AttributeError):  # of glibc, malloc_trim(3)
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _trust(options: argparse.Namespace, address: str, name: str, policy: guard.HostPolicy) -> OrderTrust:

@@ -13,8 +13,6 @@ from fleettrace.model.output import KeyField
 from fleettrace.model.redaction import PLAIN, RedactAs, RedactedField, Redaction, redaction_text, strictest
 from fleettrace.model.run import Part
 from fleettrace.model.tool import ONE_LINER, ToolDefinition
-from fleettrace.oneliner import parse
-from fleettrace.oneliner.shapes import map_shapes
 from fleettrace.snapshot import Count, Event, Histogram, Key, Snapshot, Stack, merge
 
 __all__ = ["CUT", "Redactor"]
@@ -184,5 +182,9 @@ def _labels(tool: ToolDefinition) -> Mapping[str, RedactedField]:
 
 def _roots(tool: ToolDefinition) -> int:
     """How many frames of a one-liner's stacks may be parts of a key: the map's name, and all that are no stacks."""
+    # Imported where needed: the language and its parser would stay in an agent's memory.
+    from fleettrace.oneliner import parse  # noqa: PLC0415
+    from fleettrace.oneliner.shapes import map_shapes  # noqa: PLC0415
+
     shapes = map_shapes(parse(tool.program_text)).values()
     return 1 + max((sum(not part.type.is_stack for part in shape.keys) for shape in shapes), default=0)

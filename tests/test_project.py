@@ -161,7 +161,7 @@ def test_a_decision_has_its_three_parts_and_its_number(record: Path) -> None:
     assert f"adr/{record.name}" in text(ROOT / "docs" / "architecture.md")
 
 
-AGENT_FREE_OF = ("bcc", "controller", "rich", "sqlite3", "sqlite_utils", "typer")
+AGENT_FREE_OF = ("bcc", "bz2", "controller", "cryptography", "lark", "lzma", "rich", "sqlite3", "sqlite_utils", "typer")
 
 
 def test_an_agent_loads_neither_the_compiler_nor_what_only_the_controller_needs() -> None:
