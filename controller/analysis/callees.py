@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from controller.analysis.frame_weights import Itself
 from controller.analysis.samples import Category, Sample
 from controller.analysis.scores import Scores
 from fleettrace.snapshot import Stack
@@ -48,7 +49,7 @@ def blame(sample: Sample, scores: Scores, start: Category) -> Blame:
                 break
         z, frame = best
         seen.add(frame)
-    callers = _callers(stacks, frame)
+    callers = _callers(stacks, frame.frame if isinstance(frame, Itself) else frame)
     if callers:
         caller = max(callers, key=lambda name: (callers[name], str(name)))
         offset = _extreme(sample, scores, _callees(stacks, caller) - {frame}, -z)

@@ -1,14 +1,39 @@
 """How much of each host's stacks every function is on: millions of sums, which is numpy's work."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from fleettrace.snapshot import StackChains, StackColumns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["FrameWeights", "deepest", "independent_events", "innermost"]
+__all__ = ["FrameWeights", "Itself", "deepest", "independent_events"]
+
+
+class Itself(str):
+    """A function where it is the innermost one, as ``read itself``: its own cost, without what it calls.
+
+    A text, which compares and hashes as fast as the names beside it.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, frame: str) -> Self:
+        """Of a function's name."""
+        return cls(frame + cls._SUFFIX)
+
+    def __repr__(self) -> str:
+        # Behind the function as such, wherever they are as odd.
+        return f"Itself({self.frame!r})"
+
+    @property
+    def frame(self) -> str:
+        """The function."""
+        return self.removesuffix(self._SUFFIX)
+
+    _SUFFIX = " itself"
 
 
 class FrameWeights:
@@ -27,6 +52,12 @@ class FrameWeights:
         lengths = np.frombuffer(chains.lengths, np.uint32).astype(np.int64)
         firsts = np.cumsum(lengths) - lengths
         self._lone = lengths == 1
+        self._themselves = [*map(Itself.of, chains.names)]
+        self._last = places[firsts + lengths - 1]
+        calls = np.ones(len(places), bool)
+        calls[firsts + lengths - 1] = False
+        self._calls = np.zeros(len(chains.names), bool)
+        self._calls[places[calls]] = True
         keep = np.ones(len(places), bool)
         keep[firsts[lengths > 1]] = False
         keep[_repeated(places, lengths, firsts)] = False
@@ -52,24 +83,31 @@ class FrameWeights:
         lengths = self._lengths[numbers]
         # For each stack the range of its frames' places, one after the other.
         ends = np.cumsum(lengths)
-        inside = np.arange(ends[-1]) - np.repeat(ends - lengths, lengths)
-        frames = self._places[np.repeat(self._starts[numbers], lengths) + inside]
-        sums = np.bincount(frames, np.repeat(values, lengths))
+        at = np.repeat(self._starts[numbers] - (ends - lengths), lengths)
+        at += np.arange(len(at))
+        sums = np.bincount(self._places[at], np.repeat(values, lengths))
         found = np.flatnonzero(sums)
         weights = np.rint(sums[found]).astype(np.int64).tolist()
         return dict(zip(map(self._names.__getitem__, found.tolist()), weights, strict=True))
 
+    def innermost(self, stacks: StackColumns) -> dict[str, int]:
+        """The sum of the values of the stacks that end in each function."""
+        sums, found = self._by_last(stacks)
+        return dict(zip(map(self._names.__getitem__, found.tolist()), sums[found].tolist(), strict=True))
 
-def innermost(stacks: StackColumns) -> dict[str, int]:
-    """The sum of the values of the stacks that end in each function."""
-    import numpy as np  # noqa: PLC0415
+    def themselves(self, stacks: StackColumns) -> dict[Itself, int]:
+        """The same by :class:`Itself`, without functions that call nothing on any chain: they are only ever that."""
+        sums, found = self._by_last(stacks)
+        found = found[self._calls[found]]
+        return dict(zip(map(self._themselves.__getitem__, found.tolist()), sums[found].tolist(), strict=True))
 
-    chains = stacks.chains
-    ends = np.cumsum(np.frombuffer(chains.lengths, np.uint32).astype(np.int64))
-    last = np.frombuffer(chains.places, np.uint32)[ends[np.frombuffer(stacks.numbers, np.uint32)] - 1]
-    sums = np.zeros(len(chains.names), np.uint64)
-    np.add.at(sums, last, np.frombuffer(stacks.values, np.uint64))
-    return {chains.names[place]: int(sums[place]) for place in np.flatnonzero(sums).tolist()}
+    def _by_last(self, stacks: StackColumns) -> "tuple[NDArray[Any], NDArray[Any]]":
+        """The sums by place of the name, and where there are any."""
+        import numpy as np  # noqa: PLC0415
+
+        sums = np.zeros(len(self._names), np.uint64)
+        np.add.at(sums, self._last[np.frombuffer(stacks.numbers, np.uint32)], np.frombuffer(stacks.values, np.uint64))
+        return sums, np.flatnonzero(sums)
 
 
 def deepest(stacks: StackColumns, names: Sequence[str]) -> dict[str, int]:

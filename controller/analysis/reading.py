@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from controller.analysis.balance import Balance, balances
 from controller.analysis.buckets import bucket_text, quantile_bucket, quantile_index
-from controller.analysis.frame_weights import FrameWeights, deepest, innermost
+from controller.analysis.frame_weights import FrameWeights, deepest
 from controller.analysis.frames import is_application_frame
 from controller.analysis.modes import Mode, find_modes
 from controller.analysis.wording import number_text, share_text
@@ -133,10 +133,11 @@ def _read_stacks(stacks: Sequence[Stack]) -> list[str]:
         return []
     (columns,) = columns_of([stacks])
     total, unit = columns.total, columns.unit
-    leaves = innermost(columns)
+    frames = FrameWeights(columns.chains)
+    leaves = frames.innermost(columns)
     leaf = min(leaves, key=lambda frame: (-leaves[frame], frame))
     sentences = [f"{total:,} {unit}, most in {leaf} itself ({share_text(leaves[leaf], total)})"]
-    weights = FrameWeights(columns.chains).of(columns, callees_only=True)
+    weights = frames.of(columns, callees_only=True)
     inclusive = {frame: value for frame, value in weights.items() if is_application_frame(frame)}
     if inclusive:
         most = max(inclusive.values())

@@ -158,6 +158,8 @@ def _of_stacks(host_class: str, host: str, stacks: StackColumns, weights: FrameW
     events = total if stacks.unit == SAMPLES_UNIT else independent_events(stacks)
     by_frame: dict[Category, int] = {}
     by_frame.update(weights.of(stacks))
+    # What got slower by itself is seen best there: what it calls, and how often, differs from host to host.
+    by_frame.update(weights.themselves(stacks).items())
     return Trait(host_class, SampleKind.STACKS, stacks.unit), Sample(host, total, events, by_frame, stacks=stacks)
 
 

@@ -74,7 +74,7 @@ def our_answer(fleet: Fleet) -> tuple[Answer, bool]:
     shapes = [other for other in found if fleet.fault == "rate" or not RATE.match(other.evidence)]
     ranked = tuple((other.host, float(other.verdict.named and not RATE.match(other.evidence))) for other in shapes)
     named = bool(found) and found[0].host in fleet.odd
-    named = named and any(found[0].evidence.startswith(f"{item}:") for item in fleet.items)
+    named = named and any(found[0].evidence.startswith((f"{item}:", f"{item} itself:")) for item in fleet.items)
     return Answer(ranked, expected(fleet)), named
 
 

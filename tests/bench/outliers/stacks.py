@@ -82,7 +82,8 @@ def stack_fleet(random: Random, tree: Mapping[Frames, float], family: str, fault
     odd = random.randrange(HOSTS) if faulty else -1
     shares = inclusive(tree)
     candidates = sorted(name for name, share in shares.items() if LEAST_BASE_SHARE <= share <= MOST_BASE_SHARE)
-    frame = random.choice(candidates)
+    # Few drawn trees have no such frame: then one that is smaller.
+    frame = random.choice(candidates or sorted(name for name, share in shares.items() if share <= MOST_BASE_SHARE))
     items = frozenset[str]()
     parts = []
     for place in range(HOSTS):
