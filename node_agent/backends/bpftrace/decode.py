@@ -11,6 +11,7 @@ from fleettrace.oneliner.shapes import KeyPart, MapShape, ValueKind
 from fleettrace.snapshot import MAX_ENTRIES, Event, Key
 from node_agent.backends.bpftrace.entries import Entries
 from node_agent.backends.bpftrace.interim import MAX_BLOCK_LINE_BYTES, Blocks
+from node_agent.backends.bpftrace.missing import values_in
 from node_agent.backends.bpftrace.output import Record, read_line, text_of
 from node_agent.backends.bpftrace.plan import MAX_EVENTS
 from node_agent.backends.bpftrace.program import END_WORD, HITS_MAP, PRINTS_MAP, TICK_WORD, RunProgram
@@ -188,6 +189,17 @@ class Decoder:
                 found[error] += count
         return found
 
-    def full_map_losses(self) -> int:
-        """Events that found their map full."""
-        return sum(count for (_, code), count in self.helper_errors().items() if code == _E2BIG)
+    def full_map_losses(self, *, final: bool) -> int:
+        """Events that found their map full: as failures were told of, and by what maps lack once all was printed."""
+        told = sum(count for (_, code), count in self.helper_errors().items() if code == _E2BIG)
+        return max(told, self._missing()) if final and self.has_ended else told
+
+    def _missing(self) -> int:
+        events = self.events_per_probe()
+        return sum(
+            max(0, sum(events.get(probe, 0) * times for probe, times in by_probe.items()) - self._values(name))
+            for name, by_probe in self._run.additions.items()
+        )
+
+    def _values(self, name: str) -> int:
+        return values_in(self._shapes[name], self._contents.get(name, {}))

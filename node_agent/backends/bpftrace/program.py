@@ -28,6 +28,7 @@ from fleettrace.oneliner.tree import (
 from fleettrace.oneliner.walk import map_expressions, program_expressions, statements
 from node_agent.backends.bpftrace.interim import last_map
 from node_agent.backends.bpftrace.keys import marked_positions
+from node_agent.backends.bpftrace.missing import additions
 from node_agent.backends.bpftrace.plan import EXIT_MARGIN_MS, MIN_KEYS, TICK_MS, OneLinerPlan
 
 __all__ = ["END_WORD", "HITS_MAP", "PRINTS_MAP", "TICK_WORD", "RunProgram", "run_program"]
@@ -52,15 +53,16 @@ _DIFFERENCE_KINDS = frozenset({ValueKind.COUNT, ValueKind.SUM, ValueKind.HIST, V
 class RunProgram:
     """The tree to run and what is needed to read its output.
 
-    ``last_map``: ends what bpftrace prints of all maps when it is asked. ``cleared``: maps that the program prints and
-    clears, which here only grow: reading makes the differences, so that no event between printing and clearing is lost.
-    ``marker``: a number between texts of a key, unknown to those who choose the texts. ``stack_frames``: how deep
-    stacks are kept.
+    ``last_map``: ends what bpftrace prints of all maps when it is asked. ``additions``: how many values an event of
+    each probe adds to a map, where that can be told. ``cleared``: maps that the program prints and clears, which here
+    only grow: reading makes the differences, so that no event between printing and clearing is lost. ``marker``: a
+    number between texts of a key, unknown to those who choose the texts. ``stack_frames``: how deep stacks are kept.
     """
 
     program: Program
     shapes: Mapping[str, MapShape]
     last_map: str
+    additions: Mapping[str, Mapping[int, int]]
     cleared: frozenset[str]
     marker: int
     stack_frames: int
@@ -102,7 +104,8 @@ def run_program(plan: OneLinerPlan, cgroup_ids: Sequence[int], cpu_count: int, m
     )
     probes.append(Probe((_interval_ms(TICK_MS),), None, tick))
     max_keys = _max_keys(plan, len(shapes), cpu_count)
-    return RunProgram(Program(tuple(probes)), shapes, ending, cleared, marker, frames, max_keys)
+    added = additions(bodies, shapes)
+    return RunProgram(Program(tuple(probes)), shapes, ending, added, cleared, marker, frames, max_keys)
 
 
 def _interval_ms(value_ms: int) -> AttachPoint:

@@ -147,7 +147,7 @@ class BpftraceTracer:
         return ProbeStats(
             hits=hits,
             events_per_cpu=decoder.events_per_cpu(self._cpu_count),
-            lost_events=decoder.lost + decoder.full_map_losses() + self._left_out,
+            lost_events=decoder.lost + decoder.full_map_losses(final=self._detached) + self._left_out,
             truncated_stacks=self._truncated_stacks,
             map_bytes=self._cost.map_bytes,
             bpf_run_time_ns=self._cost.run_time_ns,

@@ -114,6 +114,32 @@ def test_a_full_map_counts_what_it_loses() -> None:
     assert notes == ("map_update_elem failed 1,009 times: its map was full",)
 
 
+def test_what_a_full_map_lost_in_the_last_moments_is_declared() -> None:
+    script = (
+        "import os\nprint(flush=True)\nmode = 0\nwhile True:\n try: os.fchmod(-1, mode)\n except OSError: mode += 1"
+    )
+    with subprocess.Popen([sys.executable, "-I", "-c", script], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            text = (
+                f"tracepoint:syscalls:sys_enter_fchmod /pid == {process.pid}/ {{ @[args->mode & 0xffff] = count(); }}"
+            )
+            tracer = BpftraceTracer(plan(text, max_map_bytes=8 << 20))
+            try:
+                tracer.attach()
+                wait_until(lambda: tracer.stats().lost_events > 0, "a full map", 30)
+                tracer.detach()
+                snapshot, stats = tracer.snapshot(), tracer.stats()
+            finally:
+                tracer.close()
+        finally:
+            process.kill()
+
+    assert stats.lost_events > 0
+    assert stats.events == sum(count.count for count in snapshot.counts) + stats.lost_events
+
+
 @pytest.mark.parametrize(
     ("text", "error", "reason"),
     [
