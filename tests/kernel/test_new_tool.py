@@ -91,6 +91,10 @@ amount = 31
 what = "forks"
 counted = { counts = { threads = "1" } }
 exactly = 31
+
+[[cost]]
+work = "execs"
+amount = 300
 """,
 }
 TESTS = (
@@ -142,6 +146,9 @@ def test_a_folder_is_a_tool(tmp_path: Path) -> None:
     assert names >= FOUND, said[-3000:]
     ran(copy, "docs/generate.py")
     assert f"[{NAME}](#{NAME})" in (copy / "docs/tools.md").read_text()
+    assert f"[`{NAME}`](docs/tools.md#{NAME})" in (copy / "README.md").read_text()
+    measured = "from tests.bench.probe_cost import subjects; print(*(one.tool for one in subjects(())))"
+    assert NAME in ran(copy, "-c", measured).split()
 
 
 def ran(copy: Path, *arguments: str) -> str:
