@@ -20,6 +20,7 @@ __all__ = [
     "agent_log",
     "controller_socket",
     "install_agent",
+    "socket_of",
     "start_agent",
     "wheel",
 ]
@@ -29,6 +30,7 @@ STATE_DIRECTORY = "/var/lib/fleettrace"
 UNIT = "fleettrace-agent"
 RELAY = Path(__file__).with_name("relay.py")
 SOCKET = "/run/controller.sock"
+RELAY_PORT = 7000
 CONTROLLER_HOST = "10.0.2.2"
 """This machine's loopback, as a guest sees it."""
 
@@ -62,17 +64,36 @@ def install_agent(guest: Guest, archive: bytes) -> None:
 @contextmanager
 def controller_socket(guest: Guest, controller: str) -> Iterator[str]:
     """The controller's Unix socket, as the guest has it: an agent that reaches it so needs no certificate."""
-    here = [sys.executable, "-I", str(RELAY), f"127.0.0.1:{(port := _free_port())}", controller]
-    with subprocess.Popen(here, stdout=subprocess.PIPE, text=True) as relay:
+    with _relay(f"127.0.0.1:{(port := _free_port())}", controller):
+        _relay_in(guest, f"unix:{SOCKET}", f"{CONTROLLER_HOST}:{port}")
+        guest.run(f"until [ -S {SOCKET} ]; do sleep 0.2; done")
+        yield f"unix:{SOCKET}"
+
+
+@contextmanager
+def socket_of(guest: Guest, path: str) -> Iterator[str]:
+    """A Unix socket of the guest, as this machine has it: here commands start in no time."""
+    _relay_in(guest, f"0.0.0.0:{RELAY_PORT}", f"unix:{path}")
+    guest.qemu.forward(port := _free_port(), RELAY_PORT)
+    with short_folder() as folder, _relay(f"unix:{folder}/c.sock", f"127.0.0.1:{port}"):
+        yield f"unix:{folder}/c.sock"
+
+
+@contextmanager
+def _relay(source: str, target: str) -> Iterator[None]:
+    command = [sys.executable, "-I", str(RELAY), source, target]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as relay:
         try:
             assert relay.stdout is not None
             assert relay.stdout.readline() == "ready\n"
-            guest.push("/run/relay.py", RELAY.read_bytes())
-            there = f"python3 -I /run/relay.py unix:{SOCKET} {CONTROLLER_HOST}:{port}"
-            guest.run(f"systemd-run --quiet --unit=relay -- {there}; until [ -S {SOCKET} ]; do sleep 0.2; done")
-            yield f"unix:{SOCKET}"
+            yield
         finally:
             relay.terminate()
+
+
+def _relay_in(guest: Guest, source: str, target: str) -> None:
+    guest.push("/run/relay.py", RELAY.read_bytes())
+    guest.run(f"systemd-run --quiet --unit=relay -- python3 -I /run/relay.py {source} {target}")
 
 
 def _free_port() -> int:

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from tests.fakes.waiting import wait_for
-from tests.vm.channel import Channel, ChannelClosed
+from tests.vm.channel import Channel, ChannelClosed, CommandFailed
 from tests.vm.qemu import Qemu
 
 __all__ = ["Ended", "Guest", "Started"]
@@ -83,6 +83,13 @@ class Guest:
             chunk = base64.b64encode(data[start : start + _CHUNK_BYTES]).decode()
             self._agent.command("guest-file-write", {"handle": handle, "buf-b64": chunk})
         self._agent.command("guest-file-close", {"handle": handle})
+
+    def read(self, path: str) -> bytes:
+        """What a file holds so far; nothing when it is not there."""
+        try:
+            return self.pull(path)
+        except CommandFailed:
+            return b""
 
     def pull(self, path: str) -> bytes:
         """Read a file."""

@@ -1,8 +1,10 @@
 """Measurements that are not ours, in the guest: Debian's libbpf-tools, bpftrace, and the stock tools of BCC."""
 
 import shlex
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 
 from tests.checks.description import Reference
 from tests.kernel.reference import FIRST_FIRES, LAST_FIRES, watched
@@ -14,6 +16,15 @@ __all__ = ["check_refused", "running_references"]
 START_LIMIT_S = 150.0
 """Until a stock tool of BCC has compiled its program on an emulated CPU."""
 END_LIMIT_S = 60.0
+QUIET_S = 10.0
+"""Who has printed nothing for so long has nothing to print."""
+
+HasAll = Callable[[Reference, str], bool]
+"""Whether what a reference has printed is all that there is to print."""
+
+
+# Each has a file of its own: what an earlier one said must not be taken for it.
+_NUMBERS = count()
 
 
 class Unattached(Exception):
@@ -21,16 +32,16 @@ class Unattached(Exception):
 
 
 class _Running:
-    def __init__(self, guest: Guest, number: int, reference: Reference, pid: int) -> None:
+    def __init__(self, guest: Guest, reference: Reference, pid: int) -> None:
         self.reference = reference
         self._guest = guest
-        self._output = f"/run/reference-{number}"
+        self._output = f"/run/reference-{next(_NUMBERS)}"
         command = reference.command.replace("{pid}", str(pid)).replace("{calls}", CALLS)
         if reference.bpftrace:
             command = f"bpftrace -f json -e {shlex.quote(watched(command))}"
         # To a terminal they write line by line; to a file they would say that they have begun only in the end.
         script = f"script --quiet --flush --return --command {shlex.quote(f'exec {command}')} {self._output}"
-        self._process: Started = guest.start(f"rm -f {self._output}; TERM=dumb PYTHONWARNINGS=ignore exec {script}")
+        self._process: Started = guest.start(f"TERM=dumb PYTHONWARNINGS=ignore exec {script}")
 
     def wait_attached(self) -> None:
         """Wait until it prints its heading, or ends.
@@ -57,43 +68,46 @@ class _Running:
         self._process.wait(START_LIMIT_S)
         return self._said()
 
-    def stop(self) -> str:
+    def stop(self, has_all: HasAll) -> str:
         if self.reference.theirs.lines:
-            self._wait_quiet()
+            self._wait_printed(has_all)
         self._guest.run(f"pkill -INT --parent {self._process.pid}", check=False)
         self._process.wait(END_LIMIT_S)
         return self._said()
 
-    def _wait_quiet(self) -> None:
+    def _wait_printed(self, has_all: HasAll) -> None:
         """What prints a line for each event drops what it has not read when it is interrupted: it gets the time."""
-        seen = ""
+        seen, quiet_since_s = "", time.monotonic()
 
-        def quiet() -> bool:
-            nonlocal seen
+        def printed() -> bool:
+            nonlocal seen, quiet_since_s
             before, seen = seen, self._said()
-            return seen == before
+            if seen != before:
+                quiet_since_s = time.monotonic()
+            return has_all(self.reference, seen) or time.monotonic() - quiet_since_s > QUIET_S
 
-        self._guest.wait_until(f"all lines of {self.reference.command}", quiet, END_LIMIT_S)
+        self._guest.wait_until(f"all lines of {self.reference.command}", printed, END_LIMIT_S)
 
     def kill(self) -> None:
         self._guest.run(f"pkill -KILL --parent {self._process.pid}; kill -KILL {self._process.pid}", check=False)
 
     def _said(self) -> str:
-        return self._guest.run(f"cat {self._output}", check=False).out.replace("\r", "")
+        # Not by a program: there are references that see every program that is started, and say so.
+        return self._guest.read(self._output).decode(errors="replace").replace("\r", "")
 
 
-Stopped = Callable[[], list[tuple[Reference, str]]]
+Stopped = Callable[[HasAll], list[tuple[Reference, str]]]
 """Ends all references, and says what each printed."""
 
 
 @contextmanager
 def running_references(guest: Guest, wanted: Sequence[Reference], pid: int) -> Iterator[Stopped]:
     """Start references and wait until all trace."""
-    running = [_Running(guest, number, reference, pid) for number, reference in enumerate(wanted)]
+    running = [_Running(guest, reference, pid) for reference in wanted]
     try:
         for one in running:
             one.wait_attached()
-        yield lambda: [(one.reference, one.stop()) for one in running]
+        yield lambda has_all: [(one.reference, one.stop(has_all)) for one in running]
     finally:
         for one in running:
             one.kill()
@@ -101,7 +115,7 @@ def running_references(guest: Guest, wanted: Sequence[Reference], pid: int) -> I
 
 def check_refused(guest: Guest, reference: Reference, pid: int) -> None:
     """A reference that does not attach here says so."""
-    running = _Running(guest, 0, reference, pid)
+    running = _Running(guest, reference, pid)
     try:
         said = running.wait_ended()
     finally:

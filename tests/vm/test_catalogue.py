@@ -6,6 +6,7 @@ from fleettrace.catalog import builtin_tools, find_tool
 from tests.checks.description import checks_of, known_tools
 from tests.checks.parts import count, keyed
 from tests.checks.theirs import assert_alike, read_theirs
+from tests.vm.budget import Budget
 from tests.vm.stage import Stage
 from tests.vm.table import Row, Table
 from tests.vm.tracing import traced
@@ -28,10 +29,14 @@ def test_what_samples_names_the_setting_that_keeps_it_from_a_stock_host(stage: S
 
 
 @pytest.mark.parametrize("tool", known_tools())
-def test_a_tool_counts_what_was_done_and_what_others_count(stage: Stage, table: Table, tool: str) -> None:
+def test_a_tool_counts_what_was_done_and_what_others_count(
+    stage: Stage, table: Table, budget: Budget, tool: str
+) -> None:
     checks = checks_of(find_tool(tool))
     known = checks.known["guest"]
-    found = traced(stage, tool, known, [reference for reference in checks.references if "guest" in reference.attaches])
+    attaching = [reference for reference in checks.references if "guest" in reference.attaches]
+    compared_with = [reference for reference in attaching if budget.may_compare(f"{tool} with {reference.name}")]
+    found = traced(stage, tool, known, compared_with)
     number = count(known.counted, found.part)
     table.add(Row(tool, found.alternative, known.what, number))
     compared = []

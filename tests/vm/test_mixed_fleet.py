@@ -16,7 +16,7 @@ def counts(snapshot: dict[str, Any]) -> Counter[tuple[tuple[str, str], ...]]:
 def test_one_job_on_both_kernels(stage: Stage) -> None:
     stage.fleet.start_agent(HERE)
     with work(stage.guest, "rare_syscalls", 53) as going:
-        job = stage.begin("syscount", {}, "20s", on=f"{HERE},{GUEST}")
+        job = stage.begin("syscount", {}, "15s", on=f"{HERE},{GUEST}")
         assert job.wait_tracing(), job.finish()
         going.run()
         code, document, told = job.finish()

@@ -1,40 +1,56 @@
-"""The units as systemd runs them: users without rights, a read-only system, capabilities for the children alone."""
+"""The units as systemd runs them: users without rights, a read-only system, limits, capabilities for children alone."""
 
 import json
+import os
+import subprocess
 
+from controller.client import Client
+from fleettrace.errors import FleettraceError
+from tests.fakes.waiting import wait_for
+from tests.integration.fleet import BIN
+from tests.vm.agent import socket_of
 from tests.vm.guest import Guest
-from tests.vm.image import AGENT_HOME
 from tests.vm.policies import CONTROLLER_POLICY, HOST_POLICY
 from tests.vm.units import start_unit, unit_log
 
 CONTROLLER, AGENT = "fleettrace-controller", "fleettrace-agent"
 SOCKET = "/run/fleettrace/controller.sock"
-FLEETTRACE = f"FLEETTRACE_CONTROLLER=unix:{SOCKET} /{AGENT_HOME}/bin/fleettrace"
 LIMIT_S = 120.0
 
 
 def test_both_units_trace(unit_guest: Guest) -> None:
+    guest = unit_guest
     policy = {"controller.env": "FLEETTRACE_ARGUMENTS=--policy /etc/fleettrace/policy.toml\n"}
-    start_unit(unit_guest, CONTROLLER, {**policy, "policy.toml": CONTROLLER_POLICY})
-    unit_guest.wait_until("the controller", lambda: SOCKET in unit_guest.run(f"ls {SOCKET}", check=False).out, LIMIT_S)
+    start_unit(guest, CONTROLLER, {**policy, "policy.toml": CONTROLLER_POLICY})
     # The socket lets in whom its rights do, and the agent is another user.
-    unit_guest.run(f"chmod 666 {SOCKET}")
+    guest.run(f"until chmod 666 {SOCKET}; do sleep 0.5; done", limit_s=LIMIT_S)
     agent = f"FLEETTRACE_CONTROLLER=unix:{SOCKET}\nFLEETTRACE_ARGUMENTS=--name one\n"
-    start_unit(unit_guest, AGENT, {"agent.env": agent, "agent.toml": HOST_POLICY})
+    start_unit(guest, AGENT, {"agent.env": agent, "agent.toml": HOST_POLICY})
+    with socket_of(guest, SOCKET) as address:
 
-    def connected() -> bool:
-        listed = unit_guest.run(f"{FLEETTRACE} hosts --json", check=False, limit_s=LIMIT_S).out
-        return bool(listed) and any(host["host"] == "one" for host in json.loads(listed)["hosts"])
+        def connected() -> bool:
+            try:
+                with Client(address) as client:
+                    return any(host.connected for host in client.hosts())
+            except FleettraceError:
+                return False
 
-    unit_guest.wait_until("the agent", connected, LIMIT_S)
-    ended = unit_guest.run(f"{FLEETTRACE} run runqlat --on all --for 2s --promote --json", check=False, limit_s=LIMIT_S)
-    assert ended.status == 0, ended.err + unit_log(unit_guest, AGENT)
-    (host,) = json.loads(ended.out)["hosts"]
-    assert (host["outcome"], host["lost_events"]) == ("complete", 0)
-    # THEN neither is root, and the agent uses none of what it may hand on
-    for unit, user in ((CONTROLLER, "fleettrace-controller"), (AGENT, "fleettrace")):
-        shown = unit_guest.run(f"ps -o user:32=,nlwp= -p $(systemctl show --value -p MainPID {unit})").out
-        assert shown.split()[0] == user
+        wait_for("the agent", connected, LIMIT_S)
+        ended = subprocess.run(
+            [str(BIN / "fleettrace"), "run", "runqlat", "--on", "all", "--for", "2s", "--promote", "--json"],
+            env={**os.environ, "FLEETTRACE_CONTROLLER": address},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT_S,
+        )
+    assert ended.returncode == 0, ended.stderr + unit_log(guest, AGENT)
+    (host,) = json.loads(ended.stdout)["hosts"]
+    assert (host["host"], host["outcome"], host["lost_events"]) == ("one", "complete", 0)
+    # THEN neither is root, the agent's children had a cgroup with limits to be in, and both end well
+    for unit, user in ((CONTROLLER, CONTROLLER), (AGENT, "fleettrace")):
+        assert guest.run(f"ps -o user:32= -p $(systemctl show --value -p MainPID {unit})").out.strip() == user
+    assert "memory" in guest.run(f"cat /sys/fs/cgroup/system.slice/{AGENT}.service/cgroup.subtree_control").out.split()
     for unit in (AGENT, CONTROLLER):
-        unit_guest.run(f"systemctl stop {unit}", limit_s=LIMIT_S)
-        assert unit_guest.run(f"systemctl show --value -p Result {unit}").out.strip() == "success"
+        guest.run(f"systemctl stop {unit}", limit_s=LIMIT_S)
+        assert guest.run(f"systemctl show --value -p Result {unit}").out.strip() == "success"

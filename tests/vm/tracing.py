@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
 
 from fleettrace.catalog import find_tool
 from tests.checks.description import Known, Reference
-from tests.checks.parts import Part, part_of_document, recorded
+from tests.checks.parts import Part, keyed, part_of_document, recorded
+from tests.checks.theirs import read_theirs
 from tests.vm.references import running_references
 from tests.vm.stage import GUEST, Stage
 from tests.vm.work import CALLS, work
@@ -42,12 +44,17 @@ def traced(stage: Stage, tool: str, known: Known, references: Sequence[Reference
             pytest.fail(f"{tool} did not trace: {job.finish()}")
         done_at_s = going.run()
         code, document, told = job.cancel()
-        said = end_references()
-    assert code == CANCELLED, f"{tool} ended before its work did: {told}"
-    (host,) = document["hosts"]
+        assert code == CANCELLED, f"{tool} ended before its work did: {told}"
+        assert len(document["hosts"]) == 1, (told, document["coverage"])
+        (host,) = document["hosts"]
+        said = end_references(partial(_has_all, part_of_document(host)))
     # Both by the guest's clock.
     assert done_at_s < datetime.fromisoformat(host["started_at"]).timestamp() + host["duration_s"]
     return Traced(_whole(tool, known, host), host["alternative"], said)
+
+
+def _has_all(part: Part, reference: Reference, printed: str) -> bool:
+    return sum(read_theirs(reference.theirs, printed).values()) >= sum(keyed(reference.ours, part).values())
 
 
 def _whole(tool: str, known: Known, host: dict[str, Any]) -> Part:
