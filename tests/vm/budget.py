@@ -15,7 +15,7 @@ __all__ = ["BEGIN_LIMIT_S", "COMPARE_LIMIT_S", "FIRST_TEST_LIMIT_S", "MINUTES", 
 MINUTES = "FLEETTRACE_VM_MINUTES"
 """An environment variable: more or fewer minutes for all of it."""
 TOTAL_LIMIT_S = 25 * 60
-TEST_LIMIT_S = 5 * 60
+TEST_LIMIT_S = 3 * 60
 FIRST_TEST_LIMIT_S = 12 * 60
 """Of one test; and of the first, which has the guest's disk built."""
 
@@ -25,7 +25,7 @@ def _total_s() -> float:
 
 
 BEGIN_LIMIT_S = _total_s() - TEST_LIMIT_S
-COMPARE_LIMIT_S = BEGIN_LIMIT_S * 0.7
+COMPARE_LIMIT_S = BEGIN_LIMIT_S * 0.6
 
 
 @dataclass(slots=True)
