@@ -169,11 +169,14 @@ class Coordinator:
 
     async def host_connected(self, host: Host, keys: frozenset[RunKey]) -> None:
         """A host greeted, with these runs alive or unsent; runs of jobs that have ended are told to stop."""
+        connection = self._fleet.connection(host.name)
         await self._store.call(lambda store: store.save_host(host))
         for key in sorted(keys):
             if self._live.get(key.job_id) is None:
                 self._live.perform(SendStop(key, "its job has ended"))
-        await self._live.tell_all(HostReturned(self._clock_ms(), host.last_seen_ms, host.name, keys))
+        if connection is not None:
+            await self._live.tell_all(HostReturned(self._clock_ms(), connection.number, host.name, keys))
+            connection.ordered = None
         self._intake.host_back(host.name, runs=bool(keys))
 
     async def facts_told(self, name: str, facts: HostFacts) -> None:

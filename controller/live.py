@@ -176,9 +176,9 @@ class LiveJobs:
             for victim, by in admission.preempt.items():
                 await self._handle_if_kept(victim, Preempted(now_ms, by))
             for job_id in admission.admit:
-                if self._closing:
+                # Who could not begin for the store tries again in a while, and nobody passes meanwhile.
+                if self._closing or not await self._handle_if_kept(job_id, Admitted(now_ms, self._absent(job_id))):
                     return
-                await self._handle_if_kept(job_id, Admitted(now_ms, self._absent(job_id)))
             for job_id, place in admission.places.items():
                 await self._handle_if_kept(job_id, Waits(now_ms, place.position, place.reason))
 
@@ -214,6 +214,12 @@ class LiveJobs:
         async with live.lock:
             if self._live.get(job_id) is not live:
                 return  # it has ended meanwhile, or could not be begun
+            if isinstance(event, HostReturned):
+                connection = self._fleet.connection(event.host)
+                if connection is None or connection.number != event.connection:
+                    return  # it has gone again: what it says when it next comes back counts
+                # An order may have been sent since it greeted, though it was decided before.
+                event = replace(event, keys=event.keys | (connection.ordered or frozenset()))
             transition = apply(live.execution, event)
             try:
                 await self._make_durable(job_id, live, transition, isinstance(event, TimePassed))
@@ -326,9 +332,11 @@ class LiveJobs:
     async def _pass_time(self, job_id: str) -> None:
         await self._handle_if_kept(job_id, TimePassed(self._clock_ms()))
 
-    async def _handle_if_kept(self, job_id: str, event: Event) -> None:
+    async def _handle_if_kept(self, job_id: str, event: Event) -> bool:
         """Like :meth:`handle`; what the store could not keep is tried again when the job is next looked at."""
         try:
             await self.handle(job_id, event)
         except StoreFailed as error:
             _log.error("job %s waits for the store: %s", job_id, error)
+            return False
+        return True

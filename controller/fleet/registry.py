@@ -8,7 +8,7 @@ from controller.orders.desk import OrderDesk
 from fleettrace.errors import BadInput
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.inspection import Answer
-from fleettrace.model.run import StartRun
+from fleettrace.model.run import RunKey, StartRun
 from fleettrace.model.selector import Selector
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 
@@ -23,12 +23,16 @@ MAX_HOSTS = 20_000
 class Connection:
     """One agent's stream, from the controller's side. ``cut`` is set, with the reason, to end it.
 
-    ``challenge`` is what the agent wants to find in the orders that come over this stream.
+    ``challenge`` is what the agent wants to find in the orders that come over this stream; ``number`` tells it from
+    other streams of the host.
     """
 
-    def __init__(self, host: str, challenge: bytes = b"") -> None:
+    def __init__(self, host: str, challenge: bytes = b"", number: int = 0) -> None:
         self.host = host
         self.challenge = challenge
+        self.number = number
+        self.ordered: set[RunKey] | None = set()
+        """Runs that were ordered over it; None once every job knows of the greeting, which cannot name them."""
         self.queue: asyncio.Queue[link_pb.ControllerMessage] = asyncio.Queue(MAX_QUEUED)
         self.cut: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.facts_told = asyncio.Event()
@@ -61,6 +65,7 @@ class Fleet:
     def __init__(self, known: Iterable[Host], clock_ms: Callable[[], int], orders: OrderDesk) -> None:
         self._hosts = {host.name: host for host in known}
         self._connections: dict[str, Connection] = {}
+        self._made = 0
         self._clock_ms = clock_ms
         self._orders = orders
 
@@ -97,7 +102,8 @@ class Fleet:
         if host.name not in self._hosts and len(self._hosts) >= MAX_HOSTS:
             raise BadInput(f"the controller keeps at most {MAX_HOSTS} hosts")
         self._hosts[host.name] = host
-        connection = Connection(host.name, challenge)
+        self._made += 1
+        connection = Connection(host.name, challenge, self._made)
         self._connections[host.name] = connection
         return connection
 
@@ -115,6 +121,11 @@ class Fleet:
         reachable = [order for order in orders if order.run.host in self._connections]
         for host, message in self._orders.envelopes(reachable, lambda name: self._connections[name].challenge):
             self.send(host, message)
+        for order in reachable:
+            # Sending may have cut it off.
+            connection = self._connections.get(order.run.host)
+            if connection is not None and connection.ordered is not None:
+                connection.ordered.add(order.run)
 
     def update(self, name: str, facts: HostFacts) -> Host:
         """A connected host says what has changed since it greeted."""

@@ -83,10 +83,13 @@ class HostGone:
 
 @dataclass(frozen=True, slots=True)
 class HostReturned:
-    """A host connected again; when it greeted, these runs were still alive or their parts unsent."""
+    """A host connected again; when it greeted, these runs were alive or their parts unsent, or they were ordered since.
+
+    ``connection`` is the number of the one over which it did.
+    """
 
     at_ms: int
-    greeted_at_ms: int
+    connection: int
     host: str
     keys: frozenset[RunKey]
 

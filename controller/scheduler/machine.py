@@ -160,8 +160,7 @@ def _ended(draft: Draft, event: RunEnded) -> None:
 
 def _returned(draft: Draft, event: HostReturned) -> None:
     for run in _live_on(draft, event.host):
-        # What was ordered since the greeting cannot have been in it.
-        if run.key not in event.keys and run.sent_at_ms < event.greeted_at_ms:
+        if run.key not in event.keys:
             reason = "the agent came back without the run: it was restarted, or the order never reached it"
             draft.put(replace(run, state=RunState.LOST, reason=reason))
         elif run.key in event.keys and run.state is RunState.STOPPING:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from controller.admission.hosts import HostAdmission
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
-from controller.policy.model import Policy
 from controller.rpc.agent_link import AgentLinkService
 from fleettrace.errors import StoreFailed
 from tests.fakes.ordering import a_desk
 from tests.simulation.disk import Disk, SimulatedWorker
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.network import Network
+from tests.simulation.policies import Variant
 
 __all__ = ["EPOCH_MS", "ControllerSite"]
 
@@ -30,14 +30,15 @@ class ControllerSite:
         rng: random.Random,
         network: Network,
         disk: Disk,
-        policy: Policy,
+        variant: Variant,
         tell: Callable[[str], None],
     ) -> None:
         self._loop = loop
         self._rng = rng
         self._network = network
         self._disk = disk
-        self._policy = policy
+        self.variant = variant
+        """What the policy file holds."""
         self._tell = tell
         self._jobs = 0
         self.clock_offset_ms = 0
@@ -53,6 +54,7 @@ class ControllerSite:
         self.on_stop: Callable[[], None] = lambda: None
         self.on_stopped: Callable[[], None] = lambda: None
         self.on_fleet: Callable[[Fleet], None] = lambda _: None
+        self.on_policy: Callable[[Variant], None] = lambda _: None
 
     def start(self) -> None:
         """Start a controller on what the disk holds."""
@@ -121,8 +123,10 @@ class ControllerSite:
             return
         desk = a_desk(clock_ms, authority)
         fleet = Fleet(await worker.call(lambda store: store.hosts()), clock_ms, desk)
+        variant = self.variant
         self.on_fleet(fleet)
-        coordinator = Coordinator(fleet, worker, self._policy, clock_ms, self._new_id)
+        self.on_policy(variant)
+        coordinator = Coordinator(fleet, worker, variant.policy, clock_ms, self._new_id)
         try:
             recovered = await coordinator.recover()
         except StoreFailed as error:

@@ -72,7 +72,8 @@ class JobLedger:
         judged = sum(check.verdict is not Verdict.PENDING for check in job.canaries)
         waves = sum(wave.verdict in {Verdict.PROMOTE, Verdict.ABORT} for wave in job.waves)
         wanted = {"policy": 1, "canary": judged, "wave": waves}
-        wanted["cancel"] = int(job.state is JobState.CANCELLED)
+        withdrawn = ("policy", "withdrawn") in {(one.kind, one.verdict) for one in job.decisions}
+        wanted["cancel"] = int(job.state is JobState.CANCELLED and not withdrawn)
         wanted["preempt"] = int(job.state is JobState.PREEMPTED)
         wanted["restart"] = int(job.state is JobState.INTERRUPTED)
         for kind, count in wanted.items():

@@ -1,16 +1,19 @@
-"""Operators: they ask for jobs, ask again when they got no answer, and cancel at any moment."""
+"""Operators: they ask for jobs, again when they got no answer, approve, cancel and change the policy at any moment."""
 
 import random
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from controller.approvals import Approvals
 from controller.coordinator import Coordinator
 from controller.requests import Submitted
 from controller.submission import Asked
 from fleettrace.errors import FleettraceError, StoreFailed, Unreachable
+from fleettrace.model.job import Job, JobState
 from tests.simulation.controller import ControllerSite
 from tests.simulation.loop import WORLD, VirtualLoop
+from tests.simulation.policies import Variant
 from tests.simulation.watching import Watcher
 
 __all__ = ["Operators"]
@@ -63,6 +66,42 @@ class Operators:
             # Whatever became of the record, what runs has to stop.
             lambda: self._over(job_id),
         )
+
+    def change_policy(self, in_force: Callable[[Variant], None]) -> None:
+        """Have the policy file read, as it is then."""
+        self.waiting += 1
+        read: list[Variant] = []
+
+        def reload(coordinator: Coordinator) -> Coroutine[Any, Any, list[str]]:
+            read.append(self._site.variant)
+            return coordinator.change_policy(read[-1].policy, "root")
+
+        def answered(ended: list[str], _: str) -> None:
+            self._watcher.tell(f"operator: policy {read[-1].name} is in force, and ends {', '.join(ended) or 'no job'}")
+            for job_id in ended:
+                self._over(job_id)
+            in_force(read[-1])
+
+        self._try("policy", 1, reload, answered, "the policy")
+
+    def approve(self, job_id: str, operator: str, team: str, denied: bool = False) -> None:
+        """Have a word on a job that waits for a second person."""
+        self.waiting += 1
+        name = f"the word of {operator} on {job_id}"
+
+        def word(coordinator: Coordinator) -> Coroutine[Any, Any, Job]:
+            assert self._site.fleet is not None
+            approvals = Approvals(coordinator, self._site.fleet, self._site.clock_ms)
+            if denied:
+                return approvals.deny(job_id, operator, [team], "not now")
+            return approvals.approve(job_id, operator, [team])
+
+        def answered(job: Job, _: str) -> None:
+            self._watcher.tell(f"operator: {name} is heard: {job_id} is {job.state}")
+            if self._watcher.jobs.durable[job_id].state is JobState.AWAITING:
+                self._watcher.story.fail("I5 acknowledged means durable", f"{name} is acknowledged and not on disk")
+
+        self._try(job_id, 1, word, answered, name)
 
     def _try(
         self,

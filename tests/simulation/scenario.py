@@ -9,7 +9,6 @@ from typing import Any
 from grpc.aio import AioRpcError
 
 from controller.fleet import Fleet
-from controller.policy.parse import default_policy
 from controller.submission import Asked
 from fleettrace.model.run import StartRun
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
@@ -21,16 +20,17 @@ from tests.simulation.host import SimulatedHost
 from tests.simulation.loop import WORLD, Process, VirtualLoop
 from tests.simulation.network import Network, Stream
 from tests.simulation.operators import Operators
+from tests.simulation.policies import CAREFUL_TEAM, LEADS, RETURN_S, USUAL, Variant
 from tests.simulation.story import Story
 from tests.simulation.watching import Watcher
 
 __all__ = ["Outcome", "World", "run_scenario"]
 
 SWEEP_S = 0.25
+SLOW_S = 0.05
+"""A disk that takes longer for a write is excused."""
 CALM_LIMIT_S = 130.0
 """After the last fault: by then every job has ended and every part is handed in."""
-RETURN_S = 16.0
-"""After a restart, how long jobs may wait for hosts that have not come back, and a little."""
 LOADS = (0.0, 20.0, 300.0, 2_000.0, 20_000.0, 20_000.0, 90_000.0, 150_000.0)
 
 
@@ -62,7 +62,7 @@ class World:
         self.network = Network(self.loop, self.rng)
         self.disk = Disk(self.loop, self.rng)
         self.watcher = Watcher(self.loop, self.story, self.disk)
-        self.site = ControllerSite(self.loop, self.rng, self.network, self.disk, default_policy(), self.story.tell)
+        self.site = ControllerSite(self.loop, self.rng, self.network, self.disk, USUAL, self.story.tell)
         self.operators = Operators(self.loop, self.rng, self.site, self.watcher)
         self.hosts: list[SimulatedHost] = []
         self.requests: list[Asked] = []
@@ -80,10 +80,12 @@ class World:
         self.network.tamper = self._tamper
         self.disk.on_commit = self._committed
         self.site.on_fleet = self._watch_fleet
+        self.site.on_policy = self._policy_in_force
         self.site.on_death = self._controller_gone
         self.watcher.is_connected = self._is_connected
         self.watcher.site = self.site
         self.watcher.on_order = self._ordered
+        self.watcher.on_awaiting = self._awaits
         self.site.on_stop = self.watcher.told_to_end
         self.site.on_stopped = self.watcher.check_stopped
 
@@ -160,14 +162,36 @@ class World:
 
         fleet.send = watched  # type: ignore[method-assign]
 
+    def _policy_in_force(self, variant: Variant) -> None:
+        if variant is self.site.variant:
+            self.watcher.policies.in_force(variant, self.loop.time())
+
+    def change_policy(self, variant: Variant) -> None:
+        """Somebody writes the policy file anew and has it read."""
+        self.story.tell(f"operator: the policy is {variant.name} now")
+        self.site.variant = variant
+        self.watcher.policies.changing()
+        self.operators.change_policy(self._policy_in_force)
+
+    def _awaits(self, job_id: str) -> None:
+        """A job waits for a second person: somebody may have a word, or who has asked for it."""
+        rng = self.rng
+        if rng.random() < 0.3:
+            self.at(self.loop.time() + rng.uniform(0.0, 3.0), self.operators.approve, job_id, "Ann", LEADS)
+        if rng.random() < 0.8:
+            when_s = self.loop.time() + rng.choice((rng.uniform(0.0, 1.0), rng.uniform(1.0, 13.0)))
+            self.at(when_s, self.operators.approve, job_id, "eve", LEADS, rng.random() < 0.15)
+
     def sweep(self) -> None:
         """Look at what is attached, and go on."""
         self.watcher.sweep()
         if self.site.coordinator is not None and self.site.fleet is not None:
             self.watcher.check_bounds(self.site.coordinator, self.site.fleet)
-            waits_for_hosts = self.loop.time() < self.site.up_s + RETURN_S
+            waits_for_hosts = self.loop.time() < self.site.up_s + RETURN_S + 1.0
             sound = self.calm and not self.site.process.frozen and self.disk.failing == 0 and not waits_for_hosts
             self.watcher.budget.check_waiting(self.site.coordinator, calm=sound)
+            if not self.site.process.frozen and self.disk.failing == 0 and self.disk.slow_s < SLOW_S:
+                self.watcher.policies.sweep(self.watcher.jobs.durable.values(), self.loop.time())
         self.loop.call_later(SWEEP_S, self.sweep, context=WORLD)
 
     def settle(self) -> None:
@@ -267,9 +291,10 @@ def _plan_job(world: World, number: int, chaos_s: float) -> None:
         canary="",
         promote=rng.random() < 0.4,
         params={},
-        team="team",
+        team=CAREFUL_TEAM if rng.random() < 0.15 else "team",
         operator="ann",
         request_id=f"r{number}",
+        dry_run=rng.random() < 0.08,
     )
     world.requests.append(asked)
     when_s = rng.uniform(0.7, chaos_s * 0.6)

@@ -19,6 +19,7 @@ from tests.fakes.ordering import asked_by
 from tests.simulation.budget import BudgetWatch
 from tests.simulation.ledger import JobLedger
 from tests.simulation.loop import WORLD, Process, VirtualLoop
+from tests.simulation.policies import PolicyWatch
 from tests.simulation.starts import StartWatch
 from tests.simulation.story import Story
 
@@ -74,6 +75,10 @@ class Watcher:
         self.site: ControllerSite | None = None
         self.starts = StartWatch(story)
         self.budget = BudgetWatch(story, loop.time)
+        self.policies = PolicyWatch(story)
+        self.on_awaiting: Callable[[str], None] = lambda _: None
+        self._back: set[str] = set()
+        """Hosts that have greeted the controller that is up."""
 
     def tell(self, text: str) -> None:
         self.story.tell(text)
@@ -172,6 +177,7 @@ class Watcher:
         host.heard_s = self.loop.time()
         if message.WhichOneof("message") == "welcome":
             host.welcomed_s = self.loop.time()
+            self._back.add(name)
 
     def hung_up(self, name: str) -> None:
         """An agent has no stream any more."""
@@ -197,6 +203,7 @@ class Watcher:
     def controller_gone(self) -> None:
         """It is dead, whatever it was doing."""
         self._ending = False
+        self._back.clear()
 
     def check_stopped(self) -> None:
         """It has ended."""
@@ -223,6 +230,7 @@ class Watcher:
                 live = {one.spec.job_id: one for one in self.site.coordinator._live.jobs()}
                 self.budget.check_saved(before, job, live, self.site.clock_ms())
             self.jobs.check_saved(job)
+            self._check_policy(before, job)
             for key, run in job.runs.items():
                 if run.state is RunState.LOST and (before is None or before.runs[key].state is not RunState.LOST):
                     self._lost_since_s.setdefault(key, self.loop.time())
@@ -231,6 +239,15 @@ class Watcher:
                 self.over_since_s.setdefault(job.spec.job_id, self.loop.time())
         elif what == "part":
             self._check_part(thing)
+
+    def _check_policy(self, before: Job | None, job: Job) -> None:
+        self.policies.check_saved(before, job)
+        if job.state is JobState.AWAITING and before is None:
+            self.on_awaiting(job.spec.job_id)
+        if job.state is JobState.FAILED and job.reason.startswith("its hosts went away"):
+            assert self.site is not None
+            was_back = self._back >= set(job.spec.targets) - set(before.spec.missing if before is not None else ())
+            self.policies.check_gone(job, self.site.up_s, self.loop.time(), was_back=was_back)
 
     def _check_part(self, kept: HostPart) -> None:
         part = kept.part

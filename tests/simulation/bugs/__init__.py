@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.simulation.bugs import deciding, keeping, linking, sharing, stopping
+from tests.simulation.bugs import deciding, granting, keeping, linking, sharing, stopping
 from tests.simulation.scenario import run_scenario
 
 __all__ = ["BUGS", "Bug", "first_seed_that_sees"]
@@ -88,5 +88,13 @@ BUGS: dict[str, Bug] = {
         (sharing.waves_do_not_wait, 3, 100),
         (sharing.half_of_the_trip_is_forgotten, 1, 200),
         (sharing.dirty_hosts_run, 57, 200),
+        (granting.own_word_counts, 1, 100),
+        (granting.nobody_is_asked_to_approve, 1, 100),
+        (granting.policy_changes_leave_jobs_alone, 1, 100),
+        (granting.dry_runs_trace, 1, 100),
+        (granting.resumed_jobs_are_not_judged, 1, 100),
+        (granting.hosts_are_not_waited_for, 1, 100),
+        (granting.restart_ends_what_waits, 1, 100),
+        (granting.who_could_not_begin_is_passed, 1, 100),
     )
 }

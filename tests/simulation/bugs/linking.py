@@ -17,8 +17,8 @@ import node_agent.outbox
 import node_agent.runner
 import node_agent.session
 from controller.coordinator import Coordinator
+from controller.fleet import Connection
 from controller.rpc.agent_link import AgentLinkService
-from controller.scheduler.draft import Draft
 from fleettrace.errors import Malformed
 from node_agent.outbox import Outbox
 from node_agent.runner import Runner
@@ -62,12 +62,13 @@ def repeated_orders_run_again(patch: Patch) -> None:
 
 
 def new_orders_are_taken_for_lost(patch: Patch) -> None:
-    returned = controller.scheduler.machine._returned
+    made = Connection.__init__
 
-    def rash(draft: Draft, event: Any) -> None:
-        returned(draft, replace(event, greeted_at_ms=1 << 60))
+    def forgetful(self: Connection, *args: Any) -> None:
+        made(self, *args)
+        self.ordered = None
 
-    patch.setattr(controller.scheduler.machine, "_returned", rash)
+    patch.setattr(Connection, "__init__", forgetful)
 
 
 def reconnecting_forgets_parts(patch: Patch) -> None:

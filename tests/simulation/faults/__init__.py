@@ -55,6 +55,8 @@ FAULTS: tuple[tuple[str, Fault], ...] = tuple(
         site.rush,
         site.rush,
         site.rush,
+        site.policy_changes,
+        site.policy_changes,
         wire.malformed_once,
         wire.malformed_part,
         wire.stranger,
@@ -70,6 +72,12 @@ FAULTS: tuple[tuple[str, Fault], ...] = tuple(
         orders.cut_on_order,
         orders.lost_while_disk_fails,
         orders.lost_while_disk_fails,
+        orders.cut_for_long,
+        orders.cut_for_long,
+        orders.cancelled_while_cut,
+        orders.cancelled_while_cut,
+        orders.others_come_back,
+        orders.others_come_back,
     )
 )
 """Chosen from alike; what needs luck to hit anything is there more than once."""

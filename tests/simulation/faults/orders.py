@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from fleettrace.model.run import RunKind, StartRun
 from tests.simulation.child import ChildFate
 from tests.simulation.faults.hosts import agent_killed, clock_jumps
+from tests.simulation.faults.site import disk_slow
 from tests.simulation.faults.undo import for_a_while
 from tests.simulation.faults.wire import partition, reset
 from tests.simulation.host import SimulatedHost
@@ -14,14 +15,20 @@ if TYPE_CHECKING:
     from tests.simulation.scenario import World
 
 __all__ = [
+    "cancelled_while_cut",
+    "cut_for_long",
     "cut_on_order",
     "killed_on_order",
     "lost_while_disk_fails",
     "order_late",
     "order_twice",
+    "others_come_back",
     "slow_to_attach",
     "stubborn_child",
 ]
+
+
+LONG_MS = 20_000
 
 
 def order_late(world: "World", host: SimulatedHost) -> None:
@@ -97,6 +104,65 @@ def cut_on_order(world: "World", host: SimulatedHost) -> None:
     def meet(_: StartRun) -> None:
         host.trouble()
         world.loop.call_later(wait_s, cut, world, host, context=WORLD)
+
+    world.next_order[host.name] = meet
+
+
+def cut_for_long(world: "World", host: SimulatedHost) -> None:
+    """The next long trace on the host goes on while it is cut off for longer than its lease."""
+
+    def meet(order: StartRun) -> None:
+        if order.kind is not RunKind.TRACE or order.limits.duration_ms < LONG_MS:
+            world.next_order[host.name] = meet
+            return
+        world.loop.call_later(1.0, cut, context=WORLD)
+
+    def cut() -> None:
+        world.story.tell(f"FAULT {host.name}: hears nothing for 25 s")
+        world.network.block(host.name, "down")
+        for_a_while(world, host, 25.0, lambda: world.network.heal(host.name))
+
+    world.next_order[host.name] = meet
+
+
+def cancelled_while_cut(world: "World", host: SimulatedHost) -> None:
+    """The next long trace on the host is cancelled while it cannot be told, and is alive when it comes back."""
+
+    def meet(order: StartRun) -> None:
+        if order.kind is not RunKind.TRACE or order.limits.duration_ms < LONG_MS / 2:
+            world.next_order[host.name] = meet
+            return
+        world.loop.call_later(1.5, cut, context=WORLD)
+        world.loop.call_later(1.6, world.operators.cancel_job, order.run.job_id, context=WORLD)
+
+    def cut() -> None:
+        world.story.tell(f"FAULT {host.name}: its connection breaks and is not made again for 4 s")
+        host.trouble()
+        world.network.reset(host.name)
+        for direction in ("up", "down"):
+            world.network.block(host.name, direction)
+        for_a_while(world, host, 4.0, lambda: world.network.heal(host.name))
+
+    world.next_order[host.name] = meet
+
+
+def others_come_back(world: "World", host: SimulatedHost) -> None:
+    """As the host begins its next trace, all others dial anew, and what is written of that takes its time."""
+    wait_s = world.rng.uniform(0.0, 0.8)
+
+    def meet(order: StartRun) -> None:
+        if order.kind is not RunKind.TRACE:
+            world.next_order[host.name] = meet
+            return
+        world.loop.call_later(wait_s, dial, context=WORLD)
+
+    def dial() -> None:
+        world.story.tell(f"FAULT every connection but that of {host.name} is reset, and the disk is slow")
+        disk_slow(world, host)
+        for other in world.hosts:
+            if other is not host:
+                other.trouble()
+                world.network.reset(other.name)
 
     world.next_order[host.name] = meet
 

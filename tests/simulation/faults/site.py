@@ -6,6 +6,7 @@ from controller.submission import Asked
 from fleettrace.model.job import Priority
 from tests.simulation.host import SimulatedHost
 from tests.simulation.loop import WORLD
+from tests.simulation.policies import USUAL, VARIANTS
 
 if TYPE_CHECKING:
     from tests.simulation.scenario import World
@@ -19,6 +20,7 @@ __all__ = [
     "controller_stopped",
     "disk_failing",
     "disk_slow",
+    "policy_changes",
     "rush",
 ]
 
@@ -101,6 +103,16 @@ def disk_slow(world: "World", _: SimulatedHost) -> None:
         world.trouble()
 
     world.loop.call_later(5.0, undo, context=WORLD)
+
+
+def policy_changes(world: "World", _: SimulatedHost) -> None:
+    """The site holds to another policy for a while; it may be that of the next controller alone."""
+    variant = world.rng.choice([one for one in VARIANTS if one is not world.site.variant])
+    world.change_policy(variant)
+    if world.rng.random() < 0.4:
+        world.trouble()
+        world.site.kill("and starts on that policy")
+    world.at(world.loop.time() + world.rng.uniform(1.0, 14.0), world.change_policy, USUAL)
 
 
 def rush(world: "World", _: SimulatedHost) -> None:

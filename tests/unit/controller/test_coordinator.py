@@ -12,10 +12,10 @@ from controller.policy.parse import default_policy
 from controller.queries import Queries
 from fleettrace.catalog import find_tool
 from fleettrace.errors import NoHostMatches, NotFound, Refused, UnknownTool
-from fleettrace.model.job import HostPart, JobState
+from fleettrace.model.job import HostPart, JobState, RunState
 from fleettrace.model.run import Part, RunKey, RunKind, RunOutcome
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
-from tests.fakes.ordering import a_desk
+from tests.fakes.ordering import CHALLENGE, a_desk
 from tests.unit.controller.house import ASKED, BUSY, TEN, House, host
 
 
@@ -180,6 +180,65 @@ async def test_jobs_of_an_earlier_controller_are_interrupted_and_their_runs_stop
     connection = fleet.connect(host("a"))
     await heir.host_connected(host("a"), frozenset({check.run}))
     assert connection.queue.get_nowait().stop.reason == "its job has ended"
+
+
+async def test_an_order_that_was_sent_since_a_host_greeted_is_not_lost_whenever_it_was_decided(house: House) -> None:
+    # GIVEN a host that comes back while its order is written down: that goes out over the new connection
+    await house.join(host("a"))
+    job_id = (await house.coordinator.submit(ASKED)).job_id
+    (check,) = house.orders("a")
+    house.fleet.disconnect(house.connections["a"], "the connection was lost")
+    house.connections["a"] = house.fleet.connect(host("a"), CHALLENGE)
+    house.fleet.order([check])
+    # WHEN the greeting, which could not name it, is told to the job
+    await house.coordinator.host_connected(host("a"), frozenset())
+    # THEN it is not lost; and once the host comes back without it, it is
+    assert (await house.coordinator.job(job_id)).runs[check.run].state is RunState.STARTING
+    house.fleet.disconnect(house.connections["a"], "the connection was lost")
+    house.fleet.connect(host("a"), CHALLENGE)
+    await house.coordinator.host_connected(host("a"), frozenset())
+    assert (await house.coordinator.job(job_id)).runs[check.run].state is RunState.LOST
+
+
+async def test_what_a_connection_said_that_is_gone_again_says_nothing_of_orders_sent_over_it(house: House) -> None:
+    await house.join(host("a"))
+    job_id = (await house.coordinator.submit(ASKED)).job_id
+    (check,) = house.orders("a")
+    live = house.coordinator._live.get(job_id)
+    assert live is not None
+    house.fleet.disconnect(house.connections["a"], "the connection was lost")
+    second = house.fleet.connect(host("a"), CHALLENGE)
+    async with live.lock:
+        greeting = asyncio.create_task(house.coordinator.host_connected(host("a"), frozenset()))
+        await house.worker.call(lambda _: None)
+        house.fleet.order([check])
+        house.fleet.disconnect(second, "the connection was lost")
+    await greeting
+    assert (await house.coordinator.job(job_id)).runs[check.run].state is RunState.STARTING
+
+
+@pytest.mark.parametrize("steps", range(12))
+@pytest.mark.parametrize("request_id", ["", "r1"])
+async def test_a_caller_that_hangs_up_at_any_moment_leaves_no_job_that_nobody_begins(
+    house: House, steps: int, request_id: str
+) -> None:
+    # GIVEN nothing else that would look at the queue
+    await house.join(host("a"))
+    asking = asyncio.create_task(house.coordinator.submit(replace(ASKED, request_id=request_id)))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    # WHEN
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    # THEN there is no job, or it has begun
+    for _ in range(20):
+        await house.worker.call(lambda _: None)
+    jobs = house.store.jobs(10)
+    assert all(job.state is JobState.CHECKING for job in jobs)
+    assert [order.run.job_id for order in house.orders("a")] == [job.spec.job_id for job in jobs]
+    if jobs and request_id:
+        again = await house.coordinator.submit(replace(ASKED, request_id=request_id))
+        assert again.job_id == jobs[0].spec.job_id
 
 
 async def test_time_alone_ends_a_job_whose_hosts_never_answer(house: House) -> None:
