@@ -3,7 +3,7 @@
 Every call has a deadline, and nothing is retried here: a caller knows best what a repeat would mean.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -47,7 +47,7 @@ class JobRequest:
 
     ``duration_ms`` 0: the policy's default. ``canary`` empty: the controller chooses. The same ``request_id``
     twice is one job. ``program`` is a one-liner, instead of a tool. ``priority`` empty: routine. ``no_share``: not one
-    that is under way.
+    that is under way. ``class_labels``: which tell kinds of hosts apart, beside those that policy names.
     """
 
     tool: str
@@ -65,6 +65,7 @@ class JobRequest:
     break_glass: str = ""
     priority: str = ""
     no_share: bool = False
+    class_labels: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,7 @@ class Client:
                 break_glass=wire_text(request.break_glass),
                 priority=wire_text(request.priority),
                 no_share=request.no_share,
+                class_labels=map(wire_text, request.class_labels),
             )
             answer = self._stub.SubmitJob(message, timeout=CALL_S)
             return SubmittedJob(answer.job_id, answer.shared)

@@ -78,6 +78,7 @@ def _plan_again(job: Job, host_of: Callable[[str], Host | None]) -> Plan:
         program=spec.program,
         priority=spec.priority,
         break_glass=spec.break_glass,
+        class_labels=spec.class_labels,
     )
     hosts = {name: host_of(name) for name in spec.targets}
     unknown = {name: "it is no longer known" for name, host in hosts.items() if host is None}

@@ -24,6 +24,8 @@ __all__ = ["Asked", "Plan", "find_identical", "open_job", "plan_job", "request_o
 
 MAX_NAMED_PROBES = 3
 MAX_REASON_CHARS = 500
+MAX_CLASS_LABELS = 8
+"""Each makes more classes, and each class has its canary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class Asked:
     """Why grants for emergencies are to be looked at; empty: they are not."""
     no_share: bool = False
     """A job of its own, also where an identical one is under way."""
+    class_labels: tuple[str, ...] = ()
+    """Hosts that differ in one of these labels are of different classes, beside those that policy names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ def plan_job(asked: Asked, known_hosts: Sequence[Host], *, able: bool = True) ->
             else "no agent has connected yet"
         )
         raise NoHostMatches(f"no host matches {selector.text!r}; {known}")
+    _check_class_labels(asked.class_labels, hosts)
     missing = {host.name: reason for host in hosts if (reason := _why_not(host, tool))}
     if able and len(missing) == len(hosts):
         first = hosts[0].name
@@ -91,6 +96,16 @@ def plan_job(asked: Asked, known_hosts: Sequence[Host], *, able: bool = True) ->
             f"{first}: {missing[first]}"
         )
     return Plan(asked, tool, params, hosts, missing, one_liner)
+
+
+def _check_class_labels(labels: Sequence[str], hosts: Sequence[Host]) -> None:
+    if len(labels) > MAX_CLASS_LABELS:
+        raise BadInput(f"{len(labels)} labels would tell classes of hosts apart: name at most {MAX_CLASS_LABELS}")
+    known = sorted({label for host in hosts for label in host.labels})
+    for label in labels:
+        if label not in known:
+            there = f"they have {', '.join(known)}" if known else "they have none"
+            raise BadInput(f"none of the {counted(len(hosts), 'host')} has a label {label[:40]!r}: {there}")
 
 
 def _one_liner(asked: Asked) -> OneLiner | None:
@@ -182,6 +197,7 @@ def open_job(
         dry_run=asked.dry_run,
         program=plan.one_liner.text if plan.one_liner is not None else "",
         priority=asked.priority,
+        class_labels=asked.class_labels,
     )
     if isinstance(verdict, Granted):
         spec = replace(
@@ -193,7 +209,7 @@ def open_job(
     if isinstance(verdict, Denied):
         decision = Decision(now_ms, "policy", "denied", verdict.reason, verdict.rule)
         return Job(spec, JobState.REFUSED, verdict.reason, finished_at_ms=now_ms, decisions=(decision,))
-    classes = classes_of(startable, policy.canary.class_labels)
+    classes = classes_of(startable, dict.fromkeys((*policy.canary.class_labels, *asked.class_labels)))
     canaries = choose_canaries(startable, classes, asked.canary)
     if not startable:
         first, reason = next(iter(missing.items()))
@@ -245,7 +261,7 @@ def find_identical(spec: JobSpec, live: Sequence[Job]) -> str | None:
 
 def _question(spec: JobSpec) -> tuple[object, ...]:
     hosts = set(spec.targets) - set(spec.missing)
-    how = (spec.duration_ms, spec.promote, spec.dry_run, spec.redact)
+    how = (spec.duration_ms, spec.promote, spec.dry_run, spec.redact, spec.class_labels)
     return (spec.team, spec.tool, spec.digest, spec.params, spec.program, spec.selector, hosts, *how)
 
 

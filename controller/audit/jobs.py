@@ -65,6 +65,7 @@ def _asked(job: Job) -> dict[str, str]:
         "despite_aborts": "yes" if spec.despite_aborts else "",
         "dry_run": "yes" if spec.dry_run else "",
         "break_glass": spec.break_glass,
+        "class_labels": " ".join(spec.class_labels),
         "hidden": redaction_text(spec.redact),
         "not_taking_part": str(len(spec.missing)) if spec.missing else "",
     }

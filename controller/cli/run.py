@@ -83,6 +83,14 @@ def run(
             help="An incident comes first in the queue and ends routine jobs in its way; a grant must allow it.",
         ),
     ] = Priority.ROUTINE,
+    class_label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--class-label",
+            metavar="LABEL",
+            help="Hosts that differ in this label are of different kinds, each with its canary; repeat for more.",
+        ),
+    ] = None,
     no_share: Annotated[
         bool, typer.Option("--no-share", help="Run a job of its own, also where an identical one is under way.")
     ] = False,
@@ -135,6 +143,7 @@ def run(
             program=read_program(program) if program is not None else "",
             priority=priority.value,
             no_share=no_share,
+            class_labels=class_label or (),
         )
         job_id = submit(client, request, terminal)
         if detach:

@@ -113,6 +113,7 @@ class ControlService(ControlServicer):
                 priority=_priority(request.priority),
                 break_glass=request.break_glass,
                 no_share=request.no_share,
+                class_labels=tuple(request.class_labels),
             )
             submitted = await self._coordinator.submit(asked, self._seen(context))
             return pb.SubmitJobResponse(job_id=submitted.job_id, shared=submitted.shared)

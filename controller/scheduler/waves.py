@@ -12,10 +12,11 @@ CANARY_LABEL = "canary"
 """Hosts with this label set to ``true`` are preferred as canaries."""
 
 
-def classes_of(hosts: Iterable[Host], labels: Sequence[str] = ()) -> dict[str, str]:
+def classes_of(hosts: Iterable[Host], labels: Iterable[str] = ()) -> dict[str, str]:
     """The class of each host by name: what decides its cost, and the values of these labels, which others may lack."""
+    names = tuple(labels)
     return {
-        host.name: "/".join((host.host_class, *(f"{name}={host.labels.get(name, '')}" for name in labels)))
+        host.name: "/".join((host.host_class, *(f"{name}={host.labels.get(name, '')}" for name in names)))
         for host in hosts
     }
 

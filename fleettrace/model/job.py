@@ -157,6 +157,8 @@ class JobSpec:
     """Why it runs by a grant for emergencies; empty: it does not."""
     redact: tuple[Rule, ...] = NOTHING
     """What each host hides of its result."""
+    class_labels: tuple[str, ...] = ()
+    """Labels whose values tell classes of hosts apart, beside those that policy names."""
 
     @property
     def program_id(self) -> str:

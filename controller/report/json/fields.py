@@ -43,6 +43,7 @@ def job_fields(job: Job) -> Document:
         "approved_by": job.approved_by,
         "break_glass": spec.break_glass,
         "redact": redact_fields(spec.redact),
+        "class_labels": list(spec.class_labels),
         "team": spec.team,
         "operator": spec.operator,
         "created_at": time_text(spec.created_at_ms),

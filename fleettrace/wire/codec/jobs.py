@@ -82,6 +82,7 @@ def job_to_wire(job: Job) -> control.Job:
         queued_at_ms=job.queued_at_ms,
         break_glass=wire_text(spec.break_glass),
         redact=rules_to_wire(spec.redact),
+        class_labels=map(wire_text, spec.class_labels),
     )
 
 
@@ -107,6 +108,7 @@ def job_from_wire(message: control.Job) -> Job:
         approve_by_ms=parse_number(message.approve_by_ms, "time to approve by"),
         break_glass=message.break_glass,
         redact=rules_from_wire(message.redact),
+        class_labels=tuple(message.class_labels),
     )
     return Job(
         spec=spec,

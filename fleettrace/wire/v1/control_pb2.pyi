@@ -284,6 +284,7 @@ class SubmitJobRequest(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     BREAK_GLASS_FIELD_NUMBER: _builtins.int
     NO_SHARE_FIELD_NUMBER: _builtins.int
+    CLASS_LABELS_FIELD_NUMBER: _builtins.int
     tool: _builtins.str
     selector: _builtins.str
     duration_ms: _builtins.int
@@ -310,6 +311,10 @@ class SubmitJobRequest(_message.Message):
     """a job of its own, also where an identical one is under way"""
     @_builtins.property
     def params(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def class_labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """hosts that differ in one are of different classes, beside the policy's labels"""
+
     def __init__(
         self,
         *,
@@ -328,10 +333,11 @@ class SubmitJobRequest(_message.Message):
         priority: _builtins.str = ...,
         break_glass: _builtins.str = ...,
         no_share: _builtins.bool = ...,
+        class_labels: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_glass", b"break_glass", "canary", b"canary", "despite_aborts", b"despite_aborts", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "no_share", b"no_share", "operator", b"operator", "params", b"params", "priority", b"priority", "program", b"program", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["break_glass", b"break_glass", "canary", b"canary", "class_labels", b"class_labels", "despite_aborts", b"despite_aborts", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "no_share", b"no_share", "operator", b"operator", "params", b"params", "priority", b"priority", "program", b"program", "promote", b"promote", "request_id", b"request_id", "selector", b"selector", "team", b"team", "tool", b"tool"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1186,6 +1192,7 @@ class Job(_message.Message):
     QUEUED_AT_MS_FIELD_NUMBER: _builtins.int
     BREAK_GLASS_FIELD_NUMBER: _builtins.int
     REDACT_FIELD_NUMBER: _builtins.int
+    CLASS_LABELS_FIELD_NUMBER: _builtins.int
     job_id: _builtins.str
     tool: _builtins.str
     digest: _builtins.str
@@ -1240,6 +1247,10 @@ class Job(_message.Message):
     def redact(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.RedactRule]:
         """what each host hides of its result"""
 
+    @_builtins.property
+    def class_labels(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """that tell classes apart, beside the policy's"""
+
     def __init__(
         self,
         *,
@@ -1274,10 +1285,11 @@ class Job(_message.Message):
         queued_at_ms: _builtins.int = ...,
         break_glass: _builtins.str = ...,
         redact: _abc.Iterable[_types_pb2.RedactRule] | None = ...,
+        class_labels: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approve_by_ms", b"approve_by_ms", "approved_by", b"approved_by", "break_glass", b"break_glass", "canaries", b"canaries", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "despite_aborts", b"despite_aborts", "digest", b"digest", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "plan", b"plan", "priority", b"priority", "program", b"program", "promote", b"promote", "queue_position", b"queue_position", "queued_at_ms", b"queued_at_ms", "reason", b"reason", "redact", b"redact", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waits_for", b"waits_for", "waves", b"waves"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approve_by_ms", b"approve_by_ms", "approved_by", b"approved_by", "break_glass", b"break_glass", "canaries", b"canaries", "class_labels", b"class_labels", "created_at_ms", b"created_at_ms", "decisions", b"decisions", "despite_aborts", b"despite_aborts", "digest", b"digest", "dry_run", b"dry_run", "duration_ms", b"duration_ms", "finished_at_ms", b"finished_at_ms", "job_id", b"job_id", "missing", b"missing", "operator", b"operator", "params", b"params", "plan", b"plan", "priority", b"priority", "program", b"program", "promote", b"promote", "queue_position", b"queue_position", "queued_at_ms", b"queued_at_ms", "reason", b"reason", "redact", b"redact", "runs", b"runs", "selector", b"selector", "state", b"state", "targets", b"targets", "team", b"team", "tool", b"tool", "waits_for", b"waits_for", "waves", b"waves"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,7 +9,7 @@ from controller.fleet import Fleet
 from controller.policy.parse import default_policy, parse_policy
 from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
-from fleettrace.errors import Refused
+from fleettrace.errors import BadInput, Refused
 from fleettrace.model.job import HostPart, JobState
 from fleettrace.model.run import Part, RunOutcome
 from tests.fakes.ordering import a_desk
@@ -147,3 +147,32 @@ async def test_a_host_that_joins_in_the_middle_of_a_wave_takes_no_part(house: Ho
     assert house.orders("c") == []
     assert job.spec.targets == ("a", "b")
     assert job.state is JobState.DONE
+
+
+async def test_labels_that_the_operator_names_make_classes_each_with_its_canary(house: House) -> None:
+    await house.join(host("a", rack="1"), host("b", rack="2"), host("c", rack="1"), host("d"))
+    asked = replace(ASKED, class_labels=("rack",))
+    job_id = (await house.coordinator.submit(asked)).job_id
+    job = await house.coordinator.job(job_id)
+    assert [(check.host, check.host_class.rpartition("/")[2]) for check in job.canaries] == [
+        ("d", "rack="),
+        ("a", "rack=1"),
+        ("b", "rack=2"),
+    ]
+    assert job.spec.class_labels == ("rack",)
+    # AND the same question without them is another one
+    assert not (await house.coordinator.submit(ASKED)).shared
+    assert (await house.coordinator.submit(asked)).shared
+
+
+@pytest.mark.parametrize(
+    ("labels", "says"),
+    [
+        (("rak",), "none of the 2 hosts has a label 'rak': they have rack, zone"),
+        (tuple("abcdefghi"), "9 labels .* at most 8"),
+    ],
+)
+async def test_class_labels_that_cannot_be(house: House, labels: tuple[str, ...], says: str) -> None:
+    await house.join(host("a", rack="1"), host("b", zone="2"))
+    with pytest.raises(BadInput, match=says):
+        await house.coordinator.submit(replace(ASKED, class_labels=labels))

@@ -191,6 +191,7 @@ specs = st.builds(
     approve_by_ms=numbers,
     break_glass=texts,
     redact=redact_rules,
+    class_labels=st.lists(texts, max_size=2).map(tuple),
 )
 planned = st.builds(
     PlannedHost, host_names, st.integers(1, 1 << 31), host_names, amounts, amounts, st.sampled_from(CostBasis)

@@ -91,7 +91,7 @@ def full_job() -> dict[str, Any]:
         )
     )
     result = samples.histogram_result()
-    spec = replace(result.job.spec, redact=REDACT)
+    spec = replace(result.job.spec, redact=REDACT, class_labels=("rack",))
     job = replace(result.job, spec=spec, plan=planned.checked_result().job.plan)
     coverage = replace(result.coverage, imported=("api-9",))
     hosts = (samples.part("api-1", everything, notes=("a note",)),)
