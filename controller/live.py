@@ -9,60 +9,34 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import Any
 
+from controller.admitting import Admitting
 from controller.fleet import Fleet
+from controller.live_job import LiveJob
 from controller.results import ResultKeeper
 from controller.scheduler.events import (
-    Admitted,
     Event,
     HostGone,
     HostReturned,
     Instruction,
-    Preempted,
     SendStart,
     SendStop,
     TimePassed,
-    Waits,
 )
-from controller.scheduler.ledger import Room, plan_admission
+from controller.scheduler.ledger import Room
 from controller.scheduler.machine import Execution, Transition, apply, next_wake_ms
-from controller.scheduler.queueing import claim_of
 from controller.scheduler.restarting import WAITING, interrupt
 from controller.store.worker import StoreWorker
 from fleettrace.errors import NotFound, StoreFailed
-from fleettrace.model.job import HostPart, Job, JobState
-from fleettrace.model.run import RunKey
+from fleettrace.model.job import Job, JobState
 from fleettrace.wire.codec import run_key_to_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 
-__all__ = ["LiveJob", "LiveJobs"]
+__all__ = ["LiveJobs"]
 
 STORE_RETRY_S = 1.0
 """How long a job waits for a store that has failed it, before it tries again."""
 
 _log = logging.getLogger(__name__)
-
-
-class LiveJob:
-    """A job that has not ended, with the newest interim part of each run."""
-
-    def __init__(self, execution: Execution) -> None:
-        self.execution = execution
-        self.lock = asyncio.Lock()
-        self.interim: dict[RunKey, HostPart] = {}
-        self.wake: asyncio.TimerHandle | None = None
-        self.unsaved = False
-        """Whether the execution is ahead of the store."""
-        self.changed = asyncio.Event()
-
-    @property
-    def job(self) -> Job:
-        """The job as it stands."""
-        return self.execution.job
-
-    def announce(self) -> None:
-        """Wake the watchers."""
-        self.changed.set()
-        self.changed = asyncio.Event()
 
 
 class LiveJobs:
@@ -86,12 +60,11 @@ class LiveJobs:
         self._results = results
         self._clock_ms = clock_ms
         self._ended = ended
-        self._room_of = room_of
-        self._admitting = asyncio.Lock()
-        self._admission_due = False
         self._live: dict[str, LiveJob] = {}
+        self._queue = Admitting(
+            fleet, self._live, clock_ms, room_of=room_of, handle=self._handle_if_kept, later=self._later
+        )
         self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = False
 
     def __len__(self) -> int:
         """How many have not ended."""
@@ -100,7 +73,7 @@ class LiveJobs:
     @property
     def closing(self) -> bool:
         """Whether the controller is stopping: nothing is begun any more."""
-        return self._closing
+        return self._queue.closed
 
     def get(self, job_id: str) -> LiveJob | None:
         """A job that has not ended; None when it has, or never was."""
@@ -145,7 +118,7 @@ class LiveJobs:
                 raise
             self._perform_all(opened.instructions)
         self._schedule(job_id, live)
-        await self._admit()
+        await self._queue.admit()
 
     def resume(self, execution: Execution) -> None:
         """Take in a job of an earlier controller that waits, and is durable."""
@@ -155,44 +128,7 @@ class LiveJobs:
 
     def admit_in(self, delay_s: float) -> None:
         """Look at the queue in a while, when there is one."""
-        asyncio.get_running_loop().call_later(delay_s, self._admit_soon)
-
-    def _admit_soon(self) -> None:
-        """Look at the queue, when there is one, once whoever looks at it now is done."""
-        queued = any(live.job.state is JobState.QUEUED for live in self._live.values())
-        if queued and not self._closing and not self._admission_due:
-            self._admission_due = True
-            self._later(self._admit())
-
-    async def _admit(self) -> None:
-        """Begin what has room on its hosts now, stop what must give way, and tell the rest their places."""
-        async with self._admitting:
-            self._admission_due = False
-            claims = [(live.job.state, claim_of(live.execution)) for live in self._live.values()]
-            held = [claim for state, claim in claims if state not in {JobState.AWAITING, JobState.QUEUED}]
-            waiting = [claim for state, claim in claims if state is JobState.QUEUED]
-            admission = plan_admission(held, waiting, self._room_of)
-            now_ms = self._clock_ms()
-            for victim, by in admission.preempt.items():
-                await self._handle_if_kept(victim, Preempted(now_ms, by))
-            for job_id in admission.admit:
-                # Who could not begin for the store tries again in a while, and nobody passes meanwhile.
-                if self._closing or not await self._handle_if_kept(job_id, Admitted(now_ms, self._absent(job_id))):
-                    return
-            for job_id, place in admission.places.items():
-                await self._handle_if_kept(job_id, Waits(now_ms, place.position, place.reason))
-
-    def _absent(self, job_id: str) -> dict[str, str]:
-        """Hosts of a job that went away while it waited, with the reasons."""
-        live = self._live.get(job_id)
-        absent = {}
-        for name in live.execution.classes if live is not None else ():
-            host = self._fleet.host(name)
-            if host is None or not host.connected:
-                absent[name] = (host.missing_reason if host is not None else "") or "its agent is not connected"
-            elif host.facts.dirty_reason:
-                absent[name] = f"it is dirty: {host.facts.dirty_reason}"
-        return absent
+        asyncio.get_running_loop().call_later(delay_s, self._queue.look)
 
     async def tell_all(self, event: HostGone | HostReturned) -> None:
         """Tell the jobs that have runs on the event's host."""
@@ -231,7 +167,7 @@ class LiveJobs:
             live.announce()
         self._schedule(job_id, live)
         if transition.durable or isinstance(event, TimePassed):
-            self._admit_soon()
+            self._queue.look()
 
     def perform(self, stop: SendStop) -> None:
         """Send an order to stop; it needs no signature. A host that is gone is not told: its lease ends its runs."""
@@ -252,7 +188,7 @@ class LiveJobs:
 
     async def close(self) -> None:
         """Stop what runs and leave the jobs in a state that says so; those that wait, to the next controller."""
-        self._closing = True
+        self._queue.closed = True
         self.tell_to_stop(self._live, "the controller is stopping")
         for job_id, live in list(self._live.items()):
             async with live.lock:
@@ -301,7 +237,7 @@ class LiveJobs:
             if isinstance(instruction, SendStop):
                 self.perform(instruction)
         starts = [instruction.order for instruction in instructions if isinstance(instruction, SendStart)]
-        if starts and not self._closing:
+        if starts and not self._queue.closed:
             self._fleet.order(starts)
 
     def _schedule(self, job_id: str, live: LiveJob, retry_s: float | None = None) -> None:

@@ -1,9 +1,8 @@
-"""Performs runs: one child process each, driven by the session's state machine."""
+"""Begins, stops and remembers the runs of this host."""
 
 import asyncio
 import os
 import secrets
-import signal
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -11,43 +10,29 @@ from functools import partial
 from pathlib import Path
 
 from fleettrace.catalog import ToolDefinition, Way, find_tool
-from fleettrace.errors import AttachFailed, FleettraceError, Malformed
+from fleettrace.errors import FleettraceError
 from fleettrace.model.calibration import Calibration
 from fleettrace.model.redaction import KEY_BYTES, NOTHING, Redaction, Rule
-from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
-from node_agent.child.protocol import ChildPlan, Failed, decode_message, encode
+from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunLimits, StartRun
+from node_agent.child.protocol import ChildPlan
 from node_agent.child_process import ChildProcess, start_child
 from node_agent.controller_clock import ControllerClock
+from node_agent.live_run import LiveRun, refused_part
 from node_agent.redaction import Redactor
 from node_agent.session import (
-    ChildExited,
     CommonStart,
     Emit,
-    EndChild,
-    Instruction,
-    KillChild,
-    Overdue,
-    Phase,
     Report,
     Session,
-    SessionEvent,
     StopAsked,
-    apply,
 )
 
 __all__ = ["ChildSettings", "Runner"]
 
-START_LIMIT_S = 40.0
-"""How long a child may take to attach; it bounds itself earlier, this is for one that is frozen."""
-FINISH_LIMIT_S = 25.0
-"""Beyond the duration: detaching, reading maps, resolving symbols, handing in."""
-END_LIMIT_S = 2.0
-"""From asking a child to end to killing it."""
 MAX_START_WAIT_S = 10.0
 """How long a child that is ready waits for the moment at which its wave begins."""
 MAX_KNOWN_RUNS = 1_024
 """How many past runs are remembered, so that a repeated order starts nothing twice."""
-STDERR_TAIL_CHARS = 400
 
 
 async def nobody_looks(key: RunKey, held: Sequence[str]) -> None:
@@ -94,7 +79,7 @@ class Runner:
         self._on_progress = on_progress
         self._spawn = spawn
         self._look = look
-        self._live: dict[RunKey, _LiveRun] = {}
+        self._live: dict[RunKey, LiveRun] = {}
         self.clock = ControllerClock()
         """What time it is at the controller, for runs that begin together with those of other hosts."""
         self.busy = asyncio.Event()
@@ -115,7 +100,7 @@ class Runner:
             tool = find_tool(order.tool, order.program)
             limits = self._check(order, tool, sum(not live.handed_in for live in self._live.values()))
         except FleettraceError as error:
-            self._on_part(_refused(order.run, order.kind, self._settings.backend, str(error)))
+            self._on_part(refused_part(order.run, order.kind, self._settings.backend, str(error)))
             return
         start = self._common_start(order)
         plans = [replace(plan, attach_at_s=start.attach_at_s) for plan in self._plans(order, tool, limits)]
@@ -123,7 +108,7 @@ class Runner:
         session = Session(order=order, backend=plans[0].backend, start=start)
         own = Redaction(self._settings.redact, secrets.token_bytes(KEY_BYTES))
         outcome = partial(self._perform_outcome, Redactor(tool, order.redaction, own))
-        live = _LiveRun(session, plans, out_of_reach, outcome, spawn=self._spawn, look=self._look)
+        live = LiveRun(session, plans, out_of_reach, outcome, spawn=self._spawn, look=self._look)
         self._live[order.run] = live
         self.busy.set()
         live.task = asyncio.get_running_loop().create_task(live.follow(), name=f"run {order.run}")
@@ -133,7 +118,7 @@ class Runner:
         """Answer an order that was not let in, unless its run was begun before: that run answers for itself."""
         if key not in self._known:
             self._know(key)
-            self._on_part(_refused(key, kind, self._settings.backend, reason))
+            self._on_part(refused_part(key, kind, self._settings.backend, reason))
 
     def stop(self, key: RunKey, reason: str) -> None:
         """Ask a run to end; one that is not alive has ended already."""
@@ -205,135 +190,3 @@ class Runner:
                 self._on_progress(key, elapsed_ms, cost)
             case Emit(part):
                 self._on_part(redactor.redact_part(part))
-
-
-class _LiveRun:
-    """One run and the session that follows it: a child, and another for each further way in which the tool may run."""
-
-    def __init__(
-        self,
-        session: Session,
-        plans: Sequence[ChildPlan],
-        out_of_reach: str,
-        outcome: Callable[[Report | Emit, RunKey], None],
-        *,
-        spawn: Callable[[Collection[str]], Awaitable[ChildProcess]],
-        look: Callable[[RunKey, Sequence[str]], Awaitable[None]],
-    ) -> None:
-        self.task: asyncio.Task[None] | None = None
-        self._plans = plans
-        self._out_of_reach = out_of_reach
-        self._outcome = outcome
-        self._session = session
-        self._events: asyncio.Queue[SessionEvent] = asyncio.Queue()
-        self._spawn = spawn
-        self._look = look
-        self._process: ChildProcess | None = None
-
-    @property
-    def handed_in(self) -> bool:
-        """Whether its final part is out; the child then holds no probes any more, and is about to end."""
-        return self._session.phase is Phase.ENDED
-
-    def push(self, event: SessionEvent) -> None:
-        """Hand an event to the session."""
-        self._events.put_nowait(event)
-
-    async def follow(self) -> None:
-        """Start the child and drive the session to its end."""
-        loop = asyncio.get_running_loop()
-        reader: asyncio.Task[None] | None = None
-        try:
-            self._process = await self._spawn(self._plans[0].capabilities)
-            reader = loop.create_task(self._read(self._process))
-            deadline_s = loop.time() + START_LIMIT_S
-            while self._session.phase is not Phase.ENDED:
-                before = self._session.phase
-                try:
-                    async with asyncio.timeout_at(deadline_s):
-                        event = await self._events.get()
-                except TimeoutError:
-                    event = Overdue()
-                self._session, instructions = apply(self._session, event)
-                if self._session.phase is not before:
-                    deadline_s = loop.time() + self._phase_limit_s()
-                for instruction in instructions:
-                    self._perform(instruction)
-        except (OSError, FleettraceError) as error:
-            reason = f"no tracing child could be started: {error}"
-            order = self._session.order
-            self._outcome(Emit(_refused(order.run, order.kind, self._session.backend, reason)), order.run)
-        finally:
-            self._signal(signal.SIGKILL)
-            if reader is not None:
-                await reader
-            if self._session.held:
-                await self._look(self._session.order.run, self._session.held)
-
-    def _phase_limit_s(self) -> float:
-        return (
-            self._plans[0].duration_ms / 1000 + FINISH_LIMIT_S if self._session.phase is Phase.TRACING else END_LIMIT_S
-        )
-
-    def _perform(self, instruction: Instruction) -> None:
-        match instruction:
-            case EndChild():
-                self._signal(signal.SIGTERM)
-            case KillChild():
-                self._signal(signal.SIGKILL)
-            case Report() | Emit():
-                self._outcome(instruction, self._session.order.run)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.signal(number)
-
-    async def _read(self, process: ChildProcess) -> None:
-        """Feed the plan, turn lines into events, and end with the exit; a way that is refused is followed by the next.
-
-        Each way has a child of its own: what one was not given, it cannot take up later.
-        """
-        refused = ""
-        for plan in self._plans:
-            if refused:
-                try:
-                    self._process = process = await self._spawn(plan.capabilities)
-                except (OSError, FleettraceError) as error:
-                    self.push(Failed(AttachFailed.code, f"{refused}; and then no child could be started: {error}"))
-                    return
-            process.tell(encode(plan))
-            refusal = await self._hear(process)
-            status, stderr = await process.exited()
-            if refusal is None:
-                break
-            refused = "; ".join(filter(None, (refused, refusal.reason)))
-            if plan is self._plans[-1] or self._session.phase is not Phase.STARTING:
-                self.push(Failed(refusal.code, "; ".join(filter(None, (refused, self._out_of_reach)))))
-                break
-        self.push(ChildExited(status, " ".join(stderr[-STDERR_TAIL_CHARS:].split())))
-
-    async def _hear(self, process: ChildProcess) -> Failed | None:
-        """Turn a child's lines into events until it ends, all but one: that the kernel has refused its probes."""
-        try:
-            while line := await process.readline():
-                message = decode_message(line)
-                if isinstance(message, Failed) and message.code == AttachFailed.code:
-                    return message
-                self.push(message)
-        except (Malformed, ValueError) as error:
-            # ValueError: a line beyond the limit. Either way the child is not to be believed further.
-            self.push(StopAsked(f"the tracing child broke its contract: {error}"))
-            self._signal(signal.SIGKILL)
-        return None
-
-
-def _refused(run: RunKey, kind: RunKind, backend: str, reason: str) -> Part:
-    return Part(
-        run=run,
-        kind=kind,
-        outcome=RunOutcome.FAILED,
-        reason=reason,
-        backend=backend,
-        started_at_ms=0,
-        duration_ms=0,
-    )

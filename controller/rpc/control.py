@@ -16,8 +16,7 @@ from controller.inspection import Inspector, Request
 from controller.policing import Policing
 from controller.queries import Queries
 from controller.rpc.authorised import approving_teams
-from controller.rpc.status import abort_with
-from controller.rpc.status import guarded as _guarded
+from controller.rpc.status import abort_with, guarded
 from controller.submission import Asked
 from controller.visibility import Visibility, may_stop, sees_everything
 from fleettrace.catalog import builtin_tools
@@ -83,7 +82,7 @@ class ControlService(ControlServicer):
             hosts = filter(self._seen(context), self._fleet.select(parse_selector(request.selector or "all")))
             return pb.ListHostsResponse(hosts=[host_to_wire(host) for host in hosts])
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def ListTools(self, request: pb.ListToolsRequest, context: Context) -> pb.ListToolsResponse:
         """The tools that the controller ships."""
@@ -91,7 +90,7 @@ class ControlService(ControlServicer):
         async def answer() -> pb.ListToolsResponse:
             return pb.ListToolsResponse(tools=[tool_to_wire(tool) for tool in builtin_tools().values()])
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def SubmitJob(self, request: pb.SubmitJobRequest, context: Context) -> pb.SubmitJobResponse:
         """Open a job."""
@@ -118,7 +117,7 @@ class ControlService(ControlServicer):
             submitted = await self._coordinator.submit(asked, self._seen(context))
             return pb.SubmitJobResponse(job_id=submitted.job_id, shared=submitted.shared)
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.Job]:
         """A job as it changes."""
@@ -155,7 +154,7 @@ class ControlService(ControlServicer):
             total = part.part.snapshot.total
             return pb.ImportPartResponse(host=part.part.run.host, host_class=part.host_class, events=total)
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         """The newest jobs."""
@@ -169,7 +168,7 @@ class ControlService(ControlServicer):
                 jobs = [*(job for job in self._visibility.awaiting(principal) if job.spec.job_id not in listed), *jobs]
             return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def ClearHost(self, request: pb.ClearHostRequest, context: Context) -> pb.Host:
         """An operator has looked at what a run has left on a host."""
@@ -180,7 +179,7 @@ class ControlService(ControlServicer):
                 raise NotFound(f"there is no host {request.host!r}; see 'fleettrace hosts'")
             return host_to_wire(await self._coordinator.clear_host(host.name, request.operator))
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
         """End a job."""
@@ -188,7 +187,7 @@ class ControlService(ControlServicer):
         async def answer() -> pb.Job:
             return job_to_wire(await self._coordinator.cancel(request.job_id, request.operator))
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def CancelAllJobs(self, request: pb.CancelAllJobsRequest, context: Context) -> pb.ListJobsResponse:
         """End every job."""
@@ -198,7 +197,7 @@ class ControlService(ControlServicer):
             jobs = await self._coordinator.cancel_all(request.operator, lambda job: may_stop(principal, job))
             return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def ListAudit(self, request: pb.ListAuditRequest, context: Context) -> pb.ListAuditResponse:
         """A page of the audit log."""
@@ -215,7 +214,7 @@ class ControlService(ControlServicer):
             )
             return audit_page_to_wire(page)
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def ApproveJob(self, request: pb.ApproveJobRequest, context: Context) -> pb.Job:
         """Let a job go on that waits for a second person."""
@@ -224,7 +223,7 @@ class ControlService(ControlServicer):
             teams = approving_teams(principal_of(context), request.team)
             return job_to_wire(await self._approvals.approve(request.job_id, request.operator, teams))
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def DenyJob(self, request: pb.DenyJobRequest, context: Context) -> pb.Job:
         """End it instead."""
@@ -233,7 +232,7 @@ class ControlService(ControlServicer):
             teams = approving_teams(principal_of(context), request.team)
             return job_to_wire(await self._approvals.deny(request.job_id, request.operator, teams, request.reason))
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def ExplainPolicy(self, request: pb.ExplainPolicyRequest, context: Context) -> pb.PolicyAnswer:
         """What policy would answer."""
@@ -254,7 +253,7 @@ class ControlService(ControlServicer):
             )
             return policy_answer_to_wire(await self._policing.explain(asked, self._seen(context)))
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def ReloadPolicy(self, request: pb.ReloadPolicyRequest, context: Context) -> pb.ReloadPolicyResponse:
         """Read the policy's file again."""
@@ -265,7 +264,7 @@ class ControlService(ControlServicer):
                 origin=done.origin, version=done.version, before=done.before, stopped=done.stopped
             )
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def ShareJob(self, request: pb.ShareJobRequest, context: Context) -> pb.ShareJobResponse:
         """Let another team see a job, or no longer."""
@@ -277,7 +276,7 @@ class ControlService(ControlServicer):
             )
             return pb.ShareJobResponse(teams=shares)
 
-        return await _guarded(context, answer)
+        return await guarded(context, answer)
 
     async def AskHosts(self, request: pb.AskHostsRequest, context: Context) -> AsyncIterator[pb.AskHostsReply]:
         """Questions besides traces, and the answers as they come."""

@@ -5,15 +5,13 @@ from dataclasses import replace
 from controller.scheduler.draft import Draft
 from controller.scheduler.gate import Evidence, judge_canary
 from fleettrace.model.job import CanaryCheck, JobState, PlannedHost, Run, RunState, Verdict
-from fleettrace.model.run import RunCost, RunKind
+from fleettrace.model.run import STOPPED_BY_HOST, RunCost, RunKind
 
 __all__ = ["MAX_CANARIES_TRIED", "MEASURED", "judge_canaries", "plan_of"]
 
 MAX_CANARIES_TRIED = 3
 """Hosts of one class that are checked before the class is given up."""
 MEASURED = frozenset({RunState.COMPLETE, RunState.PARTIAL})
-STOPPED = "stopped by the host"
-"""How the reason begins of a run that its host's own breaker has ended."""
 
 
 def judge_canaries(draft: Draft) -> list[CanaryCheck] | None:
@@ -46,7 +44,7 @@ def _judged(draft: Draft, check: CanaryCheck) -> tuple[CanaryCheck, bool]:
     if counting.state not in MEASURED:
         return _unmeasured(check, f"could not be measured: {counting.reason}"), False
     trial = next(iter(draft.runs_of([check.host], RunKind.TRIAL)), None)
-    stopped = trial.reason if trial is not None and trial.reason.startswith(STOPPED) else ""
+    stopped = trial.reason if trial is not None and trial.reason.startswith(STOPPED_BY_HOST) else ""
     if trial is not None and not stopped and trial.state is not RunState.COMPLETE:
         return _unmeasured(check, f"could not try the program: {trial.reason}"), False
     evidence = Evidence(

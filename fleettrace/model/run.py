@@ -13,6 +13,7 @@ from fleettrace.snapshot import EMPTY, Snapshot
 
 __all__ = [
     "IMPORT_BACKEND",
+    "STOPPED_BY_HOST",
     "MapFill",
     "OneLinerBounds",
     "Part",
@@ -27,6 +28,8 @@ __all__ = [
 
 IMPORT_BACKEND = "import"
 """Of a part that was measured by hand and read from a text: no agent has made it."""
+STOPPED_BY_HOST = "stopped by the host"
+"""How the reason begins of a run that its host's own breaker has ended."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 
 from fleettrace.model.cost import CostModel, cost_model, program_scale
-from fleettrace.model.run import MapFill, RunCost
+from fleettrace.model.run import STOPPED_BY_HOST, MapFill, RunCost
 from fleettrace.model.tool import Cost
 from fleettrace.oneliner import too_much_printed
 from node_agent.child.protocol import ChildPlan
 
-__all__ = ["CHILD_CPU_WINDOW_S", "STOPPED", "Breaker", "Reading"]
+__all__ = ["CHILD_CPU_WINDOW_S", "Breaker", "Reading"]
 
 CHILD_CPU_WINDOW_S = 10.0
 """The shortest time over which the child's own CPU time is judged: finding names is dear at first."""
-STOPPED = "stopped by the host"
-"""How the reason begins of a run that its own host ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,10 @@ class Breaker:
 
     def judge(self, reading: Reading) -> str:
         """Why the run must end now, with what was measured and the ceiling; empty: it need not."""
+        breach = self._breach(reading)
+        return f"{STOPPED_BY_HOST}: {breach}" if breach else ""
+
+    def _breach(self, reading: Reading) -> str:
         last, self._last = self._last, reading
         window_s = reading.at_s - last.at_s
         if window_s <= 0:
@@ -43,14 +45,14 @@ class Breaker:
         plan = self._plan
         events_per_s = moment.events / window_s
         if events_per_s > plan.max_events_per_s:
-            return f"{STOPPED}: {events_per_s:,.0f} events/s are over the ceiling of {plan.max_events_per_s:,}"
+            return f"{events_per_s:,.0f} events/s are over the ceiling of {plan.max_events_per_s:,}"
         cpu_pct = self._model(reading.cost).cpu_pct(moment, window_s)
         if cpu_pct > plan.max_cpu_pct:
-            return f"{STOPPED}: the probes take {cpu_pct:.2f}% of one CPU, over the ceiling of {plan.max_cpu_pct:g}%"
+            return f"the probes take {cpu_pct:.2f}% of one CPU, over the ceiling of {plan.max_cpu_pct:g}%"
         if plan.one_liner is not None:
             printed_per_s = moment.printing_events / window_s
             if reason := too_much_printed("the program", printed_per_s, plan.one_liner.max_printed_per_s):
-                return f"{STOPPED}: {reason}"
+                return reason
         return self._child(reading) or self._full(reading.cost.map_fills)
 
     def _model(self, cost: RunCost) -> CostModel:
@@ -70,12 +72,11 @@ class Breaker:
         cpu_pct = cost.attached_cpu_us / for_s / 1e4
         if cpu_pct > plan.max_child_cpu_pct:
             return (
-                f"{STOPPED}: the tracing process takes {cpu_pct:.1f}% of one CPU, over the ceiling of "
-                f"{plan.max_child_cpu_pct:g}%"
+                f"the tracing process takes {cpu_pct:.1f}% of one CPU, over the ceiling of {plan.max_child_cpu_pct:g}%"
             )
         if cost.child_peak_rss_bytes > plan.max_child_rss_bytes:
             return (
-                f"{STOPPED}: the tracing process takes {cost.child_peak_rss_bytes >> 20} MiB of memory, over the "
+                f"the tracing process takes {cost.child_peak_rss_bytes >> 20} MiB of memory, over the "
                 f"ceiling of {plan.max_child_rss_bytes >> 20} MiB"
             )
         return ""
@@ -85,8 +86,7 @@ class Breaker:
             fill_pct = 100 * fill.used / max(fill.max_entries, 1)
             if fill_pct > self._plan.max_map_fill_pct:
                 return (
-                    f"{STOPPED}: the map {fill.name} is {fill_pct:.0f}% full, over the ceiling of "
-                    f"{self._plan.max_map_fill_pct:g}%"
+                    f"the map {fill.name} is {fill_pct:.0f}% full, over the ceiling of {self._plan.max_map_fill_pct:g}%"
                 )
         return ""
 

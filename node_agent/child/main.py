@@ -12,11 +12,11 @@ from functools import partial
 
 from fleettrace.catalog import ToolDefinition, find_tool
 from fleettrace.errors import DigestMismatch, FleettraceError, Refused
-from fleettrace.model.run import RunKind
+from fleettrace.model.run import STOPPED_BY_HOST, RunKind
 from fleettrace.oneliner import read_one_liner
 from fleettrace.snapshot import EMPTY
 from node_agent.backends import OneLinerPlan, TracePlan, Tracer, open_one_liner, open_tracer
-from node_agent.child.breaker import STOPPED, Breaker
+from node_agent.child.breaker import Breaker
 from node_agent.child.confinement import confine_child
 from node_agent.child.meter import Meter
 from node_agent.child.protocol import Attached, ChildMessage, ChildPlan, Failed, Measured, Sample, decode_plan, encode
@@ -95,7 +95,7 @@ def _perform(plan: ChildPlan, timer: KillTimer, wake: WakeTimer) -> None:
         wake.arm(plan.duration_ms / 1000 + WAKE_AFTER_S)
         meter = Meter(tracer)
         stopped = _watch(plan, tool, tracer, meter)
-        ended_s = tracer.detach(hurry=stopped.startswith(STOPPED))
+        ended_s = tracer.detach(hurry=stopped.startswith(STOPPED_BY_HOST))
         timer.arm(FINISH_LIMIT_S)
         snapshot = tracer.snapshot() if plan.run_kind is RunKind.TRACE else EMPTY
         cost, notes = meter.read(whole=True).cost, tracer.notes()

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-import controller.live
+import controller.admitting
 import controller.scheduler.ledger
 import controller.submission
-from controller.live import LiveJobs
+from controller.admitting import Admitting
 from controller.scheduler.ledger import Claim
 from controller.scheduler.queueing import claim_of
 from node_agent.controller_clock import ControllerClock
@@ -33,11 +33,11 @@ Patch = pytest.MonkeyPatch
 
 def every_job_has_room(patch: Patch) -> None:
     plan = controller.scheduler.ledger.plan_admission
-    patch.setattr(controller.live, "plan_admission", lambda held, waiting, room_of: plan([], waiting, room_of))
+    patch.setattr(controller.admitting, "plan_admission", lambda held, waiting, room_of: plan([], waiting, room_of))
 
 
 def measured_jobs_cost_nothing(patch: Patch) -> None:
-    patch.setattr(controller.live, "claim_of", lambda execution: replace(claim_of(execution), cpu_pct={}))
+    patch.setattr(controller.admitting, "claim_of", lambda execution: replace(claim_of(execution), cpu_pct={}))
 
 
 def jobs_pass_in_the_queue(patch: Patch) -> None:
@@ -53,7 +53,7 @@ def incidents_end_incidents(patch: Patch) -> None:
 
 
 def nobody_looks_at_the_queue(patch: Patch) -> None:
-    patch.setattr(LiveJobs, "_admit_soon", lambda _: None)
+    patch.setattr(Admitting, "look", lambda _: None)
 
 
 def other_questions_share_a_job(patch: Patch) -> None:

@@ -19,6 +19,7 @@ import node_agent.session
 from controller.live import LiveJobs
 from controller.scheduler.draft import Draft
 from fleettrace.model.job import RunState
+from node_agent.live_run import LiveRun
 from node_agent.runner import Runner
 from node_agent.session import KillChild
 
@@ -46,10 +47,12 @@ def cancel_only_marks(patch: Patch) -> None:
         del self.instructions[before:]
 
     patch.setattr(Draft, "stop", mute)
+    patch.setattr(LiveJobs, "tell_to_stop", lambda *_: None)
 
 
 def cancel_needs_the_disk(patch: Patch) -> None:
     patch.setattr(LiveJobs, "_stop_in_doubt", lambda *_: None)
+    patch.setattr(LiveJobs, "tell_to_stop", lambda *_: None)
 
 
 def lost_runs_go_on(patch: Patch) -> None:
@@ -86,7 +89,7 @@ def lease_never_ends(patch: Patch) -> None:
 
 
 def stubborn_children_live(patch: Patch) -> None:
-    perform = node_agent.runner._LiveRun._perform
+    perform = LiveRun._perform
 
     def gentle(self: Any, instruction: Any) -> None:
         if not isinstance(instruction, KillChild):
@@ -96,8 +99,8 @@ def stubborn_children_live(patch: Patch) -> None:
         if self._process is not None and number != 9:
             self._process.signal(number)
 
-    patch.setattr(node_agent.runner._LiveRun, "_perform", gentle)
-    patch.setattr(node_agent.runner._LiveRun, "_signal", reluctant)
+    patch.setattr(LiveRun, "_perform", gentle)
+    patch.setattr(LiveRun, "_signal", reluctant)
 
 
 def breaker_never_opens(patch: Patch) -> None:

@@ -28,7 +28,6 @@ FAULTS: tuple[tuple[str, Fault], ...] = tuple(
         site.controller_killed_at_commit,
         site.controller_killed_at_commit,
         site.controller_stopped,
-        site.controller_stopped,
         site.controller_frozen,
         site.controller_clock_jumps,
         site.disk_failing,
@@ -78,6 +77,7 @@ FAULTS: tuple[tuple[str, Fault], ...] = tuple(
         orders.cancelled_while_cut,
         orders.others_come_back,
         orders.others_come_back,
+        orders.stopped_while_tracing,
     )
 )
 """Chosen from alike; what needs luck to hit anything is there more than once."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from fleettrace.model.run import RunKind, StartRun
 from tests.simulation.child import ChildFate
 from tests.simulation.faults.hosts import agent_killed, clock_jumps
-from tests.simulation.faults.site import disk_slow
+from tests.simulation.faults.site import controller_stopped, disk_slow
 from tests.simulation.faults.undo import for_a_while
 from tests.simulation.faults.wire import partition, reset
 from tests.simulation.host import SimulatedHost
@@ -24,6 +24,7 @@ __all__ = [
     "order_twice",
     "others_come_back",
     "slow_to_attach",
+    "stopped_while_tracing",
     "stubborn_child",
 ]
 
@@ -52,7 +53,7 @@ def order_twice(world: "World", host: SimulatedHost) -> None:
 
 
 def stubborn_child(world: "World", host: SimulatedHost) -> None:
-    """The next child of the host does not listen when its job is cancelled."""
+    """The child of the host's next trace does not listen when its job is cancelled."""
     before = host.next_fate
 
     def fate() -> ChildFate:
@@ -60,6 +61,9 @@ def stubborn_child(world: "World", host: SimulatedHost) -> None:
         return ChildFate(ignores_stop=True)
 
     def meet(order: StartRun) -> None:
+        if order.kind is not RunKind.TRACE or order.limits.duration_ms < LONG_MS / 4:
+            world.next_order[host.name] = meet
+            return
         host.next_fate = fate
         world.loop.call_later(1.5, world.operators.cancel_job, order.run.job_id, context=WORLD)
 
@@ -142,6 +146,18 @@ def cancelled_while_cut(world: "World", host: SimulatedHost) -> None:
         for direction in ("up", "down"):
             world.network.block(host.name, direction)
         for_a_while(world, host, 4.0, lambda: world.network.heal(host.name))
+
+    world.next_order[host.name] = meet
+
+
+def stopped_while_tracing(world: "World", host: SimulatedHost) -> None:
+    """The controller is told to end in the middle of the next trace on the host."""
+
+    def meet(order: StartRun) -> None:
+        if order.kind is not RunKind.TRACE or order.limits.duration_ms < LONG_MS / 4:
+            world.next_order[host.name] = meet
+            return
+        world.loop.call_later(1.5, controller_stopped, world, host, context=WORLD)
 
     world.next_order[host.name] = meet
 

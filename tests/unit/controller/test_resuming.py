@@ -42,7 +42,7 @@ class Heir:
     async def later(self, ms: int) -> None:
         """The clock moves, and the queue is looked at, as its timer would have it."""
         self.house.clock.now_ms += ms
-        await self.coordinator._live._admit()
+        await self.coordinator._live._queue.admit()
 
 
 @pytest.fixture
