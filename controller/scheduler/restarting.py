@@ -14,8 +14,16 @@ _WAITED_FOR = {JobState.AWAITING: "approval", JobState.QUEUED: "its hosts"}
 
 
 def carry_over(execution: Execution, at_ms: int, policy_version: str, rule: str) -> Execution:
-    """A job that waits, in the hands of another controller; its wait goes on, and ends when it would have ended."""
+    """A job that waits, in the hands of another controller; its wait goes on, and ends when it would have ended.
+
+    Where the clock was set back meanwhile it waits once more at most, and not until that moment comes again.
+    """
     job = execution.job
+    if job.spec.created_at_ms > at_ms and job.state is JobState.AWAITING:
+        wait_ms = job.spec.approve_by_ms - job.spec.created_at_ms
+        job = replace(job, spec=replace(job.spec, approve_by_ms=min(job.spec.approve_by_ms, at_ms + wait_ms)))
+    elif job.queued_since_ms > at_ms:
+        job = replace(job, queued_at_ms=at_ms)
     waited = f"the controller was restarted while the job waited for {_WAITED_FOR[job.state]}"
     reason = f"{waited}: it waits on, and policy {policy_version} grants it"
     decision = Decision(at_ms, "restart", job.state, reason, rule)

@@ -159,6 +159,25 @@ async def test_what_nobody_approved_in_time_expires_after_the_restart_too(house:
     await heir.coordinator.close()
 
 
+async def test_a_clock_that_was_set_back_makes_nobody_wait_longer_than_once_more(house: House) -> None:
+    await house.join(host("h"))
+    await house.coordinator.change_policy(CAREFUL, "root")
+    job_id = (await house.coordinator.submit(ASKED)).job_id
+    house.clock.now_ms -= 86_400_000
+    heir, _ = await heir_of(house, CAREFUL)
+    assert (await heir.coordinator.job(job_id)).spec.approve_by_ms == house.clock.now_ms + 600_000
+    await heir.coordinator.close()
+
+
+async def test_and_neither_in_the_queue(full: House) -> None:
+    full.clock.now_ms -= 86_400_000
+    heir, _ = await heir_of(full)
+    full.clock.now_ms += 600_000
+    await heir.coordinator._live._pass_time("j3")
+    assert "no room for it within 600 s" in (await heir.coordinator.job("j3")).reason
+    await heir.coordinator.close()
+
+
 async def test_a_policy_that_changes_later_is_held_against_it_too(full: House) -> None:
     heir, _ = await heir_of(full)
     assert await heir.coordinator.change_policy(NONE, "root") == ["j3"]
