@@ -10,7 +10,7 @@ from grpc.aio import AioRpcError
 
 from controller.fleet import Fleet
 from controller.submission import Asked
-from fleettrace.model.run import StartRun
+from fleettrace.model.run import RunKind, StartRun
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 from tests.simulation.controller import ControllerSite
 from tests.simulation.disk import Disk, KilledError
@@ -72,6 +72,8 @@ class World:
         self.faults_met: set[str] = set()
         self.next_order: dict[str, Callable[[StartRun], None]] = {}
         """What befalls a host when it is next ordered to run."""
+        self.next_traces: list[tuple[int, Callable[[SimulatedHost, StartRun], None]]] = []
+        """What befalls whichever host is next ordered to trace for so long (ms) at least."""
         self.spoiled: dict[str, Callable[[link_pb.AgentMessage], link_pb.AgentMessage]] = {}
         self.network.watch_sent = self.watcher.sent
         self.network.watch_heard = self.watcher.heard
@@ -97,6 +99,12 @@ class World:
         if not self.calm and (meet := self.next_order.pop(order.run.host, None)) is not None:
             # In the world's context: what a fault schedules must not die with the controller.
             self.loop.call_soon(meet, order, context=WORLD)
+        elif not self.calm and order.kind is RunKind.TRACE:
+            long_enough = [one for one in self.next_traces if order.limits.duration_ms >= one[0]]
+            if long_enough:
+                self.next_traces.remove(long_enough[0])
+                host = self.watcher.hosts[order.run.host]
+                self.loop.call_soon(long_enough[0][1], host, order, context=WORLD)
 
     def _is_connected(self, host: str) -> bool:
         return self.site.fleet is not None and self.site.fleet.is_connected(host)

@@ -47,12 +47,23 @@ def cancel_only_marks(patch: Patch) -> None:
         del self.instructions[before:]
 
     patch.setattr(Draft, "stop", mute)
-    patch.setattr(LiveJobs, "tell_to_stop", lambda *_: None)
+    _tell_nobody_ahead(patch)
 
 
 def cancel_needs_the_disk(patch: Patch) -> None:
     patch.setattr(LiveJobs, "_stop_in_doubt", lambda *_: None)
-    patch.setattr(LiveJobs, "tell_to_stop", lambda *_: None)
+    _tell_nobody_ahead(patch)
+
+
+def _tell_nobody_ahead(patch: Patch) -> None:
+    """A cancel is told once it is written down, and not before."""
+    tell = LiveJobs.tell_to_stop
+
+    def patient(self: LiveJobs, job_ids: Any, reason: str) -> None:
+        if not reason.startswith("cancelled"):
+            tell(self, job_ids, reason)
+
+    patch.setattr(LiveJobs, "tell_to_stop", patient)
 
 
 def lost_runs_go_on(patch: Patch) -> None:

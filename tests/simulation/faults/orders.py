@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from fleettrace.model.run import RunKind, StartRun
 from tests.simulation.child import ChildFate
 from tests.simulation.faults.hosts import agent_killed, clock_jumps
-from tests.simulation.faults.site import controller_stopped, disk_slow
+from tests.simulation.faults.site import cancel_on_full_disk, controller_stopped, disk_slow
 from tests.simulation.faults.undo import for_a_while
 from tests.simulation.faults.wire import partition, reset
 from tests.simulation.host import SimulatedHost
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.simulation.scenario import World
 
 __all__ = [
+    "cancelled_on_full_disk",
     "cancelled_while_cut",
     "cut_for_long",
     "cut_on_order",
@@ -52,22 +53,20 @@ def order_twice(world: "World", host: SimulatedHost) -> None:
     world.network.repeat_order(host.name, lambda: host.agent, wait_s)
 
 
-def stubborn_child(world: "World", host: SimulatedHost) -> None:
-    """The child of the host's next trace does not listen when its job is cancelled."""
-    before = host.next_fate
+def stubborn_child(world: "World", _: SimulatedHost) -> None:
+    """The child of the next trace does not listen when its job is cancelled."""
 
-    def fate() -> ChildFate:
-        host.next_fate = before
-        return ChildFate(ignores_stop=True)
+    def meet(host: SimulatedHost, order: StartRun) -> None:
+        before = host.next_fate
 
-    def meet(order: StartRun) -> None:
-        if order.kind is not RunKind.TRACE or order.limits.duration_ms < LONG_MS / 4:
-            world.next_order[host.name] = meet
-            return
+        def fate() -> ChildFate:
+            host.next_fate = before
+            return ChildFate(ignores_stop=True)
+
         host.next_fate = fate
         world.loop.call_later(1.5, world.operators.cancel_job, order.run.job_id, context=WORLD)
 
-    world.next_order[host.name] = meet
+    world.next_traces.append((LONG_MS // 4, meet))
 
 
 def slow_to_attach(world: "World", host: SimulatedHost) -> None:
@@ -112,34 +111,28 @@ def cut_on_order(world: "World", host: SimulatedHost) -> None:
     world.next_order[host.name] = meet
 
 
-def cut_for_long(world: "World", host: SimulatedHost) -> None:
-    """The next long trace on the host goes on while it is cut off for longer than its lease."""
+def cut_for_long(world: "World", _: SimulatedHost) -> None:
+    """The next long trace goes on while its host is cut off for longer than its lease."""
 
-    def meet(order: StartRun) -> None:
-        if order.kind is not RunKind.TRACE or order.limits.duration_ms < LONG_MS:
-            world.next_order[host.name] = meet
-            return
-        world.loop.call_later(1.0, cut, context=WORLD)
+    def meet(host: SimulatedHost, _: StartRun) -> None:
+        world.loop.call_later(1.0, cut, host, context=WORLD)
 
-    def cut() -> None:
+    def cut(host: SimulatedHost) -> None:
         world.story.tell(f"FAULT {host.name}: hears nothing for 25 s")
         world.network.block(host.name, "down")
         for_a_while(world, host, 25.0, lambda: world.network.heal(host.name))
 
-    world.next_order[host.name] = meet
+    world.next_traces.append((LONG_MS, meet))
 
 
-def cancelled_while_cut(world: "World", host: SimulatedHost) -> None:
-    """The next long trace on the host is cancelled while it cannot be told, and is alive when it comes back."""
+def cancelled_while_cut(world: "World", _: SimulatedHost) -> None:
+    """The next long trace is cancelled while its host cannot be told, and is alive when that comes back."""
 
-    def meet(order: StartRun) -> None:
-        if order.kind is not RunKind.TRACE or order.limits.duration_ms < LONG_MS / 2:
-            world.next_order[host.name] = meet
-            return
-        world.loop.call_later(1.5, cut, context=WORLD)
+    def meet(host: SimulatedHost, order: StartRun) -> None:
+        world.loop.call_later(1.5, cut, host, context=WORLD)
         world.loop.call_later(1.6, world.operators.cancel_job, order.run.job_id, context=WORLD)
 
-    def cut() -> None:
+    def cut(host: SimulatedHost) -> None:
         world.story.tell(f"FAULT {host.name}: its connection breaks and is not made again for 4 s")
         host.trouble()
         world.network.reset(host.name)
@@ -147,40 +140,43 @@ def cancelled_while_cut(world: "World", host: SimulatedHost) -> None:
             world.network.block(host.name, direction)
         for_a_while(world, host, 4.0, lambda: world.network.heal(host.name))
 
-    world.next_order[host.name] = meet
+    world.next_traces.append((LONG_MS // 2, meet))
 
 
-def stopped_while_tracing(world: "World", host: SimulatedHost) -> None:
-    """The controller is told to end in the middle of the next trace on the host."""
+def stopped_while_tracing(world: "World", _: SimulatedHost) -> None:
+    """The controller is told to end in the middle of the next trace."""
 
-    def meet(order: StartRun) -> None:
-        if order.kind is not RunKind.TRACE or order.limits.duration_ms < LONG_MS / 4:
-            world.next_order[host.name] = meet
-            return
-        world.loop.call_later(1.5, controller_stopped, world, host, context=WORLD)
+    def meet(host: SimulatedHost, _: StartRun) -> None:
+        world.loop.call_later(0.7, controller_stopped, world, host, context=WORLD)
 
-    world.next_order[host.name] = meet
+    world.next_traces.append((3_000, meet))
 
 
-def others_come_back(world: "World", host: SimulatedHost) -> None:
-    """As the host begins its next trace, all others dial anew, and what is written of that takes its time."""
-    wait_s = world.rng.uniform(0.0, 0.8)
+def others_come_back(world: "World", _: SimulatedHost) -> None:
+    """As a host traces and the next wave is about to begin, all others dial anew, while each write takes its time."""
 
-    def meet(order: StartRun) -> None:
-        if order.kind is not RunKind.TRACE:
-            world.next_order[host.name] = meet
-            return
-        world.loop.call_later(wait_s, dial, context=WORLD)
-
-    def dial() -> None:
-        world.story.tell(f"FAULT every connection but that of {host.name} is reset, and the disk is slow")
+    def meet(host: SimulatedHost, _: StartRun) -> None:
+        world.story.tell(f"FAULT every connection but that of {host.name} is about to break, and the disk is slow")
         disk_slow(world, host)
+        world.disk.slow_s = 0.5
         for other in world.hosts:
             if other is not host:
-                other.trouble()
-                world.network.reset(other.name)
+                world.loop.call_later(world.rng.uniform(0.3, 1.2), dial, other, context=WORLD)
 
-    world.next_order[host.name] = meet
+    def dial(other: SimulatedHost) -> None:
+        other.trouble()
+        world.network.reset(other.name)
+
+    world.next_traces.append((0, meet))
+
+
+def cancelled_on_full_disk(world: "World", _: SimulatedHost) -> None:
+    """The next trace is cancelled while nothing can be written."""
+
+    def meet(host: SimulatedHost, _: StartRun) -> None:
+        world.loop.call_later(0.7, cancel_on_full_disk, world, host, context=WORLD)
+
+    world.next_traces.append((3_000, meet))
 
 
 def lost_while_disk_fails(world: "World", host: SimulatedHost) -> None:
