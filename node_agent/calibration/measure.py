@@ -4,7 +4,6 @@ Half a second or so, pinned to one CPU; CPU time of this thread is counted, so t
 by way of caches alone. Needs CAP_BPF and CAP_PERFMON; kinds of probes that this process may not use are left out.
 """
 
-import ctypes
 import os
 import platform
 import statistics
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from fleettrace.errors import AttachFailed
 from fleettrace.model.calibration import Calibration, HitKind
+from node_agent.calibration.functions import BARE, BARE_NOP, NOP, STEPPED, functions_file, has_functions
 from node_agent.kernel.bpf import AttachType, ProgramType, enable_run_time_stats, program_load
 from node_agent.kernel.fdinfo import read_fdinfo
 from node_agent.kernel.probe import Load, Probe
@@ -42,17 +42,6 @@ SLOW_TURNS = 3
 INNER_TURNS = 5
 """Within one of those."""
 STATISTICS_CALLS = 10_000
-
-# Functions of a page of our own: one whose first instruction (an immediate into a register) is no business of the
-# kernel's emulation, one that begins with a nop, and one like the first that has no probe. Offsets are far apart.
-_CODE = {
-    "x86_64": (bytes.fromhex("b800000000c3"), bytes.fromhex("90c3")),
-    "aarch64": (bytes.fromhex("000080d2c0035fd6"), bytes.fromhex("1f2003d5c0035fd6")),
-}
-_STEPPED, _NOP, _BARE, _BARE_NOP = 0, 64, 128, 192
-_PAGE_BYTES = 4096
-_PROT_READ_EXEC = 1 | 4
-_MAP_PRIVATE = 2  # a shared mapping gets no uprobes: valid_vma() in kernel/events/uprobes.c
 
 Work = Callable[[int], None]
 
@@ -146,21 +135,21 @@ def _slow_probes() -> dict[HitKind, Turns]:
 
 def _functions() -> dict[HitKind, Turns]:
     """Uprobes on functions of a file of our own, in this process alone; empty where there can be none."""
-    if platform.machine() not in _CODE:
+    if not has_functions():
         return {}
-    with _functions_file() as (path, call):
+    with functions_file() as (path, call):
         by_link = Load(ProgramType.KPROBE, AttachType.UPROBE_MULTI)
         for make, load in ((UprobeLink, by_link), (UprobeEvents, Load(ProgramType.KPROBE))):
             place = partial(make, path, pid=os.getpid(), build_id="", load=load)
             try:
                 with _empty(load) as program_fd:
-                    on_stepped = place((Place(_STEPPED),), on_return=False)
-                    on_nop = place((Place(_NOP),), on_return=False)
-                    stepped = _beside(on_stepped, program_fd, call[_STEPPED], call[_BARE])
-                    emulated = _beside(on_nop, program_fd, call[_NOP], call[_BARE_NOP])
+                    on_stepped = place((Place(STEPPED),), on_return=False)
+                    on_nop = place((Place(NOP),), on_return=False)
+                    stepped = _beside(on_stepped, program_fd, call[STEPPED], call[BARE])
+                    emulated = _beside(on_nop, program_fd, call[NOP], call[BARE_NOP])
                     with _attached(on_nop, program_fd):
-                        at_return = place((Place(_NOP),), on_return=True)
-                        both = _beside(at_return, program_fd, call[_NOP], call[_BARE_NOP])
+                        at_return = place((Place(NOP),), on_return=True)
+                        both = _beside(at_return, program_fd, call[NOP], call[BARE_NOP])
             except AttachFailed:
                 continue
             return {
@@ -169,35 +158,6 @@ def _functions() -> dict[HitKind, Turns]:
                 HitKind.URETPROBE: Turns(emulated.with_ns, both.with_ns),
             }
     return {}
-
-
-@contextmanager
-def _functions_file() -> Iterator[tuple[Path, dict[int, Callable[[], None]]]]:
-    """A file with the functions, in memory, and what calls them, by offset."""
-    stepped, nop = _CODE[platform.machine()]
-    page = bytearray(_PAGE_BYTES)
-    for offset, code in ((_STEPPED, stepped), (_NOP, nop), (_BARE, stepped), (_BARE_NOP, nop)):
-        page[offset : offset + len(code)] = code
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-    fd = os.memfd_create("fleettrace-calibration")
-    try:
-        os.write(fd, bytes(page))
-        address = libc.mmap(None, _PAGE_BYTES, _PROT_READ_EXEC, _MAP_PRIVATE, fd, 0)
-        if address in {None, ctypes.c_void_p(-1).value}:
-            raise AttachFailed(f"no function of our own can be made: {os.strerror(ctypes.get_errno())}")
-        try:
-            function = ctypes.CFUNCTYPE(None)
-            calls: dict[int, Callable[[], None]] = {
-                offset: function(address + offset) for offset in (_STEPPED, _NOP, _BARE, _BARE_NOP)
-            }
-            yield Path(f"/proc/{os.getpid()}/fd/{fd}"), calls
-        finally:
-            libc.munmap(address, _PAGE_BYTES)
-    finally:
-        os.close(fd)
 
 
 def _beside(probe: Probe, program_fd: int, probed: Callable[[], None], bare: Callable[[], None]) -> Turns:
