@@ -31,6 +31,8 @@ __all__ = [
 
 
 LONG_MS = 20_000
+ATTACHED_S = 1.7
+"""From an order to probes that are attached, where the hosts of a wave wait for each other."""
 
 
 def order_late(world: "World", host: SimulatedHost) -> None:
@@ -147,9 +149,9 @@ def stopped_while_tracing(world: "World", _: SimulatedHost) -> None:
     """The controller is told to end in the middle of the next trace."""
 
     def meet(host: SimulatedHost, _: StartRun) -> None:
-        world.loop.call_later(0.7, controller_stopped, world, host, context=WORLD)
+        world.loop.call_later(ATTACHED_S, controller_stopped, world, host, context=WORLD)
 
-    world.next_traces.append((3_000, meet))
+    world.next_traces.append((LONG_MS // 4, meet))
 
 
 def others_come_back(world: "World", _: SimulatedHost) -> None:
@@ -174,9 +176,9 @@ def cancelled_on_full_disk(world: "World", _: SimulatedHost) -> None:
     """The next trace is cancelled while nothing can be written."""
 
     def meet(host: SimulatedHost, _: StartRun) -> None:
-        world.loop.call_later(0.7, cancel_on_full_disk, world, host, context=WORLD)
+        world.loop.call_later(ATTACHED_S, cancel_on_full_disk, world, host, context=WORLD)
 
-    world.next_traces.append((3_000, meet))
+    world.next_traces.append((LONG_MS // 4, meet))
 
 
 def lost_while_disk_fails(world: "World", host: SimulatedHost) -> None:
