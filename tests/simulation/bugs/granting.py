@@ -8,17 +8,13 @@ import pytest
 import controller.approvals
 import controller.intake
 import controller.live
-import controller.resuming
 import controller.scheduler.approving
 import controller.scheduler.phases
 import controller.submission
 from controller.judgement import Judgement
-from controller.live import LiveJobs
-from controller.policy.decide import decide
 from controller.returning import Returning
 from controller.scheduler.draft import Draft
 from controller.scheduler.machine import begin
-from tests.simulation.policies import USUAL
 
 __all__ = [
     "dry_runs_trace",
@@ -27,8 +23,6 @@ __all__ = [
     "own_word_counts",
     "policy_changes_leave_jobs_alone",
     "restart_ends_what_waits",
-    "resumed_jobs_are_not_judged",
-    "who_could_not_begin_is_passed",
 ]
 
 Patch = pytest.MonkeyPatch
@@ -62,10 +56,6 @@ def dry_runs_trace(patch: Patch) -> None:
     patch.setattr(controller.scheduler.phases, "_advance_checking", real)
 
 
-def resumed_jobs_are_not_judged(patch: Patch) -> None:
-    patch.setattr(controller.resuming, "decide", lambda _, request: decide(USUAL.policy, request))
-
-
 def hosts_are_not_waited_for(patch: Patch) -> None:
     patch.setattr(Returning, "awaited", lambda *_: "")
 
@@ -73,13 +63,3 @@ def hosts_are_not_waited_for(patch: Patch) -> None:
 def restart_ends_what_waits(patch: Patch) -> None:
     for module in (controller.intake, controller.live):
         patch.setattr(module, "WAITING", frozenset())
-
-
-def who_could_not_begin_is_passed(patch: Patch) -> None:
-    handle = LiveJobs._handle_if_kept
-
-    async def unmoved(self: LiveJobs, job_id: str, event: Any) -> bool:
-        await handle(self, job_id, event)
-        return True
-
-    patch.setattr(LiveJobs, "_handle_if_kept", unmoved)

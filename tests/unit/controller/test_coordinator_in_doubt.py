@@ -222,3 +222,24 @@ async def test_a_controller_that_ends_stops_every_job_though_none_can_be_written
     house.store.full = lambda _: False
     with pytest.raises(Unreachable):
         await house.coordinator.submit(ASKED)
+
+
+async def test_nobody_passes_a_job_that_could_not_begin_for_the_store(house: House) -> None:
+    # GIVEN two jobs that wait for a host, where what would begin the first one cannot be written down
+    for pid in ("1", "2"):
+        await house.coordinator.submit(replace(ASKED, params={"pid": pid}, no_share=True))
+    first, second = [
+        (await house.coordinator.submit(replace(ASKED, params={"pid": pid}, no_share=True))).job_id
+        for pid in ("3", "4")
+    ]
+    for live in house.coordinator.live_jobs()[:2]:
+        house.coordinator._live._live.pop(live.spec.job_id)
+    house.orders("a")
+    broken = [True]
+    house.store.full = lambda what: what == "job checking" and bool(broken) and broken.pop()
+    # WHEN there is room for both
+    await house.coordinator._live._queue.admit()
+    # THEN neither has begun, and both do in their order once the store works again
+    assert house.orders("a") == []
+    await house.coordinator._live._queue.admit()
+    assert [order.run.job_id for order in house.orders("a")] == [first, second]
