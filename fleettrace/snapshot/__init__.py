@@ -128,4 +128,8 @@ def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
 
 def _merge_stacks(stacks: Sequence[Sequence[Stack]]) -> Sequence[Stack]:
     columns = stacks_in_columns(stacks)
+    if columns is None and any(isinstance(own, StackColumns) for own in stacks):
+        filled = [own for own in stacks if own]
+        # Different units are refused below.
+        columns = columns_of(filled) if len(set().union(*map(units_of, filled))) == 1 else None
     return merge_columns(columns) if columns else merge_stacks(chain.from_iterable(stacks))

@@ -203,9 +203,25 @@ def columns_of(stacks: Sequence[Sequence[Stack]]) -> list[StackColumns]:
     found = stacks_in_columns(stacks)
     if found is not None and len(found) == len(stacks):
         return found
-    chains = StackChains.of({stack.frames for own in stacks for stack in own})
+    # Chains of columns are looked at once each, and not for every stack: while a large job runs, most of its hosts have
+    # columns over the same chains, and some have what came a moment ago.
+    known = {id(own.chains): own.chains for own in stacks if isinstance(own, StackColumns)}
+    loose = {stack.frames for own in stacks if not isinstance(own, StackColumns) for stack in own}
+    chains = StackChains.of(loose.union(*known.values()))
     numbers = {frames: number for number, frames in enumerate(chains)}
-    return [_in_columns(chains, numbers, own) for own in stacks]
+    renumbered = {key: array("I", map(numbers.__getitem__, own)) for key, own in known.items()}
+    return [
+        StackColumns(
+            chains,
+            own.unit,
+            array("I", map(renumbered[id(own.chains)].__getitem__, own.numbers)),
+            own.values,
+            own.events,
+        )
+        if isinstance(own, StackColumns)
+        else _in_columns(chains, numbers, own)
+        for own in stacks
+    ]
 
 
 def _in_columns(chains: StackChains, numbers: Mapping[Frames, int], stacks: Sequence[Stack]) -> StackColumns:

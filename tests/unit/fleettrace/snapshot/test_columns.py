@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleettrace.errors import Malformed
-from fleettrace.snapshot import Snapshot, Stack, StackChains, StackColumns, heaviest, merge, total_of, units_of
+from fleettrace.snapshot import (
+    Snapshot,
+    Stack,
+    StackChains,
+    StackColumns,
+    columns_of,
+    heaviest,
+    merge,
+    total_of,
+    units_of,
+)
 from fleettrace.snapshot.stacks import MAX_FRAMES
 from tests.unit.fleettrace import strategies
 
@@ -115,3 +125,21 @@ def test_columns_that_do_not_fit_are_refused(
     columns = StackColumns(CHAINS, unit, array("I", numbers), array("Q", values), array("Q", events))
     with pytest.raises(Malformed, match="stack"):
         Snapshot(stacks=columns).check_valid()
+
+
+@given(HOSTS)
+def test_columns_over_different_chains_come_together(hosts: list[list[Stack]]) -> None:
+    # GIVEN hosts in columns over chains of their own, with one that nobody uses, and one host that is in none
+    several = [
+        in_columns(StackChains.of([("unused",), *(s.frames for s in own if s.frames != ("unused",))]), own)
+        for own in hosts
+        if all(stack.frames != ("unused",) for stack in own)
+    ]
+    loose = (Stack(("loose", "read"), 7, "samples"),)
+    # WHEN they are put over one set of chains
+    together = columns_of([*several, loose])
+    # THEN they are what they were, and add up as they do one by one
+    assert [*map(list, together)] == [*map(list, several), list(loose)]
+    assert len({id(own.chains) for own in together}) == 1
+    plain = merge(Snapshot(stacks=tuple(own)) for own in [*several, loose])
+    assert merge(Snapshot(stacks=own) for own in [*several, loose]) == plain
