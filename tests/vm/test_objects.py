@@ -30,7 +30,7 @@ print(json.dumps({{path.name: path.read_text() for path in cache.directory.glob(
 
 def test_both_compile_the_same(template: Template, stage: Stage) -> None:
     assert stage.guest.pull("/sys/kernel/btf/vmlinux") == guest_kernel(template.image).btf_file.read_bytes()
-    there = stage.guest.run(f"/{AGENT_HOME}/bin/python -I -", stdin=_COMPILE.encode(), limit_s=260)
+    there = stage.guest.run(f"/{AGENT_HOME}/bin/python -I -", stdin=_COMPILE.encode(), limit_s=150)
     cache = compiled_here(template.image)
     paths = [cache.path_of(source) for source in (SELFTEST, tool_source(find_tool(TOOL)))]
     assert json.loads(there.out) == {path.name: path.read_text() for path in paths}
