@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.vm.image import cache_directory, locked
+from tests.vm.cache import cache_directory, locked
 
 __all__ = ["short_folder"]
 

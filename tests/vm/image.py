@@ -3,7 +3,6 @@
 python -m tests.vm.image    build it if it is not there, and print where it is
 """
 
-import fcntl
 import hashlib
 import lzma
 import os
@@ -11,16 +10,15 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from node_agent.kernel.elf import ElfFile
+from tests.vm.cache import cache_directory, hold, locked, remove_old
 from tests.vm.initramfs import build_initramfs
 
-__all__ = ["Image", "NoGuest", "cache_directory", "ensure_image", "locked", "remove_old"]
+__all__ = ["Image", "NoGuest", "ensure_image"]
 
 REPOSITORY = Path(__file__).parents[2]
 BUILD_LIMIT_S = 480
@@ -116,14 +114,6 @@ class Image:
         return (self.directory / "release").read_text().strip()
 
 
-def cache_directory() -> Path:
-    """Where images and templates are kept; made if need be."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    path = Path(base) / "fleettrace-vm"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
 def ensure_image() -> Image:
     """The image of this checkout, built if nobody has yet.
 
@@ -136,15 +126,8 @@ def ensure_image() -> Image:
         if not directory.exists():
             remove_old("image-*", "building-*", "objects-*")
             _build(directory)
+        hold(directory)
     return Image(directory)
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """One process at a time; the lock goes with the process."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _check_machine() -> None:
@@ -174,13 +157,6 @@ def _dependencies() -> list[str]:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     return [*project["dependencies"], *extras["agent"], *extras["controller"]]
-
-
-def remove_old(*patterns: str) -> None:
-    """Remove what other checkouts made, and what somebody who was killed had half made; under the lock of its maker."""
-    for pattern in patterns:
-        for path in cache_directory().glob(pattern):
-            shutil.rmtree(path)
 
 
 def _build(directory: Path) -> None:

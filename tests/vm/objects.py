@@ -13,8 +13,9 @@ from node_agent.backends.bcc.selftest import SELFTEST
 from node_agent.backends.bcc.source import ProgramSource, tool_source
 from node_agent.backends.bcc.target import TargetKernel
 from tests.vm.agent import STATE_DIRECTORY
+from tests.vm.cache import cache_directory, locked
 from tests.vm.guest import Guest
-from tests.vm.image import Image, cache_directory, locked
+from tests.vm.image import Image
 
 __all__ = ["compiled_here", "guest_kernel", "install_objects", "sources"]
 

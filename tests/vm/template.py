@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.vm.cache import cache_directory, hold, locked, remove_old
 from tests.vm.folders import short_folder
 from tests.vm.guest import Guest
-from tests.vm.image import AGENT_HOME, Image, cache_directory, ensure_image, locked, remove_old
+from tests.vm.image import AGENT_HOME, Image, ensure_image
 from tests.vm.qemu import Disks, Qemu
 
 __all__ = ["Template", "ensure_template"]
@@ -90,6 +91,7 @@ def ensure_template() -> Template:
         if not directory.exists():
             remove_old("template-*", "making-*")
             _make(image, directory)
+        hold(directory)
     return Template(image, directory)
 
 
