@@ -25,6 +25,8 @@ __all__ = ["Queries"]
 
 DEFAULT_JOBS = 50
 MAX_JOBS = 1_000
+MAX_RESULTS_AT_ONCE = 2
+"""Results that are put together at a time: a large fleet's takes some 500 MB meanwhile. More wait for their turn."""
 
 
 class Queries:
@@ -33,6 +35,7 @@ class Queries:
     def __init__(self, store: StoreWorker, coordinator: Coordinator) -> None:
         self._store = store
         self._coordinator = coordinator
+        self._turns = asyncio.Semaphore(MAX_RESULTS_AT_ONCE)
 
     async def jobs(self, limit: int, seen_by: SeenBy | None = None) -> list[Job]:
         """The newest jobs first, of all teams or as ``seen_by`` says; ``limit`` 0: 50, and never more than 1000."""
@@ -50,6 +53,10 @@ class Queries:
         Raises:
             NotFound: no such job, or no such host in it.
         """
+        async with self._turns:
+            return await self._job_result(job_id, host)
+
+    async def _job_result(self, job_id: str, host: str) -> JobResult:
         job = await self._coordinator.job(job_id)
         kept = await self._store.call(lambda store: store.parts(job_id))
         if host and host not in {*job.spec.targets, *(part.part.run.host for part in kept)}:

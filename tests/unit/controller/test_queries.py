@@ -1,0 +1,61 @@
+"""Results that operators look at."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from threading import Event, Lock
+from typing import Any
+
+import pytest
+
+from controller import queries
+from controller.coordinator import Coordinator
+from controller.fleet import Fleet
+from controller.policy import default_policy
+from controller.queries import MAX_RESULTS_AT_ONCE, Queries
+from controller.store.memory import MemoryStore
+from controller.store.worker import StoreWorker
+from tests.fakes.ordering import a_desk
+from tests.unit.controller.report import samples
+
+ASKED = 3 * MAX_RESULTS_AT_ONCE
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[StoreWorker]:
+    worker = StoreWorker(MemoryStore)
+    await worker.open()
+    await worker.call(lambda store: store.save_job(samples.done_job()))
+    yield worker
+    await worker.close()
+
+
+async def test_large_results_are_put_together_a_few_at_a_time(
+    store: StoreWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN results that take as long as this test likes
+    loop, full, go_on, lock = asyncio.get_running_loop(), asyncio.Event(), Event(), Lock()
+    under_way, most = 0, 0
+
+    def slowly(*_: Any) -> str:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+            if under_way == MAX_RESULTS_AT_ONCE:
+                loop.call_soon_threadsafe(full.set)
+        assert go_on.wait(10)
+        with lock:
+            under_way -= 1
+        return "result"
+
+    monkeypatch.setattr(queries, "_result", slowly)
+    asked = Queries(store, Coordinator(Fleet([], lambda: 0, a_desk()), store, default_policy(), lambda: 0))
+    # WHEN several operators ask for one, and there was time enough for all to begin
+    results = [asyncio.create_task(asked.job_result(samples.done_job().spec.job_id)) for _ in range(ASKED)]
+    await full.wait()
+    for _ in range(10 * ASKED):
+        await store.call(lambda store: store.jobs(1, None))
+    go_on.set()
+    # THEN all have theirs, and few were put together at once
+    assert list(map(str, await asyncio.gather(*results))) == ["result"] * ASKED
+    assert most == MAX_RESULTS_AT_ONCE
