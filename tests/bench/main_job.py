@@ -1,6 +1,7 @@
 """Figures of the main job, on this machine: ``python -m tests.bench.main_job``.
 
-How long ``fleettrace run runqlat --for 2s`` takes over five agents, beside the time that its windows alone take, and
+How long ``fleettrace run runqlat --for 2s`` takes over five agents, beside its window, the frequency check until the
+gate's verdict (counting, then a trial) and three seconds for all else: waves, a common start and their judgement. And
 what an idle agent costs, beside a Python process that does nothing but hold a gRPC channel.
 """
 
@@ -15,13 +16,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.gate_verdict import took_s
 from tests.integration.fleet import LiveFleet
 
 HOSTS = 5
 OVER_TLS = "enrolled"
 """One more, which dials over TLS with a certificate; the others come over the Unix socket."""
 FOR_S = 2.0
-CHECK_S = 1.0
 ALLOWED_S = 3.0
 IDLE_S = 20.0
 RUNS = 5
@@ -62,16 +63,20 @@ def main() -> None:
         fleet.wait_connected(*fleet.agents)
         table.add_row("agents ready, nothing compiled before", f"{time.monotonic() - started_s:.2f} s", "", "")
         enrolled = fleet.enrol_agent(OVER_TLS, Path(folder) / "enrolled").pid
-        times_s = []
+        times_s, checks_s = [], []
         for _ in range(RUNS):
             begun_s = time.monotonic()
             data = fleet.json("run", "runqlat", "--on", "all", "--for", f"{FOR_S:g}s", "--promote")
             times_s.append(time.monotonic() - begun_s)
+            checks_s.append(took_s(data))
             assert data["coverage"]["answered"] == HOSTS + 1
-        goal_s = FOR_S + CHECK_S + ALLOWED_S
-        for what, value_s in (("first job", times_s[0]), ("median of jobs", statistics.median(times_s))):
+        for what, value_s, check_s in (
+            ("first job", times_s[0], checks_s[0]),
+            ("median of jobs", statistics.median(times_s), statistics.median(checks_s)),
+        ):
+            goal_s = FOR_S + check_s + ALLOWED_S
             table.add_row(what, f"{value_s:.2f} s", f"{goal_s:.1f} s", f"{value_s / goal_s:.2f}")
-        table.add_row("of which windows", f"{FOR_S + CHECK_S:.1f} s", "", "")
+            table.add_row("of which window and frequency check", f"{FOR_S + check_s:.2f} s", "", "")
         with subprocess.Popen([sys.executable, "-c", _BARE_CHANNEL], stdout=subprocess.PIPE) as bare:
             assert bare.stdout is not None
             bare.stdout.readline()
