@@ -14,7 +14,7 @@ UNKNOWN_KERNEL_FRAME = "[kernel]"
 """Stands for an address without a name: the address would differ from boot to boot, and tell where the kernel is."""
 
 _KALLSYMS = Path("/proc/kallsyms")
-_TEXT_TYPES = frozenset("tTwW")
+_TEXT_TYPES = frozenset((b"t", b"T", b"w", b"W"))
 _MAX_CACHED = 65_536
 
 
@@ -33,16 +33,21 @@ class KernelSymbols:
                 self._names.clear()
                 unknown = sorted(set(addresses))
             matched = match_nearest_below(unknown, self._symbols())
-            self._names.update({a: matched[a][1] if a in matched else UNKNOWN_KERNEL_FRAME for a in unknown})
+            self._names.update({a: _name(matched[a][1]) if a in matched else UNKNOWN_KERNEL_FRAME for a in unknown})
         return {address: self._names[address] for address in addresses}
 
-    def _symbols(self) -> Iterator[tuple[int, str]]:
+    def _symbols(self) -> Iterator[tuple[int, bytes]]:
+        """Where functions begin, and what the file says of them, which is looked at for a few of them only."""
         try:
-            with self._kallsyms.open() as lines:
+            with self._kallsyms.open("rb") as lines:
                 for line in lines:  # "ffffffff81000000 T _text" and, for modules, "\t[module]"
-                    fields = line.split(None, 3)
-                    if fields[1] in _TEXT_TYPES and (start := int(fields[0], 16)):
-                        # A module's function says which; the names of two may be alike.
-                        yield start, f"{fields[2]} {fields[3].strip()}" if len(fields) > 3 else fields[2]
+                    address, kind, rest = line.split(None, 2)
+                    if kind in _TEXT_TYPES and (start := int(address, 16)):
+                        yield start, rest
         except OSError:
             return  # no /proc/kallsyms: frames without a name
+
+
+def _name(rest: bytes) -> str:
+    """A module's function says which; the names of two may be alike."""
+    return " ".join(rest.decode(errors="replace").split())

@@ -2,11 +2,13 @@
 
 When a process is first seen its mappings are noted and the mapped files opened; so files can be read when the
 process, or even the file's name, is gone. One that was gone before that is known by the records that the kernel wrote
-when it mapped its files. Everything is bounded: processes, open files, remembered names.
+when it mapped its files. Everything is bounded: processes, open files, remembered names, time.
 """
 
+import math
 import os
 import stat
+import time
 from collections import defaultdict
 from collections.abc import Collection
 from functools import partial
@@ -41,6 +43,14 @@ class UserSymbols:
         self._files: dict[str, int] = {}
         self._perf_maps: dict[ProcessLife, int] = {}
         self._names: dict[tuple[str, int], str] = {}
+        self._until_s = math.inf
+        self.unread: set[str] = set()
+        """The files that there was no time for, whose functions have no names."""
+
+    def name_until(self, until_s: float) -> None:
+        """From this moment of the monotonic clock on no further file is read for names; :attr:`unread` begins anew."""
+        self._until_s = until_s
+        self.unread.clear()
 
     def note(self, life: ProcessLife, seen_ns: int = 0) -> None:
         """Look at a process while it lives; to be called soon after it was first sampled. Cheap when known.
@@ -103,7 +113,8 @@ class UserSymbols:
     def resolve(self, life: ProcessLife, addresses: Collection[int]) -> dict[int, str]:
         """A frame for every address: a function, ``[file+0xoffset]`` or :data:`UNKNOWN_FRAME`.
 
-        The offset is that of the beginning of the function, where the file tells it, or of the address itself.
+        The offset is that of the beginning of the function, where the file tells it, or of the address itself. A file
+        that there is no time for any more (:meth:`name_until`) is one that tells nothing.
         """
         space = self._spaces.get(life)
         if space is not None and any(space.find(address) is None for address in addresses):
@@ -153,14 +164,16 @@ class UserSymbols:
         if len(self._names) + len(unknown) > _MAX_CACHED:
             self._names.clear()
             unknown = list(offsets)
-        if unknown:
-            fd = self._files.get(identity)
+        name = PurePath(mapping.path.removesuffix(_DELETED)).name.strip("[]")
+        fd = self._files.get(identity)
+        if unknown and fd is not None and time.monotonic() >= self._until_s:
+            self.unread.add(identity)
+        elif unknown:
             found = _names_in(partial(os.pread, fd), unknown) if fd is not None else {}
-            name = PurePath(mapping.path.removesuffix(_DELETED)).name.strip("[]")
             for offset in unknown:
                 known = found.get(offset, offset)
                 self._names[identity, offset] = known if isinstance(known, str) else f"[{name}+{known:#x}]"
-        return {offset: self._names[identity, offset] for offset in offsets}
+        return {offset: self._names.get((identity, offset), f"[{name}+{offset:#x}]") for offset in offsets}
 
     def close(self) -> None:
         """Close the files; idempotent."""

@@ -1,5 +1,8 @@
-"""A function of a program on hosts that have it, have another build of it, lack it, or have its stripped copy alone."""
+"""Functions and USDT probes of a program on hosts that have it, have another build of it, lack it, or have its stripped
+copy alone; and a process that runs on some hosts alone.
+"""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from tests.compiled import stripped
 from tests.integration.fleet import LiveFleet
 from tests.kernel.calls import calls, compile_calls
+from tests.kernel.workload import workload
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 
@@ -22,12 +26,18 @@ def four(fleet: LiveFleet, tmp_path: Path) -> Path:
     other = compile_calls(tmp_path / "second", "-O2")
     text = tmp_path / "text"
     text.write_text("not a program")
-    for host, seen in (("api-1", text), ("api-2", program), ("api-3", other), ("api-4", stripped(program))):
-        # The first compiles the catalogue for all.
-        under = ("unshare", "--mount", "sh", "-c", SEE_ANOTHER_FILE, "sh", str(seen), str(program))
-        fleet.start_agent(host, wait=host == "api-1", under=under)
-    fleet.wait_connected("api-2", "api-3", "api-4")
+    start_agents(fleet, program, {"api-1": text, "api-2": program, "api-3": other, "api-4": stripped(program)})
     return program
+
+
+def start_agents(fleet: LiveFleet, path: Path, files: Mapping[str, Path]) -> None:
+    """Hosts, each of which sees a file of its own at the path."""
+    first, *others = files
+    for host, seen in files.items():
+        under = ("unshare", "--mount", "sh", "-c", SEE_ANOTHER_FILE, "sh", str(seen), str(path))
+        # The first compiles the catalogue for all.
+        fleet.start_agent(host, wait=host == first, under=under)
+    fleet.wait_connected(*others)
 
 
 def test_each_host_answers_for_the_build_that_it_has_or_says_why_not(fleet: LiveFleet, four: Path) -> None:
@@ -50,3 +60,39 @@ def test_each_host_answers_for_the_build_that_it_has_or_says_why_not(fleet: Live
     assert status == 0
     assert f"builds2of{four}:" in "".join(text.split()), "the path may be folded"
     assert any(decision["verdict"] == "replaced" for decision in data["decisions"])
+
+
+def test_a_usdt_probe_is_counted_where_it_is_and_the_others_say_so(fleet: LiveFleet, tmp_path: Path) -> None:
+    program = compile_calls(tmp_path)
+    start_agents(fleet, program, {"api-1": Path("/bin/true"), "api-2": program, "api-3": stripped(program)})
+    asked = ("usdt", f"binary={program}", "provider=shop", "--on", "all", "--for", "2s", "--promote")
+    with calls(program, "sales", 1_000_000) as work:
+        work.begin()
+        data = fleet.json("run", *asked, "probe=sold", code=9)
+    missing = {item["host"]: item["reason"] for item in data["coverage"]["missing"]}
+    assert missing.keys() == {"api-1"}
+    assert "has no USDT probes" in missing["api-1"]
+    complete = {host["host"] for host in data["hosts"] if host["outcome"] == "complete"}
+    assert complete == {"api-2", "api-3"}
+    # WHEN no host has the name, THEN the job says what there is
+    data = fleet.json("run", *asked, "probe=sodl", code=13)
+    assert "no USDT probe shop:sodl; it has shop:sold" in data["job"]["reason"]
+
+
+@pytest.mark.parametrize("tool", ["runqlat", "syscount"])
+def test_a_process_that_ended_is_missed_where_it_is_and_nowhere_else(fleet: LiveFleet, tool: str) -> None:
+    fleet.start_agent("api-1")
+    # GIVEN a host that has processes of its own, none of the others'
+    fleet.start_agent("api-2", under=("unshare", "--pid", "--fork", "--kill-child", "--mount-proc"))
+    with workload("sleeps", 100_000) as work:
+        work.begin()
+        asked = ("run", tool, f"pid={work.pid}", "--on", "all", "--for", "1s", "--promote")
+        data = fleet.json(*asked, code=9)
+        here = {host["host"]: host["outcome"] for host in data["hosts"]}
+    missing = {item["host"]: item["reason"] for item in data["coverage"]["missing"]}
+    said = f"process {work.pid} is not on this host, or has ended: give one that runs"
+    assert (here, list(missing)) == ({"api-1": "complete"}, ["api-2"])
+    assert said in missing["api-2"]
+    # WHEN it has ended everywhere
+    data = fleet.json(*asked, code=13)
+    assert said in data["job"]["reason"]

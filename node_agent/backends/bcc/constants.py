@@ -32,6 +32,7 @@ from node_agent.backends.bcc.source import (
 from node_agent.backends.port import TracePlan
 from node_agent.kernel.cgroups import Scope, resolve_scope
 from node_agent.kernel.containers import find_container
+from node_agent.kernel.processes import check_process
 from node_agent.kernel.syscall_names import syscall_number
 
 __all__ = ["program_constants"]
@@ -45,15 +46,17 @@ def program_constants(plan: TracePlan) -> dict[int, int]:
     """A value for every parameter that a program of the plan's tool may read.
 
     Raises:
-        BadInput: a filter names a cgroup or container that is not here, or is outside the plan's scope; or a
+        BadInput: a filter names a process, cgroup or container that is not here, or is outside the plan's scope; or a
             parameter names a system call that this machine does not have.
     """
     params = plan.params
+    if pid := _integer(params, "pid"):
+        check_process(pid)
     values = {
         COUNT_ONLY: int(plan.kind is RunKind.FREQUENCY_CHECK),
         SCOPE_LEVEL: plan.scope.level if plan.scope is not None else 0,
         SCOPE_CGROUP: plan.scope.cgroup_id if plan.scope is not None else 0,
-        PID: _integer(params, "pid"),
+        PID: pid,
         FINE: _integer(params, FINE_PARAM.name),
         **_comm(str(params.get("comm", ""))),
         **_cgroup(_asked_cgroup(params), plan.scope),

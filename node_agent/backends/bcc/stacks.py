@@ -1,6 +1,7 @@
 """Stacks: the maps of a tool whose result is stacks, with names for addresses."""
 
 import struct
+import time
 from array import array
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -22,6 +23,8 @@ from node_agent.kernel.symbols_user import UNKNOWN_FRAME, UserSymbols
 __all__ = ["PROCESSES_MAP", "StackReader", "stack_maps"]
 
 PROCESSES_MAP = "ft_processes"
+NAMING_LIMIT_S = 10.0
+"""Names that a snapshot has not found by then it does without: a child that takes longer to hand in is ended."""
 _OVERFLOW_SUFFIX = "_overflow"
 _OVERFLOW_MARK = 1 << 30  # FT_OVERFLOW_STACK of the common header
 
@@ -86,14 +89,19 @@ class StackReader:
 
     def snapshot(self) -> Snapshot:
         """All samples so far as stacks, root first, with the process' name as the root."""
+        self._user.name_until(time.monotonic() + NAMING_LIMIT_S)
         self.note_new_processes()
         samples = self._read_samples()
         kernel_names = self._kernel.resolve({a for sample in samples for a in self._stack(sample.kernel_stack)})
         user_addresses: defaultdict[ProcessLife, set[int]] = defaultdict(set)
-        for sample in samples:
+        # The heaviest first: there may not be the time for all.
+        for sample in sorted(samples, key=lambda sample: samples[sample], reverse=True):
             user_addresses[sample.life].update(self._stack(sample.user_stack))
         user_names = {life: self._user.resolve(life, addresses) for life, addresses in user_addresses.items()}
-        self.notes = tuple(_missing_names(kernel_names, user_names.values(), effective_capabilities()))
+        self.notes = (
+            *_missing_names(kernel_names, user_names.values(), effective_capabilities()),
+            *_unread(len(self._user.unread)),
+        )
         self.truncated_stacks = sum(
             events or value for sample, (value, events) in samples.items() if self._is_truncated(sample)
         )
@@ -174,6 +182,12 @@ def _missing_names(
     if "CAP_SYS_PTRACE" not in capabilities and nameless:
         which = "1 process" if nameless == 1 else f"{nameless} processes"
         yield f"functions of {which} have no names: the run had no CAP_SYS_PTRACE, so that it sees its own user's alone"
+
+
+def _unread(files: int) -> Iterator[str]:
+    if files:
+        which = "1 file" if files == 1 else f"{files} files"
+        yield f"functions of {which} have no names: to find them would have taken longer than {NAMING_LIMIT_S:g} s"
 
 
 def _without_the_probe(names: list[str]) -> list[str]:

@@ -53,7 +53,11 @@ def names(monkeypatch: pytest.MonkeyPatch) -> None:
     """Addresses are their own names; 0xbad has none."""
 
     class Symbols:
+        unread = frozenset[str]()
+
         def __init__(self, **_: object) -> None: ...
+
+        def name_until(self, until_s: float) -> None: ...
 
         def note(self, life: object, seen_ns: int) -> None: ...
 

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,3 +90,14 @@ def test_generated_code_has_the_names_of_the_perf_map(symbols: UserSymbols, proc
 def test_a_kernel_thread_has_no_user_frames(symbols: UserSymbols) -> None:
     symbols.note(ProcessLife(2, 0))
     assert symbols.resolve(ProcessLife(2, 0), set()) == {}
+
+
+def test_files_that_there_is_no_time_for_are_said_and_read_later(symbols: UserSymbols) -> None:
+    symbols.note(LIFE)
+    symbols.name_until(0.0)
+    assert symbols.resolve(LIFE, {IN_MAIN}) == {IN_MAIN: f"[app+{LOAD_OFFSET + 0x100:#x}]"}
+    assert len(symbols.unread) == 1
+    symbols.name_until(math.inf)
+    assert symbols.resolve(LIFE, {IN_MAIN}) == {IN_MAIN: "main"}
+    symbols.name_until(0.0)
+    assert symbols.resolve(LIFE, {IN_MAIN}) == {IN_MAIN: "main"}, "what is known costs nothing"
