@@ -14,7 +14,7 @@ from controller.streams import Arrived, InspectionStream, JobStream, told
 from fleettrace.model.audit import AuditFilter, AuditPage
 from fleettrace.model.host import Host
 from fleettrace.model.inspection import About
-from fleettrace.model.job import Job, JobResult
+from fleettrace.model.job import Job, JobResult, JobTotals
 from fleettrace.model.tool import ToolListing
 from fleettrace.snapshot import Snapshot
 from fleettrace.wire.codec import (
@@ -23,6 +23,7 @@ from fleettrace.wire.codec import (
     host_from_wire,
     job_from_wire,
     job_result_from_pieces,
+    job_totals_from_pieces,
     snapshot_to_wire,
     tool_from_wire,
     wire_text,
@@ -155,6 +156,17 @@ class Client:
             request = control.GetJobRequest(job_id=wire_text(job_id), host=wire_text(host))
             pieces: Iterable[control.JobResultPiece] = self._stub.GetJob(request, timeout=RESULT_S)
             return job_result_from_pieces(told(pieces, tell) if tell else pieces)
+
+    def totals(self, job_id: str, *, tell: Callable[[Arrived], None] | None = None) -> JobTotals:
+        """A job with what its hosts have measured together, which is much less than what each of them has.
+
+        Raises:
+            NotFound: there is no such job.
+        """
+        with speaking(self.address):
+            request = control.GetJobRequest(job_id=wire_text(job_id), totals=True)
+            pieces: Iterable[control.JobResultPiece] = self._stub.GetJob(request, timeout=RESULT_S)
+            return job_totals_from_pieces(told(pieces, tell) if tell else pieces)
 
     def import_part(
         self, job_id: str, host: str, snapshot: Snapshot, *, like: str, window_ms: int, operator: str, origin: str

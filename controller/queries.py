@@ -15,7 +15,7 @@ from controller.store.port import SeenBy
 from controller.store.worker import StoreWorker
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import NotFound
-from fleettrace.model.job import HostPart, Job, JobResult
+from fleettrace.model.job import HostPart, Job, JobResult, JobTotals
 from fleettrace.model.names import counted
 from fleettrace.model.run import RunOutcome
 from fleettrace.model.tool import Words
@@ -56,6 +56,20 @@ class Queries:
         async with self._turns:
             return await self._job_result(job_id, host)
 
+    async def job_totals(self, job_id: str) -> JobTotals:
+        """What the hosts of a job have measured together: as it is kept, or, while it runs, what has come so far.
+
+        Raises:
+            NotFound: no such job.
+        """
+        job = await self._coordinator.job(job_id)
+        async with self._turns:
+            kept = await self._store.call(lambda store: store.merged(job_id)) if job.state.ended else None
+        if kept is not None:
+            return JobTotals(job, kept)
+        result = await self.job_result(job_id)
+        return JobTotals(result.job, result.merged)
+
     async def _job_result(self, job_id: str, host: str) -> JobResult:
         job = await self._coordinator.job(job_id)
         kept = await self._store.call(lambda store: store.parts(job_id))
@@ -77,7 +91,7 @@ def _result(job: Job, ended: Sequence[HostPart], going_on: Sequence[HostPart], h
         merged = merge(part.part.snapshot for part in own)
         read = histogram_readings(merged)
         return JobResult(job, coverage, merged, own, readings=read_snapshot(merged), histogram_readings=read)
-    # The same as the merge that is kept; adding up takes less time than reading that.
+    # The same as the merge that is kept; where the parts are at hand, adding up takes less time than reading that.
     merged = merge(part.part.snapshot for part in addable.parts)
     found = add_leaking_hosts(compare_parts(addable.parts), addable.parts)
     statement = state_findings(found, addable.parts, _words(job))

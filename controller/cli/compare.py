@@ -51,7 +51,7 @@ def _one(client: Client, job: str, output: Path | None, terminal: Terminal) -> N
         page = "" if output is None else render_comparison_page(result)
         text = render_comparison(result)
         document = comparison_document(result) if terminal.as_json else {}
-    note_unfinished(result, terminal)
+    note_unfinished(result.job, terminal)
     if output is not None:
         write_output(page.encode(), output, terminal)
     if output is None or terminal.as_json:
@@ -64,7 +64,7 @@ def _two(client: Client, jobs: tuple[str, str], output: Path | None, terminal: T
         pair = before_and_after(before, after)
         page = "" if output is None else render_before_after_page(pair)
     for result in (before, after):
-        note_unfinished(result, terminal)
+        note_unfinished(result.job, terminal)
     if before.job.spec.created_at_ms > after.job.spec.created_at_ms:
         terminal.note("order", f"{jobs[0]} is the later one: it is taken for the one before all the same")
     if before.job.spec.params != after.job.spec.params:

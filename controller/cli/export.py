@@ -38,9 +38,10 @@ def export(
         raise BadInput(f"there is no format {form!r}: use one of {', '.join(FORMATS)}")
     terminal = Terminal()
     with connect(controller) as client, fetching(terminal) as waiting:
-        result = waiting.job(client, job, host)
+        needs_parts = bool(host) or FORMATS[form].of_totals is None
+        result = waiting.job(client, job, host) if needs_parts else waiting.totals(client, job)
         data, omitted = encode(result, form)
-    note_unfinished(result, terminal)
+    note_unfinished(result.job, terminal)
     if omitted:
         terminal.note("left out", f"{' and '.join(omitted)}, for which {form} has no form")
     write_output(data, output, terminal, binary=FORMATS[form].binary)

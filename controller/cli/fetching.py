@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from controller.cli.terminal import Terminal
 from controller.client import Client
 from controller.streams import Arrived
-from fleettrace.model.job import JobResult
+from fleettrace.model.job import JobResult, JobTotals
 from fleettrace.model.names import counted
 
 __all__ = ["Fetching", "fetching"]
@@ -52,6 +52,13 @@ class Fetching:
         result = client.job(job_id, host, tell=self._tell)
         self.stage("putting the answer together")
         return result
+
+    def totals(self, client: Client, job_id: str) -> JobTotals:
+        """Fetch what all hosts have measured together. Raises what :meth:`Client.totals` does."""
+        self.stage(f"the controller looks job {job_id} up")
+        totals = client.totals(job_id, tell=self._tell)
+        self.stage("putting the answer together")
+        return totals
 
     def stage(self, what: str) -> None:
         """Say what is done from now on, nobody knows for how long."""

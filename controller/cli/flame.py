@@ -71,7 +71,7 @@ def flame(
         waiting.stage("drawing")
         graph = flame_graph(result, host=host, earlier=earlier)
         drawn = _DRAWN[wanted](graph)
-    note_unfinished(result, terminal)
+    note_unfinished(result.job, terminal)
     if isinstance(drawn, str):
         write_output(drawn.encode(), output, terminal)
     else:

@@ -53,7 +53,7 @@ def import_result(
     window_ms = parse_duration_ms(window) if window else 0
     terminal = Terminal(as_json=as_json)
     with connect(controller) as client:
-        expected = Expected.of(client.job(job).merged)
+        expected = Expected.of(client.totals(job).merged)
         snapshot = parse_import(data, expected, form, unit)
         host_class, events = client.import_part(
             job, host, snapshot, like=like, window_ms=window_ms, operator=local_user(), origin=Path(file).name

@@ -10,7 +10,7 @@ import typer
 
 from controller.cli.terminal import Terminal, end_on_closed_pipe
 from fleettrace.errors import BadInput
-from fleettrace.model.job import JobResult
+from fleettrace.model.job import Job
 
 __all__ = ["Output", "note_unfinished", "write_lines", "write_output"]
 
@@ -59,10 +59,10 @@ def write_lines(pieces: Iterable[bytes], output: Path | None, terminal: Terminal
     terminal.note("written", f"{output}, {written:,} bytes")
 
 
-def note_unfinished(result: JobResult, terminal: Terminal) -> None:
+def note_unfinished(job: Job, terminal: Terminal) -> None:
     """Say that a job still runs, for its file will not."""
-    if not result.job.state.ended:
-        terminal.note("job", f"{result.job.spec.job_id} is still {result.job.state.value}: this is what had arrived")
+    if not job.state.ended:
+        terminal.note("job", f"{job.spec.job_id} is still {job.state.value}: this is what had arrived")
 
 
 def _write(path: Path, pieces: Iterable[bytes]) -> int:

@@ -33,6 +33,6 @@ def report(
         spec = result.job.spec
         questions = [tool.question for tool in client.tools() if tool.name == spec.tool]
         page = render_report(result, *questions[:1])
-    note_unfinished(result, terminal)
+    note_unfinished(result.job, terminal)
     write_output(page.encode(), output, terminal)
     return ExitCode.OK

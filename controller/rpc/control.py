@@ -1,6 +1,6 @@
 """The operators' service."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -35,6 +35,7 @@ from fleettrace.wire.codec import (
     host_to_wire,
     job_result_to_pieces,
     job_to_wire,
+    job_totals_to_pieces,
     policy_answer_to_wire,
     snapshot_from_wire,
     tool_to_wire,
@@ -130,11 +131,17 @@ class ControlService(ControlServicer):
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> AsyncIterator[pb.JobResultPiece]:
         """A job with its results, piece by piece: agents are heard in between."""
         try:
-            result = await self._queries.job_result(request.job_id, request.host)
-            for piece in job_result_to_pieces(result):
+            for piece in await self._pieces(request.job_id, request.host, request.totals):
                 yield piece
         except FleettraceError as error:
             await abort_with(context, error)
+
+    async def _pieces(self, job_id: str, host: str, totals: bool) -> Iterator[pb.JobResultPiece]:
+        if totals and host:
+            raise BadInput("totals are of all hosts: ask for one host's part without them")
+        if totals:
+            return job_totals_to_pieces(await self._queries.job_totals(job_id))
+        return job_result_to_pieces(await self._queries.job_result(job_id, host))
 
     async def ImportPart(self, request: pb.ImportPartRequest, context: Context) -> pb.ImportPartResponse:
         """What was measured by hand, beside a job's parts."""

@@ -22,6 +22,7 @@ __all__ = [
     "JobResult",
     "JobSpec",
     "JobState",
+    "JobTotals",
     "PlannedHost",
     "Priority",
     "Run",
@@ -328,6 +329,14 @@ class HostPart:
     part: Part
     labels: Mapping[str, str]
     host_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobTotals:
+    """What the hosts of a job have measured together; who they are, and what was not seen, is in :class:`JobResult`."""
+
+    job: Job
+    merged: Snapshot = EMPTY
 
 
 @dataclass(frozen=True, slots=True)

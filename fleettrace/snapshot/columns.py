@@ -90,7 +90,11 @@ class StackChains(Sequence[Frames]):
         return len(self.lengths)
 
     def __iter__(self) -> Iterator[Frames]:
-        return (tuple(map(self.names.__getitem__, own)) for own in _cut(self.places, self.lengths))
+        return (tuple(map(self.names.__getitem__, own)) for own in self.in_places())
+
+    def in_places(self) -> "Iterator[array[int]]":
+        """The places in ``names`` of each chain's frames, chain by chain."""
+        return _cut(self.places, self.lengths)
 
 
 def _cut(places: "array[int]", lengths: "array[int]") -> "Iterator[array[int]]":

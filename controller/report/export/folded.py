@@ -8,17 +8,23 @@ space ``\x20``, because flamegraph.pl would take the number for a value.
 
 import re
 
-from fleettrace.model.job import JobResult
+from fleettrace.model.job import JobResult, JobTotals
+from fleettrace.snapshot import columns_of
 
 __all__ = ["folded_frame", "to_folded"]
 
 _SPECIAL = re.compile(r"[\\;\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]|^\s|\s$|\s(?=[\d.]+$)")
 
 
-def to_folded(result: JobResult) -> bytes:
+def to_folded(result: JobResult | JobTotals) -> bytes:
     """UTF-8, sorted by frames; empty when there are no stacks."""
-    lines = [f"{';'.join(map(folded_frame, stack.frames))} {stack.value}\n" for stack in result.merged.stacks]
-    return "".join(lines).encode()
+    if not result.merged.stacks:
+        return b""
+    (columns,) = columns_of([result.merged.stacks])
+    # A fleet has millions of frames and some thousand names of them.
+    names = [*map(folded_frame, columns.chains.names)]
+    chains = [";".join(map(names.__getitem__, places)) for places in columns.chains.in_places()]
+    return "".join(map("{} {}\n".format, map(chains.__getitem__, columns.numbers), columns.values)).encode()
 
 
 def folded_frame(frame: str) -> str:

@@ -13,7 +13,7 @@ from controller.report.export.pprof import to_pprof
 from controller.report.export.prometheus import to_prometheus
 from controller.report.export.speedscope import to_speedscope
 from fleettrace.errors import BadInput
-from fleettrace.model.job import JobResult
+from fleettrace.model.job import JobResult, JobTotals
 
 __all__ = ["FORMATS", "Format", "encode"]
 
@@ -24,16 +24,20 @@ _ALL = frozenset(Kind)
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """``holds``: the kinds of data that it has a form for; ``says_coverage``: even without data it says something."""
+    """``holds``: the kinds of data that it has a form for; ``says_coverage``: even without data it says something.
+
+    ``of_totals`` is the same of totals, for a format that asks for nothing else.
+    """
 
     to_bytes: Callable[[JobResult], bytes]
     holds: frozenset[Kind]
     binary: bool = False
     says_coverage: bool = False
+    of_totals: Callable[[JobTotals], bytes] | None = None
 
 
 FORMATS: Mapping[str, Format] = {
-    "folded": Format(to_folded, _STACKS),
+    "folded": Format(to_folded, _STACKS, of_totals=to_folded),
     "speedscope": Format(to_speedscope, _STACKS),
     "pprof": Format(to_pprof, _STACKS, binary=True),
     "csv": Format(to_csv, _ALL),
@@ -44,8 +48,10 @@ FORMATS: Mapping[str, Format] = {
 }
 
 
-def encode(result: JobResult, name: str) -> tuple[bytes, list[Kind]]:
+def encode(result: JobResult | JobTotals, name: str) -> tuple[bytes, list[Kind]]:
     """The file, and the kinds of data that the result has and the format has no form for.
+
+    Totals are enough for formats that have ``of_totals``.
 
     Raises:
         BadInput: there is no such format, it has a form for nothing that the result holds, or nothing was recorded.
@@ -63,4 +69,7 @@ def encode(result: JobResult, name: str) -> tuple[bytes, list[Kind]]:
     if present and len(omitted) == len(present):
         fitting = ", ".join(other for other, form in FORMATS.items() if form.holds.issuperset(present))
         raise BadInput(f"job {job_id} holds {' and '.join(present)}, for which {name} has no form: use {fitting}")
-    return wanted.to_bytes(result), omitted
+    if isinstance(result, JobResult):
+        return wanted.to_bytes(result), omitted
+    assert wanted.of_totals is not None, f"{name} needs the hosts' parts"
+    return wanted.of_totals(result), omitted

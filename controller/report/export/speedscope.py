@@ -12,7 +12,7 @@ from controller.report.contents import by_host, title_of
 from controller.report.export.units import TIME_UNITS
 from fleettrace import __version__
 from fleettrace.model.job import JobResult
-from fleettrace.snapshot import Stack
+from fleettrace.snapshot import Stack, StackChains, StackColumns, columns_of
 
 __all__ = ["MAX_HOST_PROFILES", "to_speedscope"]
 
@@ -24,32 +24,34 @@ _UNITS = {**TIME_UNITS, **{name: name for name in TIME_UNITS.values()}, "bytes":
 
 def to_speedscope(result: JobResult) -> bytes:
     """One line of ASCII JSON; control characters in frames are escaped by it and nothing is changed."""
-    frames: dict[str, int] = {}
     hosts = by_host(result)
-    profiles = []
+    given: list[tuple[str, Sequence[Stack]]] = []
     if len(hosts) != 1:
-        profiles.append(_profile(f"all {len(hosts):,} hosts", result.merged.stacks, frames))
+        given.append((f"all {len(hosts):,} hosts", result.merged.stacks))
     if len(hosts) <= MAX_HOST_PROFILES:
-        profiles += [_profile(host, own.stacks, frames) for host, own in hosts.items() if own.stacks]
+        given += [(host, own.stacks) for host, own in hosts.items() if own.stacks]
+    columns = columns_of([stacks for _, stacks in given])
+    chains = columns[0].chains if columns else StackChains.of(())
+    # The format numbers frames as our columns do.
+    samples = [places.tolist() for places in chains.in_places()]
     document = {
         "$schema": "https://www.speedscope.app/file-format-schema.json",
         "exporter": f"fleettrace {__version__}",
         "name": title_of(result),
         "activeProfileIndex": 0,
-        "shared": {"frames": [{"name": frame} for frame in frames]},
-        "profiles": profiles,
+        "shared": {"frames": [{"name": frame} for frame in chains.names]},
+        "profiles": [_profile(name, own, samples) for (name, _), own in zip(given, columns, strict=True)],
     }
-    return (json.dumps(document) + "\n").encode()
+    return (json.dumps(document, separators=(",", ":")) + "\n").encode()
 
 
-def _profile(name: str, stacks: Sequence[Stack], frames: dict[str, int]) -> dict[str, Any]:
-    unit = _UNITS.get(stacks[0].unit, "none") if stacks else "none"
+def _profile(name: str, stacks: StackColumns, samples: Sequence[list[int]]) -> dict[str, Any]:
     return {
         "type": "sampled",
         "name": name,
-        "unit": unit,
+        "unit": _UNITS.get(stacks.unit, "none"),
         "startValue": 0,
-        "endValue": sum(stack.value for stack in stacks),
-        "samples": [[frames.setdefault(frame, len(frames)) for frame in stack.frames] for stack in stacks],
-        "weights": [stack.value for stack in stacks],
+        "endValue": stacks.total,
+        "samples": [*map(samples.__getitem__, stacks.numbers)],
+        "weights": stacks.values.tolist(),
     }

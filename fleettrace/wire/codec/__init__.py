@@ -58,7 +58,12 @@ if TYPE_CHECKING:
         suspect_to_wire,
     )
     from fleettrace.wire.codec.jobs import job_from_wire, job_to_wire
-    from fleettrace.wire.codec.pieces import job_result_from_pieces, job_result_to_pieces
+    from fleettrace.wire.codec.pieces import (
+        job_result_from_pieces,
+        job_result_to_pieces,
+        job_totals_from_pieces,
+        job_totals_to_pieces,
+    )
     from fleettrace.wire.codec.policy import policy_answer_from_wire, policy_answer_to_wire
     from fleettrace.wire.codec.results import (
         coverage_from_wire,
@@ -97,6 +102,8 @@ __all__ = [
     "job_result_from_pieces",
     "job_result_to_pieces",
     "job_to_wire",
+    "job_totals_from_pieces",
+    "job_totals_to_pieces",
     "key_vouch_from_wire",
     "key_vouch_to_wire",
     "part_from_wire",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from fleettrace.errors import Malformed
-from fleettrace.model.job import HostPart, JobResult
+from fleettrace.model.job import Coverage, HostPart, JobResult, JobTotals
 from fleettrace.snapshot import MAX_ENTRIES, MAX_MERGED_ENTRIES, Snapshot, StackChains, StackColumns
 from fleettrace.wire.codec.fields import wire_text
 from fleettrace.wire.codec.findings import (
@@ -26,7 +26,7 @@ from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
 from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1 import types_pb2 as types
 
-__all__ = ["job_result_from_pieces", "job_result_to_pieces"]
+__all__ = ["job_result_from_pieces", "job_result_to_pieces", "job_totals_from_pieces", "job_totals_to_pieces"]
 
 
 def job_result_to_pieces(result: JobResult) -> Iterator[control.JobResultPiece]:
@@ -69,6 +69,17 @@ def job_result_from_pieces(pieces: Iterable[control.JobResultPiece]) -> JobResul
         raise Malformed("a result came without its head")
     stacks = stacks_from_wire(merged, chains if chains is not None else reader.chains(), MAX_MERGED_ENTRIES)
     return replace(head, merged=replace(head.merged, stacks=stacks), hosts=tuple(hosts))
+
+
+def job_totals_to_pieces(totals: JobTotals) -> Iterator[control.JobResultPiece]:
+    """A job with what its hosts have measured together, as a result that holds nothing else."""
+    return job_result_to_pieces(JobResult(totals.job, Coverage(0, 0), totals.merged))
+
+
+def job_totals_from_pieces(pieces: Iterable[control.JobResultPiece]) -> JobTotals:
+    """Raises as :func:`job_result_from_pieces` does."""
+    result = job_result_from_pieces(pieces)
+    return JobTotals(result.job, result.merged)
 
 
 def _head_to_wire(result: JobResult) -> control.JobResult:

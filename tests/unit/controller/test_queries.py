@@ -12,11 +12,16 @@ from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.policy import default_policy
 from controller.queries import MAX_RESULTS_AT_ONCE, Queries
+from controller.results import ResultKeeper
 from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
+from fleettrace.errors import NotFound
+from fleettrace.snapshot import merge
 from tests.fakes.ordering import a_desk
 from tests.unit.controller.report import samples
 
+WAITS = samples.latencies(120, 843, 2210)
+JOB = samples.done_job().spec.job_id
 ASKED = 3 * MAX_RESULTS_AT_ONCE
 
 
@@ -49,9 +54,9 @@ async def test_large_results_are_put_together_a_few_at_a_time(
         return "result"
 
     monkeypatch.setattr(queries, "_result", slowly)
-    asked = Queries(store, Coordinator(Fleet([], lambda: 0, a_desk()), store, default_policy(), lambda: 0))
+    asked = queries_of(store)
     # WHEN several operators ask for one, and there was time enough for all to begin
-    results = [asyncio.create_task(asked.job_result(samples.done_job().spec.job_id)) for _ in range(ASKED)]
+    results = [asyncio.create_task(asked.job_result(JOB)) for _ in range(ASKED)]
     await full.wait()
     for _ in range(10 * ASKED):
         await store.call(lambda store: store.jobs(1, None))
@@ -59,3 +64,31 @@ async def test_large_results_are_put_together_a_few_at_a_time(
     # THEN all have theirs, and few were put together at once
     assert list(map(str, await asyncio.gather(*results))) == ["result"] * ASKED
     assert most == MAX_RESULTS_AT_ONCE
+
+
+def queries_of(store: StoreWorker) -> Queries:
+    return Queries(store, Coordinator(Fleet([], lambda: 0, a_desk()), store, default_policy(), lambda: 0))
+
+
+async def test_totals_of_a_job_that_has_ended_are_those_that_were_kept(store: StoreWorker) -> None:
+    # GIVEN a job with parts and their merge
+    for host in ("api-1", "api-2"):
+        await store.call(lambda store, host=host: store.save_part(samples.part(host, WAITS)))  # type: ignore[misc]
+    await ResultKeeper(store).merge(samples.done_job())
+    # WHEN its totals are asked for THEN they are what its parts give
+    totals = await queries_of(store).job_totals(JOB)
+    assert totals.job == samples.done_job()
+    assert totals.merged == merge([WAITS, WAITS]) == (await queries_of(store).job_result(JOB)).merged
+    # AND nothing was added up again
+    await store.call(lambda store: store.save_merged(JOB, WAITS))
+    assert (await queries_of(store).job_totals(JOB)).merged == WAITS
+
+
+async def test_totals_of_a_job_without_a_merge_are_added_up(store: StoreWorker) -> None:
+    await store.call(lambda store: store.save_part(samples.part("api-1", WAITS)))
+    assert (await queries_of(store).job_totals(JOB)).merged == WAITS
+
+
+async def test_totals_of_no_job(store: StoreWorker) -> None:
+    with pytest.raises(NotFound):
+        await queries_of(store).job_totals("nope")

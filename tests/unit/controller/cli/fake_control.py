@@ -14,7 +14,7 @@ from fleettrace.errors import FleettraceError
 from fleettrace.model.audit import AuditHead, AuditPage, AuditRecord
 from fleettrace.model.host import Host
 from fleettrace.model.inspection import AskedHost, HostAnswer
-from fleettrace.model.job import Job, JobResult
+from fleettrace.model.job import Job, JobResult, JobTotals
 from fleettrace.model.tool import ToolListing
 from fleettrace.wire.codec import (
     asked_host_to_wire,
@@ -23,6 +23,7 @@ from fleettrace.wire.codec import (
     host_to_wire,
     job_result_to_pieces,
     job_to_wire,
+    job_totals_to_pieces,
     tool_to_wire,
 )
 from fleettrace.wire.metadata import CODE_KEY, RULE_KEY
@@ -88,7 +89,11 @@ class FakeControl(ControlServicer):
     def GetJob(self, request: pb.GetJobRequest, context: Context) -> Iterator[pb.JobResultPiece]:
         self._note("GetJob", request, context)
         assert self.result is not None
-        yield from job_result_to_pieces(self.earlier_results.pop(0) if self.earlier_results else self.result)
+        result = self.earlier_results.pop(0) if self.earlier_results else self.result
+        if request.totals:
+            yield from job_totals_to_pieces(JobTotals(result.job, result.merged))
+        else:
+            yield from job_result_to_pieces(result)
 
     def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         self._note("ListJobs", request, context)

@@ -51,6 +51,15 @@ def test_one_host(fleettrace: Command, control: FakeControl) -> None:
     assert (request.job_id, request.host) == ("k3f9q2", "api-2")
 
 
+def test_what_all_hosts_have_together_is_asked_for_without_their_parts(
+    fleettrace: Command, control: FakeControl
+) -> None:
+    control.result = samples.stacks_result()
+    fleettrace("export", "k3f9q2", "--format", "folded")
+    fleettrace("export", "k3f9q2", "--format", "pprof", "-o", "/dev/null")
+    assert [request.totals for request in control.requests(pb.GetJobRequest)] == [True, False]
+
+
 def test_a_format_that_cannot_hold_it_says_which_can(fleettrace: Command) -> None:
     outcome = fleettrace("export", "k3f9q2", "--format", "folded")
     assert outcome.code == ExitCode.BAD_INPUT

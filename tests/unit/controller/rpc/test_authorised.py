@@ -186,6 +186,15 @@ async def test_the_own_team_can_use_it(site: Site, method: str) -> None:
     assert status is (BAD if method in {"ImportPart", "ApproveJob", "DenyJob"} else OK), details
 
 
+async def test_totals_are_of_all_hosts_and_as_much_a_teams_as_the_result(site: Site) -> None:
+    job_id = await job_of(site, DB)
+    (head,) = await site.call(DB, "GetJob", pb.GetJobRequest(job_id=job_id, totals=True))
+    assert head.head.job.job_id == job_id
+    assert (await site.status(WEB, "GetJob", pb.GetJobRequest(job_id=job_id, totals=True)))[0] is NOT_FOUND
+    status, details = await site.status(DB, "GetJob", pb.GetJobRequest(job_id=job_id, totals=True, host="d1"))
+    assert (status, "totals are of all hosts" in details) == (BAD, True)
+
+
 async def test_a_watch_is_a_teams(site: Site) -> None:
     job_id = await job_of(site, DB)
     await site.call(DB, "CancelJob", pb.CancelJobRequest(job_id=job_id))
