@@ -48,8 +48,8 @@ _EPILOG = """An agent on a machine that cannot trace connects all the same and s
 what to do about it, without a controller.
 
 exit codes: 0 ended by a signal, and of doctor: all is fine; 2 bad option or host file; 3 the controller refused this
-agent; 6 of doctor: this machine cannot trace, or cannot run one of the tools; 17 this host is not enrolled, or was
-revoked"""
+agent; 5 no controller answers to enrol this host; 6 of doctor: this machine cannot trace, or cannot run one of the
+tools; 17 this host is not enrolled, was revoked, or its certificate is over"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -204,7 +204,7 @@ async def _serve(options: argparse.Namespace) -> None:
     _settle()
     renewing = asyncio.create_task(renewal.run(link.redial)) if renewal else None
     try:
-        await _until_signalled(link, runner, outbox)
+        await _until_signalled(link, runner, outbox, renewing)
     finally:
         if renewing:
             renewing.cancel()
@@ -235,15 +235,19 @@ def _inspection(options: argparse.Namespace, name: str) -> InspectionSetting:
     return InspectionSetting(name, options.backend, options.state_directory, options.config)
 
 
-async def _until_signalled(link: Link, runner: Runner, outbox: Outbox) -> None:
+async def _until_signalled(
+    link: Link, runner: Runner, outbox: Outbox, renewing: asyncio.Task[None] | None = None
+) -> None:
+    """Until a signal, or until the controller takes this host no more; then its runs are ended and handed in."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
     running = loop.create_task(link.run())
     waiting = loop.create_task(ended.wait())
-    await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    runner.stop_all("the agent was told to end")
+    watched = {running, waiting, *([renewing] if renewing else ())}
+    await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+    runner.stop_all("the agent was told to end" if ended.is_set() else "the controller takes this host no more")
     await runner.wait_all()
     if not running.done():
         try:
@@ -254,10 +258,10 @@ async def _until_signalled(link: Link, runner: Runner, outbox: Outbox) -> None:
         running.cancel()
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    try:
+    with suppress(asyncio.CancelledError):
         await running
-    except asyncio.CancelledError:
-        return
+    if renewing and renewing.done():
+        renewing.result()
 
 
 def _say(text: str) -> None:

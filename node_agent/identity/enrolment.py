@@ -73,8 +73,8 @@ async def renew(credential: Credential) -> Credential:
     """The next certificate, with a key of its own; also for one that is over, where the controller lets hosts return.
 
     Raises:
-        Unauthenticated: the host may come no more.
-        Unreachable: nothing answers.
+        Unauthenticated: the host may come no more; of a certificate that is over, also that it comes too late.
+        Unreachable: nothing answers, or something that this host does not trust.
     """
     if credential.not_after_ms <= int(time.time() * 1000):
         return await _renew_late(credential)
@@ -86,7 +86,7 @@ async def renew(credential: Credential) -> Credential:
         try:
             answer = await EnrolmentStub(channel).Renew(wire, timeout=CALL_S)
         except grpc.aio.AioRpcError as error:
-            raise _in_words(error, credential.stream) from error
+            raise _not_renewed(error, credential.stream) from error
     return _credential(answer, replace(credential, key_pem=request.key_pem.decode()))
 
 
@@ -101,7 +101,13 @@ async def _renew_late(credential: Credential) -> Credential:
         try:
             answer = await EnrolmentStub(channel).RenewLate(wire, timeout=CALL_S, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            raise _in_words(error, credential.controller) from error
+            told = _not_renewed(error, credential.controller)
+            if not isinstance(told, Unauthenticated):
+                raise told from error
+            raise Unauthenticated(
+                f"the certificate of {credential.host} is over, for it was not renewed in time: "
+                f"give a new --join token ({told})"
+            ) from error
     return _credential(answer, replace(credential, key_pem=request.key_pem.decode()))
 
 
@@ -121,6 +127,14 @@ def _credential(answer: pb.HostCredential, before: Credential) -> Credential:
         renew_at_ms=now_ms + int(answer.lifetime_ms * RENEW_AT_FRACTION),
         not_after_ms=now_ms + answer.lifetime_ms,
     )
+
+
+def _not_renewed(error: grpc.aio.AioRpcError, address: str) -> FleettraceError:
+    """What is not trusted has no word in whether this host may come: it is asked again."""
+    told = _in_words(error, address)
+    if isinstance(told, Unauthenticated) and error.code() is not grpc.StatusCode.UNAUTHENTICATED:
+        return Unreachable(str(told))
+    return told
 
 
 def _in_words(error: grpc.aio.AioRpcError, address: str) -> FleettraceError:

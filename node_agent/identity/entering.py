@@ -105,12 +105,7 @@ async def _valid(kept: Credential, folder: Path, say: Callable[[str], None]) -> 
     """The certificate that is kept; another one when that is over, and the controller lets hosts return."""
     if kept.not_after_ms > int(time.time() * 1000):
         return kept
-    try:
-        returned = await renew(kept)
-    except Unauthenticated as error:
-        raise Unauthenticated(
-            f"the certificate of {kept.host} is over, for it was not renewed in time: give a new --join token ({error})"
-        ) from error
+    returned = await renew(kept)
     returned.save(folder)
     say(f"the certificate of {kept.host} was over, and the controller gave another one for it")
     return returned

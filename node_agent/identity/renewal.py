@@ -54,7 +54,11 @@ class Renewal:
             yield AgentLinkStub(channel).Connect
 
     async def run(self, redial: Callable[[], Awaitable[None]]) -> None:
-        """Renew until it is cancelled, or until the controller says that this host may come no more."""
+        """Renew until it is cancelled.
+
+        Raises:
+            Unauthenticated: this host may come no more, or came too late with a certificate that is over.
+        """
         failures = 0
         while True:
             # Hosts that enrolled together do not come back together.
@@ -63,16 +67,10 @@ class Renewal:
                 await self._sleep(min(LOOK_S, max(0.1, (due_ms - self._clock_ms()) / 1000)))
                 continue
             try:
-                renewed = await self._ask(self.credential)
-                self.credential = renewed
-                renewed.save(self._folder)
-            except Unauthenticated as error:
-                # The stream is refused for the same reason, and ends the agent.
-                self._say(f"the certificate is not renewed: {error}")
-                return
-            except BadInput as error:
-                # Renewed, and not kept: this process goes on with it, and the next one finds the one of before.
-                self._say(f"the renewed certificate cannot be kept: {error}")
+                self.credential = await self._ask(self.credential)
+            except Unauthenticated:
+                # With a certificate that is over no handshake would tell the stream so: it would dial for ever.
+                raise
             except FleettraceError as error:
                 failures += 1
                 wait_s = min(MAX_RETRY_S, FIRST_RETRY_S * 2 ** min(failures - 1, 16)) * (0.5 + self._jitter() / 2)
@@ -82,7 +80,15 @@ class Renewal:
                 await self._sleep(min(wait_s, max(1.0, left_s / 4)) if left_s > 0 else wait_s)
                 continue
             failures = 0
+            self._keep()
             await redial()
+
+    def _keep(self) -> None:
+        try:
+            self.credential.save(self._folder)
+        except BadInput as error:
+            # This process goes on with it, and the next one finds the one of before.
+            self._say(f"the renewed certificate cannot be kept: {error}")
 
     def _spread_ms(self) -> float:
         """A tenth of the life that is left when it is due."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import signal
 import sys
 import tempfile
 import time
@@ -86,6 +87,21 @@ def test_a_host_that_was_revoked_does_not_return(site: Site) -> None:
     assert ended.returncode == 17
     assert "its disk was stolen" in ended.stderr
     assert "give a new --join token" in ended.stderr
+
+
+def test_an_agent_that_slept_beyond_its_certificate_ends_where_none_may_return(site: Site) -> None:
+    # GIVEN an agent that was let in, on a machine that sleeps; nobody may return when it wakes
+    again(site)
+    site.fleet.wait_connected("api-1")
+    agent = site.fleet.agents["api-1"]
+    agent.send_signal(signal.SIGSTOP)
+    site.fleet.stop_controller()
+    site.fleet.start_controller(tls=["localhost"])
+    wait_for("its certificate's end", lambda: time.time() * 1000 > site.credential("api-1").not_after_ms + 500, 30)
+    agent.send_signal(signal.SIGCONT)
+    # THEN it does not dial for ever, but ends and says what to do
+    assert agent.wait(30) == 17
+    wait_for("its reason", lambda: any("give a new --join token" in line for line in site.fleet.log) or None)
 
 
 def test_without_the_operators_word_no_host_returns(site: Site) -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from fleettrace.errors import FleettraceError, Unauthenticated, Unreachable
+import pytest
+
+from fleettrace.errors import BadInput, FleettraceError, Unauthenticated, Unreachable
 from node_agent.identity.credential import Credential
 from node_agent.identity.renewal import LOOK_S, MAX_RETRY_S, Renewal
 
@@ -116,12 +118,25 @@ async def test_after_the_end_the_controller_is_asked_on_and_never_in_a_hurry(tmp
     assert min(waits_s) >= MAX_RETRY_S / 2
 
 
-async def test_who_may_come_no_more_asks_no_more(tmp_path: Path) -> None:
+async def test_who_may_come_no_more_asks_no_more_and_ends(tmp_path: Path) -> None:
     life = Life(tmp_path, [Unauthenticated("api-1 was revoked")])
-    renewal = await life.live(100 * HOUR_MS)
+    with pytest.raises(Unauthenticated, match="was revoked"):
+        await life.live(100 * HOUR_MS)
     assert (len(life.asked_ms), life.redials) == (1, 0)
-    assert renewal.credential == FIRST
-    assert "was revoked" in life.said[0]
+
+
+async def test_a_refusal_after_the_end_of_the_certificate_ends_it_too(tmp_path: Path) -> None:
+    life = Life(tmp_path, [*[Unreachable("nobody answers")] * 200, Unauthenticated("none is allowed here")])
+    with pytest.raises(Unauthenticated, match="none is allowed"):
+        await life.live(100 * HOUR_MS)
+    assert life.now_ms > FIRST.not_after_ms
+
+
+async def test_a_request_that_the_controller_cannot_use_is_made_again_and_never_in_a_hurry(tmp_path: Path) -> None:
+    life = Life(tmp_path, [*[BadInput("no signing request")] * 5, None])
+    renewal = await life.live(13 * HOUR_MS)
+    assert (renewal.credential.key_pem, life.redials) == ("K6", 1)
+    assert min((later - earlier) / 1000 for earlier, later in pairwise(life.asked_ms)) >= 1
 
 
 async def test_a_certificate_that_cannot_be_kept_is_used_all_the_same(tmp_path: Path) -> None:
