@@ -53,6 +53,10 @@ class RemoteHost:
         answer = await self._order({"do": "stage", "version": version}, *_packages(bundle), limit_s=APPLY_S)
         return _texts(answer, "changes")
 
+    async def unstage(self) -> None:
+        """Remove a version that was put there and is not to run."""
+        await self._order({"do": "unstage"}, limit_s=ORDER_S)
+
     async def examine(self, version: str, backend: str) -> DoctorReport:
         """What the doctor of a staged version finds on the host."""
         answer = await self._order({"do": "examine", "version": version, "backend": backend}, limit_s=EXAMINE_S)

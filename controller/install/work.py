@@ -56,7 +56,9 @@ class Worker:
                 self.tell(target, Step.COPYING)
                 desired["staged"] = await remote.stage(bundle.version, _missing(bundle, state))
                 self.tell(target, Step.EXAMINING)
-                report = await self._examined(remote, bundle.version, settings.backend, was_there=bool(state["there"]))
+                report = await self._examined(
+                    remote, bundle.version, settings.backend, was_there=bool(state["version"])
+                )
             if anew or await self._must_enrol(state, name, settings, labels):
                 self.tell(target, Step.ENROLLING)
                 desired["token"] = await self.control.join_token(name, labels)
@@ -125,9 +127,8 @@ class Worker:
                 return report
             raise HostFailed(Fault.CANNOT_TRACE, fatal(report))
         except HostFailed:
-            if not was_there:
-                with suppress(HostFailed):  # why it failed is what counts
-                    await remote.uninstall()
+            with suppress(HostFailed):  # why it failed is what counts
+                await (remote.unstage() if was_there else remote.uninstall())
             raise
 
     async def _prepare(

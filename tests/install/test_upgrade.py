@@ -76,3 +76,20 @@ def test_a_host_without_an_agent_is_named_and_stops_nobody(bed: Bed, addresses: 
 
     assert done[empty.ip]["fault"] == "not-installed"
     assert all(done[name]["ok"] for name in NAMES)
+
+
+def test_a_version_that_cannot_trace_leaves_nothing_where_another_one_runs(bed: Bed) -> None:
+    """GIVEN a host with an agent, whose types of the kernel are none any more, WHEN another version that is to trace
+    is installed, THEN nothing of it is left, and the agent runs on."""
+    host = bed.host("went-blind")
+    bed.install(at(host))
+    versions, agents = host.run("ls", "/opt/fleettrace/versions"), host.processes("fleettrace-agent")
+    host.run("sh", "-c", "echo >/run/no-types && mount --bind /run/no-types /sys/kernel/btf/vmlinux")
+    newer = changed_packages(bed, "for-the-blind", "FOR_THE_BLIND = True\n")
+
+    found = bed.install(at(host), more=("--backend", "bcc", "--wheelhouse", str(newer)), code=13)[host.ip]
+
+    assert found["fault"] == "cannot-trace"
+    assert host.run("ls", "/opt/fleettrace/versions") == versions
+    assert host.processes("fleettrace-agent") == agents
+    assert "went-blind" in bed.connected()

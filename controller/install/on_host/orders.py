@@ -76,6 +76,12 @@ def look(order: Mapping[str, Any], _packages: BinaryIO) -> dict[str, Any]:
     return {"report": examine(order["version"], order["backend"])}
 
 
+def unstage(_order: Mapping[str, Any], _packages: BinaryIO) -> dict[str, Any]:
+    """Remove what was staged and does not run: of an agent that is there, everything stays as it was."""
+    tidy()
+    return {"changes": []}
+
+
 def apply(order: Mapping[str, Any], packages: BinaryIO) -> dict[str, Any]:
     """Make the host as it was ordered; ``changes`` says what was not so before, beginning with what was staged."""
     changes: list[str] = [str(change) for change in order.get("staged", ())]
@@ -147,7 +153,15 @@ def uninstall(_order: Mapping[str, Any], _packages: BinaryIO) -> dict[str, Any]:
     return {"changes": changes, "kept": kept}
 
 
-_ORDERS = {"state": state, "stage": stage, "examine": look, "apply": apply, "back": back, "uninstall": uninstall}
+_ORDERS = {
+    "state": state,
+    "stage": stage,
+    "examine": look,
+    "unstage": unstage,
+    "apply": apply,
+    "back": back,
+    "uninstall": uninstall,
+}
 
 
 @contextlib.contextmanager
