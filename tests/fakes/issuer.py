@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,11 +13,33 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-__all__ = ["Issuer", "an_rsa_key", "serving_issuer"]
+__all__ = ["EVERYBODY", "Issuer", "an_rsa_key", "provider_file", "serving_issuer"]
+
+Group = tuple[str, str]
+"""A claim, and a value in it."""
+EVERYBODY: Group = ("g", "x")
 
 
 def an_rsa_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
+
+
+def provider_file(
+    issuer: str,
+    *,
+    teams: Mapping[Group, str] | None = None,
+    scopes: Mapping[Group, Sequence[str]] | None = None,
+    operator_claim: str = "",
+) -> str:
+    """What `serve --oidc` reads. Without rules of a test's own, :data:`EVERYBODY` is of team db and may read."""
+    lines = ["[oidc]", f'issuer = "{issuer}"', 'audience = "fleettrace"']
+    if operator_claim:
+        lines.append(f'operator_claim = "{operator_claim}"')
+    for (claim, value), team in (teams or {EVERYBODY: "db"}).items():
+        lines += ["[[oidc.team]]", f'claim = "{claim}"', f'value = "{value}"', f'team = "{team}"']
+    for (claim, value), names in (scopes or {EVERYBODY: ["read"]}).items():
+        lines += ["[[oidc.scope]]", f'claim = "{claim}"', f'value = "{value}"', f"scopes = {json.dumps([*names])}"]
+    return "\n".join([*lines, ""])
 
 
 @dataclass

@@ -26,24 +26,12 @@ from fleettrace.errors import BadInput, Malformed, Unauthenticated
 from fleettrace.identity.join_token import JoinToken
 from fleettrace.identity.pem import certificate_pem
 from fleettrace.wire.metadata import AUTHORIZATION_KEY
+from tests.fakes.issuer import provider_file
 from tests.fuzz.target import Target, text_target
 
 __all__ = ["TARGETS"]
 
 HOST, ENROLMENT = "api-1", "0" * 32
-_PROVIDER = """
-[oidc]
-issuer = "https://login.example"
-audience = "fleettrace"
-[[oidc.team]]
-claim = "g"
-value = "x"
-team = "db"
-[[oidc.scope]]
-claim = "g"
-value = "x"
-scopes = ["read"]
-"""
 
 
 def _request_seed() -> bytes:
@@ -102,7 +90,7 @@ def _credential(data: bytes) -> None:
 
 
 def _id_token() -> Callable[[bytes], None]:
-    config = parse_oidc(_PROVIDER, "p")
+    config = parse_oidc(provider_file("https://login.example"), "p")
     keys = IssuerKeys(config, lambda _: KEY_SET, lambda: 0)
     verifier = IdTokens(config, keys)
     loop = asyncio.new_event_loop()

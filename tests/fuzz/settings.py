@@ -17,6 +17,7 @@ from fleettrace.catalog import find_tool
 from fleettrace.errors import BadInput
 from fleettrace.model.host import Host, HostFacts
 from node_agent.host_policy import default_host_policy, parse_host_policy
+from tests.fakes.issuer import provider_file
 from tests.fuzz.target import Target, text_target
 
 __all__ = ["TARGETS"]
@@ -38,20 +39,12 @@ jump = "none"
 [host.labels]
 role = "api"
 """
-_PROVIDER = """
-[oidc]
-issuer = "https://login.example"
-audience = "fleettrace"
-operator_claim = "email"
-[[oidc.team]]
-claim = "groups"
-value = "db"
-team = "db"
-[[oidc.scope]]
-claim = "groups"
-value = "on-call"
-scopes = ["read", "run"]
-"""
+_PROVIDER = provider_file(
+    "https://login.example",
+    teams={("groups", "db"): "db"},
+    scopes={("groups", "on-call"): ["read", "run"]},
+    operator_claim="email",
+)
 
 
 def _policy(data: bytes) -> None:

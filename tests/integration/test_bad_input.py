@@ -4,7 +4,8 @@ import os
 import socket
 import sqlite3
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -138,18 +139,25 @@ def test_the_agents_bad_options(tmp_path: Path) -> None:
     refused([BIN / "fleettrace-agent"], 2, "--controller", env={"FLEETTRACE_CONTROLLER": ""})
 
 
+@contextmanager
+def fleet_of_nobody(folder: Path, *arguments: str) -> Iterator[LiveFleet]:
+    """One agent, of a user who may do nothing, in a folder of its own."""
+    theirs = folder / "theirs"
+    theirs.mkdir()
+    os.chown(theirs, NOBODY, NOBODY)
+    for above in (folder, *folder.parents[:2]):
+        above.chmod(0o755)
+    with LiveFleet(folder, theirs) as fleet:
+        fleet.start_controller(tls=["localhost"])
+        plain = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps", "-all"]
+        fleet.enrol_agent("plain", theirs, *arguments, under=plain)
+        yield fleet
+
+
 @pytest.mark.kernel
 def test_not_root_is_no_reason_to_stay_away(tmp_path: Path) -> None:
     """An agent that cannot trace connects, and is listed with what it lacks."""
-    theirs = tmp_path / "theirs"
-    theirs.mkdir()
-    os.chown(theirs, NOBODY, NOBODY)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    with LiveFleet(tmp_path, theirs) as fleet:
-        fleet.start_controller(tls=["localhost"])
-        plain = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps", "-all"]
-        fleet.enrol_agent("plain", theirs, under=plain)
+    with fleet_of_nobody(tmp_path) as fleet:
         (host,) = fleet.json("hosts")["hosts"]
         assert (host["connected"], "CAP_BPF and CAP_PERFMON" in host["unfit_reason"]) == (True, True)
         status, _, err = fleet.fleettrace("run", "runqlat", "--on", "all")
@@ -157,7 +165,7 @@ def test_not_root_is_no_reason_to_stay_away(tmp_path: Path) -> None:
         (report,) = fleet.json("doctor", code=6)["hosts"]
         assert report["can_trace"] is False
         # Nothing was compiled.
-        assert {path.name for path in theirs.iterdir()} == {"identity.json", "orders-plain.json"}
+        assert {path.name for path in fleet.state_directory.iterdir()} == {"identity.json", "orders-plain.json"}
 
 
 def test_two_agents_of_one_name(replaying: LiveFleet) -> None:
@@ -172,15 +180,7 @@ def test_a_replaying_agent_needs_no_privilege_and_its_results_say_what_they_are(
     replaying: LiveFleet, tmp_path: Path
 ) -> None:
     # The socket is the controller's user's; an unprivileged agent enrols and dials a port.
-    theirs = tmp_path / "theirs"
-    theirs.mkdir()
-    os.chown(theirs, NOBODY, NOBODY)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    with LiveFleet(tmp_path, theirs) as fleet:
-        fleet.start_controller(tls=["localhost"])
-        plain = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps", "-all"]
-        fleet.enrol_agent("plain", theirs, "--backend", "replay", under=plain)
+    with fleet_of_nobody(tmp_path, "--backend", "replay") as fleet:
         for tool in ("runqlat", "profile", "syscount"):
             data = fleet.json("run", tool, "--on", "all", "--for", "1s", "--promote")
             assert data["coverage"]["replayed"] == ["plain"]

@@ -16,7 +16,7 @@ from fleettrace.errors import Unauthenticated
 from fleettrace.wire.v1 import enrolment_pb2
 from fleettrace.wire.v1.enrolment_pb2_grpc import EnrolmentStub
 from node_agent.identity.credential import FILE_NAME
-from tests.fakes.issuer import Issuer, an_rsa_key, serving_issuer
+from tests.fakes.issuer import Issuer, an_rsa_key, provider_file, serving_issuer
 from tests.fakes.waiting import wait_for
 from tests.integration.fleet import BIN, LiveFleet
 from tests.integration.tls_site import CALL_S, Site, greet, run_agent, status_of
@@ -175,11 +175,8 @@ def test_who_an_identity_provider_vouches_for_logs_in(tmp_path: Path) -> None:
         tempfile.TemporaryDirectory(prefix="ft-") as folder,
         LiveFleet(Path(folder), tmp_path) as fleet,
     ):
-        rules = (
-            '[[oidc.team]]\nclaim="g"\nvalue="x"\nteam="db"\n[[oidc.scope]]\nclaim="g"\nvalue="x"\nscopes=["read"]\n'
-        )
         provider = tmp_path / "oidc.toml"
-        provider.write_text(f'[oidc]\nissuer = "{issuer.url}"\naudience = "fleettrace"\n{rules}')
+        provider.write_text(provider_file(issuer.url))
         fleet.start_controller(tls=["localhost"], more=("--oidc", str(provider)))
         now_s = int(time.time())
         claims = {"iss": issuer.url, "aud": "fleettrace", "sub": "grace", "iat": now_s, "exp": now_s + 60, "g": ["x"]}

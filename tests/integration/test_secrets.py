@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from controller.access_client import AccessClient
 from fleettrace.identity.join_token import JoinToken
 from node_agent.identity.credential import FILE_NAME
-from tests.fakes.issuer import Issuer, an_rsa_key, serving_issuer
+from tests.fakes.issuer import EVERYBODY, Issuer, an_rsa_key, provider_file, serving_issuer
 from tests.integration.conftest import ROOMY
 from tests.integration.fleet import BIN, LiveFleet
 from tests.integration.tls_site import Site
@@ -53,19 +53,6 @@ def issue_controller(self, names, now_ms):
 Authority.issue_controller = issue_controller
 from controller.cli import main
 sys.exit(main())
-"""
-PROVIDER = """
-[oidc]
-issuer = "{url}"
-audience = "fleettrace"
-[[oidc.team]]
-claim = "g"
-value = "x"
-team = "default"
-[[oidc.scope]]
-claim = "g"
-value = "x"
-scopes = ["read", "run"]
 """
 LOOK_S = 0.01
 
@@ -171,7 +158,8 @@ def test_secrets_are_in_nothing_that_is_written_down(tmp_path: Path) -> None:
         LiveFleet(Path(folder), tmp_path / "state") as fleet,
         watched_titles() as titles,
     ):
-        (tmp_path / "oidc.toml").write_text(PROVIDER.format(url=issuer.url))
+        rules = provider_file(issuer.url, teams={EVERYBODY: "default"}, scopes={EVERYBODY: ["read", "run"]})
+        (tmp_path / "oidc.toml").write_text(rules)
         fleet.controller_command = [sys.executable, "-c", TELLING, str(told)]
         fleet.start_controller(
             policy=ROOMY + 'redact = { paths = "hash", commands = "hash" }\n',

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,30 +26,17 @@ from controller.identity.oidc.verify import MAX_ID_TOKEN_CHARACTERS, IdTokens, p
 from controller.identity.principal import Scope
 from fleettrace.errors import BadInput, Unauthenticated
 from fleettrace.identity.lives import CLOCK_SKEW_MS
-from tests.fakes.issuer import Issuer, an_rsa_key, serving_issuer
+from tests.fakes.issuer import Issuer, an_rsa_key, provider_file, serving_issuer
 
 KEY = an_rsa_key()
 OTHER = an_rsa_key()
 SKEW_S = CLOCK_SKEW_MS // 1000
 
-FILE = """
-[oidc]
-issuer = "{issuer}"
-audience = "fleettrace"
-
-[[oidc.team]]
-claim = "groups"
-value = "database-people"
-team = "db"
-[[oidc.team]]
-claim = "department"
-value = "web"
-team = "web"
-[[oidc.scope]]
-claim = "groups"
-value = "on-call"
-scopes = ["read", "run"]
-"""
+relying_file = partial(
+    provider_file,
+    teams={("groups", "database-people"): "db", ("department", "web"): "web"},
+    scopes={("groups", "on-call"): ["read", "run"]},
+)
 
 
 @dataclass
@@ -81,7 +69,7 @@ class Relying:
 @pytest.fixture
 def relying() -> Iterator[Relying]:
     with serving_issuer(Issuer(keys={"k1": KEY})) as issuer:
-        yield Relying(issuer, parse_oidc(FILE.format(issuer=issuer.url), "oidc.toml"))
+        yield Relying(issuer, parse_oidc(relying_file(issuer.url), "oidc.toml"))
 
 
 async def test_who_the_provider_vouches_for_gets_teams_and_scopes_by_claims(relying: Relying) -> None:
@@ -226,7 +214,7 @@ async def test_over_tls_the_authority_of_the_file_is_trusted_and_no_other(tmp_pa
     chain.write_bytes(made.chain_pem)
     key.write_bytes(made.key_pem)
     with serving_issuer(Issuer(keys={"k1": KEY}), (str(chain), str(key))) as issuer:
-        text = FILE.format(issuer=issuer.url)
+        text = relying_file(issuer.url)
         trusting = Relying(
             issuer, parse_oidc(text.replace("[oidc]", f'[oidc]\nca_file = "{tmp_path}/ca/authority.pem"'), "")
         )
@@ -238,7 +226,7 @@ async def test_over_tls_the_authority_of_the_file_is_trusted_and_no_other(tmp_pa
 
 
 def test_an_address_of_mail_counts_when_it_was_verified() -> None:
-    config = parse_oidc(FILE.format(issuer="https://x").replace("[oidc]", '[oidc]\noperator_claim = "email"'), "")
+    config = parse_oidc(relying_file("https://x", operator_claim="email"), "")
     claims = {"email": "ada@x", "groups": ["on-call", "database-people"]}
     for unverified in ({}, {"email_verified": False}, {"email_verified": "true"}):
         with pytest.raises(Unauthenticated, match="not verified"):
@@ -258,7 +246,7 @@ def test_an_address_of_mail_counts_when_it_was_verified() -> None:
     )
 )
 def test_no_claims_give_more_than_a_rule_says(claims: dict[str, Any]) -> None:
-    config = parse_oidc(FILE.format(issuer="https://x"), "")
+    config = parse_oidc(relying_file("https://x"), "")
     try:
         principal = principal_of_claims(claims, config)
     except Unauthenticated:
@@ -282,4 +270,4 @@ def test_no_claims_give_more_than_a_rule_says(claims: dict[str, Any]) -> None:
 )
 def test_a_file_that_cannot_be_is_refused(change: tuple[str, str], words: str) -> None:
     with pytest.raises(BadInput, match=words):
-        parse_oidc(FILE.format(issuer="https://x").replace(*change), "oidc.toml")
+        parse_oidc(relying_file("https://x").replace(*change), "oidc.toml")
