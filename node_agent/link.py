@@ -12,19 +12,12 @@ import grpc
 
 from fleettrace.errors import FleettraceError, Malformed, Refused, Unauthenticated
 from fleettrace.model.host import HostFacts
-from fleettrace.model.inspection import Answer, Question, Unanswered
-from fleettrace.orders.envelope import named_run
-from fleettrace.wire.codec import (
-    answer_to_wire,
-    authority_to_wire,
-    host_facts_to_wire,
-    question_from_wire,
-    run_key_from_wire,
-)
+from fleettrace.model.inspection import Question
+from fleettrace.wire.codec import authority_to_wire, host_facts_to_wire
 from fleettrace.wire.limits import CHANNEL_OPTIONS, HEARTBEAT_MS, LEASE_MS, PROTOCOL_VERSION, SILENCE_MS
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
-from fleettrace.wire.v1 import inspection_pb2 as inspection_pb
 from fleettrace.wire.v1.agent_link_pb2_grpc import AgentLinkStub
+from node_agent.dispatch import Dispatch
 from node_agent.leftovers import Leftovers
 from node_agent.orders.gate import OrderGate
 from node_agent.outbox import Outbox
@@ -104,7 +97,7 @@ class Link:
         self._gate = gate
         self._outbox = outbox
         self._say = say
-        self._ask = ask
+        self._dispatch = Dispatch(identity.host, runner, outbox, say, gate=gate, ask=ask, leftovers=leftovers)
         self._leftovers = leftovers
         self._said_dirty = ""
         if leftovers is not None:
@@ -254,46 +247,8 @@ class Link:
                 if message.heartbeat.echo:
                     sent_s = message.heartbeat.echo / 1e6
                     self._runner.clock.heard(sent_s, message.heartbeat.sent_at_ms, _monotonic_s())
-            case "order":
-                self._take_order(message.order)
-            case "stop":
-                self._runner.stop(run_key_from_wire(message.stop.run), message.stop.reason)
-            case "clear":
-                if self._leftovers is not None:
-                    self._leftovers.clear_soon()
-            case "question":
-                self._take_question(message.question)
-            case "ack":
-                self._outbox.acknowledged(run_key_from_wire(message.ack.run))
             case _:
-                return
-
-    def _take_order(self, message: link_pb.SignedOrder) -> None:
-        try:
-            order = self._gate.admit(message)
-        except FleettraceError as error:
-            self._say(f"an order was refused: {error}")
-            if isinstance(error, Refused) and error.rule == "order.replayed":
-                return  # what it repeats has been answered, or nobody waits for it any more
-            try:
-                run, kind = named_run(message)
-            except Malformed:
-                return
-            if run.host == self._identity.host:
-                self._runner.refuse(run, kind, str(error))
-        else:
-            self._runner.start(order)
-
-    def _take_question(self, message: inspection_pb.Question) -> None:
-        try:
-            question = question_from_wire(message)
-        except Malformed as error:
-            # Answered all the same: nobody should wait for what never comes.
-            unanswered = Answer(message.question_id, 0, 0, Unanswered(str(error)))
-            self._outbox.answer(answer_to_wire(unanswered))
-            return
-        if self._ask is not None:
-            self._ask(question)
+                self._dispatch.take(message)
 
 
 def _monotonic_s() -> float:
