@@ -2,27 +2,22 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
-from typing import Any
-
-from grpc.aio import ServicerContext
 
 from controller.approvals import Approvals
 from controller.auditing import AuditReader
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
-from controller.identity.principal import Principal, principal_of
+from controller.identity.principal import principal_of
 from controller.importing import Import, Importer
 from controller.inspection import Inspector, Request
 from controller.policing import Policing
 from controller.queries import Queries
-from controller.rpc.authorised import approving_teams
+from controller.rpc.rights import Context, RightsService
 from controller.rpc.status import abort_with, guarded
 from controller.submission import Asked
-from controller.visibility import Visibility, may_stop, sees_everything
+from controller.visibility import Visibility, may_stop
 from fleettrace.catalog import builtin_tools
-from fleettrace.errors import BadInput, FleettraceError, NotFound, Refused
-from fleettrace.model.audit import AuditFilter
-from fleettrace.model.host import Host
+from fleettrace.errors import BadInput, FleettraceError, NotFound
 from fleettrace.model.inspection import HostAnswer
 from fleettrace.model.job import Priority
 from fleettrace.model.selector import parse_selector
@@ -30,25 +25,20 @@ from fleettrace.snapshot import merge
 from fleettrace.wire.codec import (
     about_from_wire,
     asked_host_to_wire,
-    audit_page_to_wire,
     host_answer_to_wire,
     host_to_wire,
     job_result_to_pieces,
     job_to_wire,
     job_totals_to_pieces,
-    policy_answer_to_wire,
     snapshot_from_wire,
     tool_to_wire,
 )
 from fleettrace.wire.v1 import control_pb2 as pb
-from fleettrace.wire.v1.control_pb2_grpc import ControlServicer
 
 __all__ = ["ControlService"]
 
-Context = ServicerContext[Any, Any]
 
-
-class ControlService(ControlServicer):
+class ControlService(RightsService):
     """Each method decodes, asks the house, encodes; errors of the tree become statuses."""
 
     def __init__(
@@ -65,16 +55,13 @@ class ControlService(ControlServicer):
         policing: Policing,
         clock_ms: Callable[[], int],
     ) -> None:
+        super().__init__(
+            coordinator, audit=audit, visibility=visibility, approvals=approvals, policing=policing, clock_ms=clock_ms
+        )
         self._fleet = fleet
         self._inspector = inspector
-        self._coordinator = coordinator
         self._queries = queries
         self._importer = importer
-        self._audit = audit
-        self._visibility = visibility
-        self._approvals = approvals
-        self._policing = policing
-        self._clock_ms = clock_ms
 
     async def ListHosts(self, request: pb.ListHostsRequest, context: Context) -> pb.ListHostsResponse:
         """Hosts that the selector matches; none given: all."""
@@ -206,85 +193,6 @@ class ControlService(ControlServicer):
 
         return await guarded(context, answer)
 
-    async def ListAudit(self, request: pb.ListAuditRequest, context: Context) -> pb.ListAuditResponse:
-        """A page of the audit log."""
-
-        async def answer() -> pb.ListAuditResponse:
-            wanted = AuditFilter(
-                teams=await self._audited_teams(principal_of(context), request.team),
-                host=request.host,
-                kind=request.kind,
-                since_ms=request.since_ms,
-            )
-            page = await self._audit.page(
-                wanted, cursor=request.cursor, limit=request.limit, oldest_first=request.oldest_first
-            )
-            return audit_page_to_wire(page)
-
-        return await guarded(context, answer)
-
-    async def ApproveJob(self, request: pb.ApproveJobRequest, context: Context) -> pb.Job:
-        """Let a job go on that waits for a second person."""
-
-        async def answer() -> pb.Job:
-            teams = approving_teams(principal_of(context), request.team)
-            return job_to_wire(await self._approvals.approve(request.job_id, request.operator, teams))
-
-        return await guarded(context, answer)
-
-    async def DenyJob(self, request: pb.DenyJobRequest, context: Context) -> pb.Job:
-        """End it instead."""
-
-        async def answer() -> pb.Job:
-            teams = approving_teams(principal_of(context), request.team)
-            return job_to_wire(await self._approvals.deny(request.job_id, request.operator, teams, request.reason))
-
-        return await guarded(context, answer)
-
-    async def ExplainPolicy(self, request: pb.ExplainPolicyRequest, context: Context) -> pb.PolicyAnswer:
-        """What policy would answer."""
-
-        async def answer() -> pb.PolicyAnswer:
-            asked = Asked(
-                tool=request.tool,
-                selector=request.selector,
-                duration_ms=request.duration_ms,
-                canary="",
-                promote=False,
-                params=dict(request.params),
-                team=request.team,
-                operator=request.operator,
-                request_id="",
-                program=request.program,
-                break_glass=request.break_glass,
-            )
-            return policy_answer_to_wire(await self._policing.explain(asked, self._seen(context)))
-
-        return await guarded(context, answer)
-
-    async def ReloadPolicy(self, request: pb.ReloadPolicyRequest, context: Context) -> pb.ReloadPolicyResponse:
-        """Read the policy's file again."""
-
-        async def answer() -> pb.ReloadPolicyResponse:
-            done = await self._policing.reload(request.operator)
-            return pb.ReloadPolicyResponse(
-                origin=done.origin, version=done.version, before=done.before, stopped=done.stopped
-            )
-
-        return await guarded(context, answer)
-
-    async def ShareJob(self, request: pb.ShareJobRequest, context: Context) -> pb.ShareJobResponse:
-        """Let another team see a job, or no longer."""
-
-        async def answer() -> pb.ShareJobResponse:
-            job = await self._coordinator.job(request.job_id)
-            shares = await self._visibility.share(
-                job, request.team, not request.unshare, request.operator, self._clock_ms()
-            )
-            return pb.ShareJobResponse(teams=shares)
-
-        return await guarded(context, answer)
-
     async def AskHosts(self, request: pb.AskHostsRequest, context: Context) -> AsyncIterator[pb.AskHostsReply]:
         """Questions besides traces, and the answers as they come."""
         try:
@@ -299,26 +207,6 @@ class ControlService(ControlServicer):
                         yield pb.AskHostsReply(asked=pb.AskedHosts(hosts=[asked_host_to_wire(one) for one in reply]))
         except FleettraceError as error:
             await abort_with(context, error)
-
-    def _seen(self, context: Context) -> Callable[[Host], bool]:
-        """Which hosts there are for who calls."""
-        principal = principal_of(context)
-        return lambda host: self._visibility.host(principal, host)
-
-    async def _audited_teams(self, principal: Principal, team: str) -> tuple[str, ...]:
-        """Whose entries are listed; none named: all that who calls may see.
-
-        Raises:
-            Refused: the team's are not theirs to see.
-        """
-        if sees_everything(principal):
-            return (team,) if team else ()
-        readable = await self._visibility.readable_teams(principal)
-        if team and team not in readable:
-            raise Refused(f"{principal.operator} may not read what is recorded of team {team}", "own team")
-        if not readable:
-            raise Refused(f"{principal.operator} has no team whose entries could be listed", "own team")
-        return (team,) if team else readable
 
 
 def _priority(text: str) -> Priority:
