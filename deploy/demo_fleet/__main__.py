@@ -25,15 +25,14 @@ STATE_FILE = "demo.json"
 
 NEWEST_JOB = "JOB"
 MAIN_JOB = ("run", "runqlat", "--on", "all", "--for", "5s")
-STORY = (
-    ("hosts",),
-    ("tools",),
-    MAIN_JOB,
-    ("show", NEWEST_JOB, "--host", SLOW_HOST),
-    ("run", "syscount", "--on", "role=api", "--for", "2s"),
-    ("run", "profile", "--on", "all", "--for", "3s"),
-    ("jobs",),
+STORY: tuple[tuple[str, Sequence[str]], ...] = (
+    ("Which hosts are there?", ("hosts",)),
+    ("How long do runnable tasks wait for a CPU, and where for longer? It is not told which host is slow.", MAIN_JOB),
+    ("What does that host look like by itself?", ("show", NEWEST_JOB, "--host", SLOW_HOST)),
+    ("And where do the api hosts spend their CPU time?", ("run", "profile", "--on", "role=api", "--for", "3s")),
+    ("What was asked, and by whom?", ("jobs",)),
 )
+"""Questions in their order, with the commands that answer them."""
 
 
 class Interrupted(BaseException):
@@ -73,10 +72,11 @@ class Narrator:
         """One paragraph."""
         print(text, file=self._stream, flush=True)
 
-    def show_command(self, arguments: Sequence[str]) -> None:
-        """A command as a person would type it."""
+    def show_command(self, arguments: Sequence[str], question: str = "") -> None:
+        """A command as a person would type it, after the question that it answers."""
         line = shlex.join(["fleettrace", *arguments])
-        self.say(f"\n\033[1m$ {line}\033[0m" if self._stream.isatty() else f"\n$ {line}")
+        asked = f"\n# {question}" if question else ""
+        self.say(f"{asked}\n\033[1m$ {line}\033[0m" if self._stream.isatty() else f"{asked}\n$ {line}")
 
 
 def _demonstrate(narrator: Narrator, *, keep: bool, as_json: bool) -> int:
@@ -91,6 +91,8 @@ def _demonstrate(narrator: Narrator, *, keep: bool, as_json: bool) -> int:
     try:
         code = _show(fleet, narrator, as_json=as_json)
         stays = keep and code == 0
+        if code == 0 and not keep and not as_json:
+            narrator.say("\nTo try it yourself: deploy/demo --keep")
     finally:
         if not stays:
             left = _end(fleet, narrator)
@@ -106,10 +108,12 @@ def _show(fleet: Fleet, narrator: Narrator, *, as_json: bool) -> int:
             narrator.show_command(MAIN_JOB)
             print(fleet.command([*MAIN_JOB, "--json"], capture=True), end="", flush=True)
         else:
-            for step in STORY:
+            for question, step in STORY:
                 arguments = [fleet.newest_job() if word == NEWEST_JOB else word for word in step]
-                narrator.show_command(arguments)
+                narrator.show_command(arguments, question)
                 fleet.command(arguments)
+                if step is MAIN_JOB:
+                    narrator.say(_named(fleet.suspect()))
     except (DemoFailed, FleettraceError) as error:
         narrator.say(f"\nWhat the programs said last:\n{fleet.tails()}\ndemo: {error}")
         return error.exit_code if isinstance(error, FleettraceError) else 1
@@ -118,15 +122,25 @@ def _show(fleet: Fleet, narrator: Narrator, *, as_json: bool) -> int:
 
 def _start(fleet: Fleet, narrator: Narrator) -> None:
     began = time.monotonic()
+    narrator.say(
+        f"Starting a fleet of {len(HOSTS)} hosts on this machine. Their agents compile the tools for this kernel first,"
+        " which takes up to a minute."
+    )
     fleet.start_services()
     how = fleet.slow_down()
     fleet.start_controller()
     fleet.start_agents()
     narrator.say(
-        f"A fleet of {len(HOSTS)} hosts is up on this machine after {time.monotonic() - began:.0f} s: each is a cgroup"
-        f" with a small service and its own agent.\n{SLOW_HOST} was made slow: {how}.\n"
+        f"It is up after {time.monotonic() - began:.0f} s: each host is a cgroup with a small service and its own"
+        f" agent.\n{SLOW_HOST} was made slow: {how}.\n"
         f"export FLEETTRACE_CONTROLLER={fleet.address} PATH={Path(sys.executable).parent}:$PATH"
     )
+
+
+def _named(suspect: str) -> str:
+    if suspect == SLOW_HOST:
+        return f"\nIt named {SLOW_HOST}, the host that was made slow."
+    return f"\nIt named {suspect or 'nobody'}, not {SLOW_HOST}: other work on this machine may hide it. Try it again."
 
 
 def _end(fleet: Fleet, narrator: Narrator) -> list[str]:

@@ -114,6 +114,11 @@ class Fleet:
         """The id of the job that was submitted last."""
         return str(json.loads(self.command(["jobs", "--json"], capture=True))["jobs"][0]["id"])
 
+    def suspect(self) -> str:
+        """The host that the newest job named first; empty: none."""
+        result = json.loads(self.command(["show", self.newest_job(), "--json"], capture=True))
+        return next((str(one["host"]) for one in result["suspects"] if one["verdict"] in {"suspect", "outlier"}), "")
+
     def stop(self) -> list[str]:
         """End and remove everything but the directory; returns what is left, in words."""
         left = [f"process {process.name} ({process.pid})" for process in self._end_processes()]
