@@ -18,14 +18,14 @@ __all__ = ["AccessClient"]
 class AccessClient(PolicyClient):
     """Every method raises what those of :class:`Client` do, and :class:`Refused` without the scope ``admin``."""
 
-    def __init__(self, address: str, login: Login | None = None) -> None:
-        super().__init__(address, login)
+    def __init__(self, address: str, login: Login | None = None, *, call_s: float = CALL_S) -> None:
+        super().__init__(address, login, call_s=call_s)
         self._access = AccessStub(self._channel)
 
     def who_am_i(self) -> Caller:
         """Who the controller takes this caller for; needs no scope."""
         with speaking(self.address):
-            return caller_from_wire(self._access.WhoAmI(pb.WhoAmIRequest(), timeout=CALL_S))
+            return caller_from_wire(self._access.WhoAmI(pb.WhoAmIRequest(), timeout=self._call_s))
 
     def create_join_token(
         self, host: str, labels: Mapping[str, str], lifetime_ms: int, operator: str
@@ -35,13 +35,13 @@ class AccessClient(PolicyClient):
             request = pb.CreateJoinTokenRequest(
                 host=wire_text(host), labels=labels, lifetime_ms=lifetime_ms, operator=wire_text(operator)
             )
-            answer = self._access.CreateJoinToken(request, timeout=CALL_S)
+            answer = self._access.CreateJoinToken(request, timeout=self._call_s)
             return join_token_from_wire(answer.token), answer.text
 
     def join_tokens(self) -> list[JoinTokenListing]:
         """All join tokens, newest first."""
         with speaking(self.address):
-            answer = self._access.ListJoinTokens(pb.ListJoinTokensRequest(), timeout=CALL_S)
+            answer = self._access.ListJoinTokens(pb.ListJoinTokensRequest(), timeout=self._call_s)
             return [join_token_from_wire(token) for token in answer.tokens]
 
     def revoke_join_token(self, token_id: str, operator: str) -> None:
@@ -52,7 +52,7 @@ class AccessClient(PolicyClient):
         """
         with speaking(self.address):
             request = pb.RevokeJoinTokenRequest(token_id=wire_text(token_id), operator=wire_text(operator))
-            self._access.RevokeJoinToken(request, timeout=CALL_S)
+            self._access.RevokeJoinToken(request, timeout=self._call_s)
 
     def revoke_host(self, host: str, reason: str, operator: str) -> bool:
         """Let a host connect no more; whether it was connected.
@@ -62,7 +62,7 @@ class AccessClient(PolicyClient):
         """
         with speaking(self.address):
             request = pb.RevokeHostRequest(host=wire_text(host), reason=wire_text(reason), operator=wire_text(operator))
-            return self._access.RevokeHost(request, timeout=CALL_S).was_connected
+            return self._access.RevokeHost(request, timeout=self._call_s).was_connected
 
     def add_operator(
         self, name: str, teams: Sequence[str], scopes: Sequence[str], lifetime_ms: int, operator: str
@@ -76,13 +76,13 @@ class AccessClient(PolicyClient):
                 lifetime_ms=lifetime_ms,
                 operator=wire_text(operator),
             )
-            answer = self._access.AddOperator(request, timeout=CALL_S)
+            answer = self._access.AddOperator(request, timeout=self._call_s)
             return operator_token_from_wire(answer.token), answer.text
 
     def operators(self) -> list[OperatorTokenListing]:
         """All personal tokens, by operator."""
         with speaking(self.address):
-            answer = self._access.ListOperators(pb.ListOperatorsRequest(), timeout=CALL_S)
+            answer = self._access.ListOperators(pb.ListOperatorsRequest(), timeout=self._call_s)
             return [operator_token_from_wire(token) for token in answer.tokens]
 
     def revoke_operator(self, name: str, operator: str) -> int:
@@ -93,4 +93,4 @@ class AccessClient(PolicyClient):
         """
         with speaking(self.address):
             request = pb.RevokeOperatorRequest(operator_name=wire_text(name), operator=wire_text(operator))
-            return self._access.RevokeOperator(request, timeout=CALL_S).revoked
+            return self._access.RevokeOperator(request, timeout=self._call_s).revoked

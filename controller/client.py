@@ -84,13 +84,16 @@ class Client:
     :class:`Malformed` when it speaks another version, and otherwise what the controller raised.
     """
 
-    def __init__(self, address: str, login: Login | None = None) -> None:
+    def __init__(self, address: str, login: Login | None = None, *, call_s: float = CALL_S) -> None:
         """Reach a Unix socket as who one is on this machine, any other address with a ``login``.
+
+        ``call_s`` is the deadline of calls that are answered at once.
 
         Raises:
             Unauthenticated: it is another address, and there is none.
         """
         self.address = address
+        self._call_s = call_s
         self._channel = channel_to(address, login)
         self._stub = ControlStub(self._channel)
 
@@ -103,13 +106,13 @@ class Client:
     def hosts(self, selector: str = "") -> list[Host]:
         """The hosts that a selector means, or all."""
         with speaking(self.address):
-            answer = self._stub.ListHosts(control.ListHostsRequest(selector=wire_text(selector)), timeout=CALL_S)
+            answer = self._stub.ListHosts(control.ListHostsRequest(selector=wire_text(selector)), timeout=self._call_s)
             return [host_from_wire(host) for host in answer.hosts]
 
     def tools(self) -> list[ToolListing]:
         """The tools that the controller offers."""
         with speaking(self.address):
-            answer = self._stub.ListTools(control.ListToolsRequest(), timeout=CALL_S)
+            answer = self._stub.ListTools(control.ListToolsRequest(), timeout=self._call_s)
             return [tool_from_wire(tool) for tool in answer.tools]
 
     def submit(self, request: JobRequest) -> SubmittedJob:
@@ -138,7 +141,7 @@ class Client:
                 no_share=request.no_share,
                 class_labels=map(wire_text, request.class_labels),
             )
-            answer = self._stub.SubmitJob(message, timeout=CALL_S)
+            answer = self._stub.SubmitJob(message, timeout=self._call_s)
             return SubmittedJob(answer.job_id, answer.shared)
 
     def watch(self, job_id: str) -> JobStream:
@@ -192,7 +195,7 @@ class Client:
     def jobs(self, limit: int) -> list[Job]:
         """The newest jobs first, at most ``limit``."""
         with speaking(self.address):
-            answer = self._stub.ListJobs(control.ListJobsRequest(limit=limit), timeout=CALL_S)
+            answer = self._stub.ListJobs(control.ListJobsRequest(limit=limit), timeout=self._call_s)
             return [job_from_wire(job) for job in answer.jobs]
 
     def audit_page(
@@ -232,13 +235,13 @@ class Client:
         """
         with speaking(self.address):
             request = control.ClearHostRequest(host=wire_text(name), operator=wire_text(operator))
-            return host_from_wire(self._stub.ClearHost(request, timeout=CALL_S))
+            return host_from_wire(self._stub.ClearHost(request, timeout=self._call_s))
 
     def cancel(self, job_id: str, operator: str) -> Job:
         """End a job now; answers once every connected host was told to stop."""
         with speaking(self.address):
             request = control.CancelJobRequest(job_id=wire_text(job_id), operator=wire_text(operator))
-            return job_from_wire(self._stub.CancelJob(request, timeout=CALL_S))
+            return job_from_wire(self._stub.CancelJob(request, timeout=self._call_s))
 
     def share(self, job_id: str, team: str, operator: str, *, unshare: bool = False) -> tuple[str, ...]:
         """Let another team see a job, or no longer; the teams that it is shared with now.
@@ -250,10 +253,10 @@ class Client:
             request = control.ShareJobRequest(
                 job_id=wire_text(job_id), team=wire_text(team), operator=wire_text(operator), unshare=unshare
             )
-            return tuple(self._stub.ShareJob(request, timeout=CALL_S).teams)
+            return tuple(self._stub.ShareJob(request, timeout=self._call_s).teams)
 
     def cancel_all(self, operator: str) -> list[Job]:
         """End every job now; those that had not ended, once every connected host was told to stop."""
         with speaking(self.address):
             request = control.CancelAllJobsRequest(operator=wire_text(operator))
-            return [job_from_wire(job) for job in self._stub.CancelAllJobs(request, timeout=CALL_S).jobs]
+            return [job_from_wire(job) for job in self._stub.CancelAllJobs(request, timeout=self._call_s).jobs]

@@ -1,6 +1,6 @@
 """The command line's side of what the Control service says of policy and approvals, beside the rest of it."""
 
-from controller.client import CALL_S, Client, JobRequest
+from controller.client import Client, JobRequest
 from controller.speaking import speaking
 from fleettrace.model.job import Job
 from fleettrace.model.policy import PolicyAnswer
@@ -23,7 +23,7 @@ class PolicyClient(Client):
             request = control.ApproveJobRequest(
                 job_id=wire_text(job_id), team=wire_text(team), operator=wire_text(operator)
             )
-            return job_from_wire(self._stub.ApproveJob(request, timeout=CALL_S))
+            return job_from_wire(self._stub.ApproveJob(request, timeout=self._call_s))
 
     def deny(self, job_id: str, team: str, operator: str, reason: str) -> Job:
         """End it instead; raises as :meth:`approve`."""
@@ -31,7 +31,7 @@ class PolicyClient(Client):
             request = control.DenyJobRequest(
                 job_id=wire_text(job_id), team=wire_text(team), operator=wire_text(operator), reason=wire_text(reason)
             )
-            return job_from_wire(self._stub.DenyJob(request, timeout=CALL_S))
+            return job_from_wire(self._stub.DenyJob(request, timeout=self._call_s))
 
     def explain_policy(self, request: JobRequest) -> PolicyAnswer:
         """What policy would answer to a request.
@@ -50,7 +50,7 @@ class PolicyClient(Client):
                 break_glass=wire_text(request.break_glass),
                 operator=wire_text(request.operator),
             )
-            return policy_answer_from_wire(self._stub.ExplainPolicy(message, timeout=CALL_S))
+            return policy_answer_from_wire(self._stub.ExplainPolicy(message, timeout=self._call_s))
 
     def reload_policy(self, operator: str) -> tuple[str, str, str, tuple[str, ...]]:
         """Have the policy's file read again: its name, what holds now, what held before, the jobs that were stopped.
@@ -60,5 +60,7 @@ class PolicyClient(Client):
             Refused: this takes an administrator.
         """
         with speaking(self.address):
-            done = self._stub.ReloadPolicy(control.ReloadPolicyRequest(operator=wire_text(operator)), timeout=CALL_S)
+            done = self._stub.ReloadPolicy(
+                control.ReloadPolicyRequest(operator=wire_text(operator)), timeout=self._call_s
+            )
             return done.origin, done.version, done.before, tuple(done.stopped)

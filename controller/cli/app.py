@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli import bash_completion
 from controller.cli.lazy import Entry, lazy_group
 from fleettrace import __version__
 
@@ -76,6 +77,9 @@ def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"{PROGRAM} {__version__}")
         raise typer.Exit
+
+
+bash_completion.use()
 
 
 @app.callback()

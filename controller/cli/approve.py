@@ -6,15 +6,12 @@ import typer
 from rich.text import Text
 
 from controller.cli.exit_codes import ExitCode
-from controller.cli.options import Controller, Json, connect, local_user
+from controller.cli.options import Controller, JobId, Json, connect, local_user
 from controller.cli.terminal import Terminal
 from controller.report.json import jobs_document
 
 __all__ = ["approve", "deny"]
 
-JobId = Annotated[
-    str, typer.Argument(metavar="JOB", help="The id of the job, as `fleettrace jobs` lists it.", show_default=False)
-]
 ForTeam = Annotated[
     str,
     typer.Option(

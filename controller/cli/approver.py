@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.completing import complete_tool
 from controller.cli.exit_codes import ExitCode
-from controller.cli.options import Json, complete_tool, parse_params
+from controller.cli.options import Json, parse_params
 from controller.cli.output import write_output
 from controller.cli.program import read_program
 from controller.cli.terminal import Terminal
@@ -44,7 +45,7 @@ def init(key: Key, passphrase: Passphrase = False) -> int:
 @approver.command()
 def sign(
     tool: Annotated[
-        str, typer.Argument(metavar="[TOOL]", help="A tool of the catalogue.", autocompletion=complete_tool)
+        str, typer.Argument(metavar="TOOL", help="A tool of the catalogue.", autocompletion=complete_tool)
     ] = "",
     *,
     program: Annotated[

@@ -9,6 +9,7 @@ import typer
 from controller.audit.chain import entry_of
 from controller.audit.lines import line_of
 from controller.cli.audit_sources import all_records, verified
+from controller.cli.completing import complete_host
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import Controller, Json, connect
 from controller.cli.output import Output, write_lines
@@ -23,7 +24,10 @@ __all__ = ["audit"]
 audit = typer.Typer(no_args_is_help=True, help="Show who decided what, and make sure that the log of it is whole.")
 
 OfTeam = Annotated[str, typer.Option("--team", metavar="TEAM", help="What is about this team's jobs and rights.")]
-AboutHost = Annotated[str, typer.Option("--host", metavar="HOST", help="What is about this host.")]
+AboutHost = Annotated[
+    str,
+    typer.Option("--host", metavar="HOST", help="What is about this host.", autocompletion=complete_host),
+]
 OfKind = Annotated[
     str, typer.Option("--kind", metavar="KIND", help="Such as `job.policy`, or all that begins with a word: `job`.")
 ]

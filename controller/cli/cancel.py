@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from controller.cli.exit_codes import ExitCode
-from controller.cli.options import Controller, Json, connect, local_user
+from controller.cli.options import Controller, JobId, Json, connect, local_user
 from controller.cli.terminal import Terminal
 from controller.report.json import jobs_document
 from fleettrace.errors import BadInput
@@ -16,10 +16,7 @@ __all__ = ["cancel"]
 
 
 def cancel(
-    job: Annotated[
-        str,
-        typer.Argument(metavar="JOB", help="The id of the job, as `fleettrace jobs` lists it.", show_default=False),
-    ] = "",
+    job: JobId = "",
     *,
     all_jobs: Annotated[bool, typer.Option("--all", help="Every job of the controller that has not ended.")] = False,
     as_json: Json = False,

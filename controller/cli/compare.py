@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.completing import complete_job
 from controller.cli.exit_codes import ExitCode
 from controller.cli.fetching import fetching
 from controller.cli.options import Controller, Json, connect
@@ -21,10 +22,21 @@ __all__ = ["compare"]
 
 def compare(
     job: Annotated[
-        str, typer.Argument(metavar="JOB", help="The job whose hosts are compared; of two, the earlier one.")
+        str,
+        typer.Argument(
+            metavar="JOB",
+            help="The job whose hosts are compared; of two, the earlier one.",
+            autocompletion=complete_job,
+        ),
     ],
     later: Annotated[
-        str, typer.Argument(metavar="[LATER]", help="The later job: before and after.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="LATER",
+            help="The later job: before and after.",
+            autocompletion=complete_job,
+            show_default=False,
+        ),
     ] = "",
     output: Output = None,
     as_json: Json = False,

@@ -40,7 +40,7 @@ class ExitCode(IntEnum):
     REFUSED = 3, "policy said no; the message names the rule"
     NOT_FOUND = 4, "no such job or host"
     UNREACHABLE = 5, "the controller does not answer"
-    UNFIT = 6, "this machine cannot trace", {"doctor": "some host cannot, or cannot run one of the tools"}
+    UNFIT = 6, "", {"doctor": "some host cannot trace, or cannot run one of the tools"}
     STORE_FAILED = 7, "the database is not ours, read-only or damaged"
     ADDRESS_IN_USE = 8, "", {"serve": "the address to listen on is taken"}
     HOSTS_MISSING = (
@@ -48,7 +48,7 @@ class ExitCode(IntEnum):
         "",
         {
             "run": "the job is done, but not every targeted host answered",
-            "find-outlier": "the same, and no host stands out",
+            "find-outlier": "no host stands out, and not every targeted host answered",
             "doctor": "some host did not answer",
             "probes": "some host did not answer",
             **dict.fromkeys(_INSTALLING, "some hosts failed"),

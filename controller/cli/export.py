@@ -6,7 +6,7 @@ import typer
 
 from controller.cli.exit_codes import ExitCode
 from controller.cli.fetching import fetching
-from controller.cli.options import Controller, connect
+from controller.cli.options import Controller, JobId, OneHost, connect
 from controller.cli.output import Output, note_unfinished, write_output
 from controller.cli.terminal import Terminal
 from controller.report.export import FORMATS, encode
@@ -18,14 +18,12 @@ _NAMES = ", ".join(f"`{name}`" for name in FORMATS)
 
 
 def export(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The id of the job, as `fleettrace jobs` lists it.")],
+    job: JobId,
     form: Annotated[
         str,
         typer.Option("--format", metavar="FORMAT", help=f"One of {_NAMES}.", autocompletion=lambda: list(FORMATS)),
     ],
-    host: Annotated[
-        str, typer.Option("--host", metavar="HOST", help="The part of this host alone.", show_default=False)
-    ] = "",
+    host: OneHost = "",
     output: Output = None,
     controller: Controller = "",
 ) -> int:

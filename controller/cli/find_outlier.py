@@ -10,7 +10,18 @@ from controller.analysis.compare import Finding, compare_parts
 from controller.analysis.confirm import LEAST_CONTROLS, Claim, claim_of, matched_controls, repeat_of
 from controller.analysis.leaks import add_leaking_hosts
 from controller.cli.exit_codes import ExitCode, exit_code_of
-from controller.cli.options import Controller, Json, Selector, Team, complete_tool, connect, local_user, parse_params
+from controller.cli.options import (
+    Controller,
+    Json,
+    Param,
+    Params,
+    Selector,
+    Team,
+    ToolName,
+    connect,
+    local_user,
+    parse_params,
+)
 from controller.cli.submitting import Duration, await_result, duration_to_ms, submit
 from controller.cli.terminal import Terminal
 from controller.client import Client, JobRequest
@@ -30,15 +41,12 @@ CONFIRMING_FINE = "2"
 
 
 def find_outlier(
-    tool: Annotated[
-        str, typer.Argument(metavar="TOOL", help="What to run; see `fleettrace tools`.", autocompletion=complete_tool)
-    ],
-    param: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Parameters of the tool.", show_default=False)
-    ] = None,
+    tool: ToolName,
+    given: Params = None,
     *,
     on: Selector,
     duration: Duration = "",
+    param: Param = None,
     promote: Annotated[
         bool, typer.Option("--promote", help="Go on when the canary is too quiet to judge; recorded with each job.")
     ] = False,
@@ -61,7 +69,7 @@ def find_outlier(
         request_id=secrets.token_hex(16),
         duration_ms=duration_to_ms(duration),
         promote=promote,
-        params=parse_params(param or ()),
+        params=parse_params([*(given or ()), *(param or ())]),
         team=team,
         operator=local_user(),
     )

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 from rich.console import RenderableType
 
+from controller.cli.completing import complete_host, complete_job
 from controller.cli.exit_codes import ExitCode
 from controller.cli.fetching import fetching
-from controller.cli.options import Controller, connect
+from controller.cli.options import Controller, JobId, connect
 from controller.cli.output import Output, note_unfinished, write_output
 from controller.cli.terminal import Terminal
 from controller.report.flame.graph import FlameGraph, flame_graph
@@ -30,7 +31,7 @@ class FlameForm(StrEnum):
 
 
 def flame(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The id of the job, as `fleettrace jobs` lists it.")],
+    job: JobId,
     *,
     form: Annotated[
         FlameForm | None,
@@ -42,12 +43,23 @@ def flame(
         ),
     ] = None,
     host: Annotated[
-        str, typer.Option("--host", metavar="HOST", help="This host against the rest.", show_default=False)
+        str,
+        typer.Option(
+            "--host",
+            metavar="HOST",
+            help="This host against the rest.",
+            autocompletion=complete_host,
+            show_default=False,
+        ),
     ] = "",
     against: Annotated[
         str,
         typer.Option(
-            "--against", metavar="JOB", help="Against this earlier job: before and after.", show_default=False
+            "--against",
+            metavar="JOB",
+            help="Against this earlier job: before and after.",
+            autocompletion=complete_job,
+            show_default=False,
         ),
     ] = "",
     output: Output = None,

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from controller.cli.completing import complete_host
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import Controller, Json, Selector, connect, local_user
 from controller.cli.terminal import Terminal
@@ -16,6 +17,8 @@ from fleettrace.model.selector import parse_selector
 __all__ = ["hosts"]
 
 hosts = typer.Typer()
+
+HostName = Annotated[str, typer.Argument(metavar="NAME", help="The host.", autocompletion=complete_host)]
 
 
 @hosts.callback(invoke_without_command=True)
@@ -35,7 +38,7 @@ def list_hosts(context: typer.Context, on: Selector = "all", as_json: Json = Fal
 
 @hosts.command()
 def revoke(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The host.")],
+    name: HostName,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is told wherever the host is.")] = "",
     controller: Controller = "",
 ) -> int:
@@ -52,7 +55,7 @@ def revoke(
 
 @hosts.command()
 def clear(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The host.")],
+    name: HostName,
     as_json: Json = False,
     controller: Controller = "",
 ) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from controller.cli.completing import complete_host, complete_job
 from controller.cli.exit_codes import ExitCode
 from controller.cli.options import Controller, Json, connect, local_user
 from controller.cli.terminal import Terminal
@@ -21,7 +22,10 @@ STDIN = "-"
 
 
 def import_result(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The job, which has ended, to add it to.")],
+    job: Annotated[
+        str,
+        typer.Argument(metavar="JOB", help="The job, which has ended, to add it to.", autocompletion=complete_job),
+    ],
     file: Annotated[str, typer.Argument(metavar="FILE", help="The text that the tool printed; `-`: stdin.")],
     host: Annotated[
         str, typer.Option("--host", metavar="HOST", help="The host that it was measured on.", show_default=False)
@@ -36,7 +40,12 @@ def import_result(
     ] = "",
     like: Annotated[
         str,
-        typer.Option("--like", metavar="HOST", help="A host of its class, where the job has several."),
+        typer.Option(
+            "--like",
+            metavar="HOST",
+            help="A host of its class, where the job has several.",
+            autocompletion=complete_host,
+        ),
     ] = "",
     window: Annotated[
         str, typer.Option("--window", metavar="DURATION", help="For how long it was measured; without it no rate.")

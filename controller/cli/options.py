@@ -7,13 +7,25 @@ from typing import Annotated
 
 import typer
 
-from controller.access_client import AccessClient
-from controller.login import Logins
-from fleettrace.catalog import builtin_tools
-from fleettrace.errors import BadInput, BadParameter, FleettraceError
-from fleettrace.wire.address import parse_address
+from controller.cli.completing import complete_host, complete_job, complete_selector, complete_tool
+from controller.cli.connecting import connect
+from fleettrace.errors import BadParameter
 
-__all__ = ["Controller", "Json", "Selector", "Team", "complete_tool", "connect", "local_user", "parse_params"]
+__all__ = [
+    "Controller",
+    "JobId",
+    "Json",
+    "OneHost",
+    "Param",
+    "Params",
+    "Program",
+    "Selector",
+    "Team",
+    "ToolName",
+    "connect",
+    "local_user",
+    "parse_params",
+]
 
 Controller = Annotated[
     str,
@@ -44,24 +56,57 @@ Selector = Annotated[
         "--on",
         metavar="SELECTOR",
         help="Which hosts: `all`, label terms such as `role=api,zone!=b`, host names or globs such as `api-*`.",
+        autocompletion=complete_selector,
         show_default=False,
     ),
 ]
-
-
-def connect(address: str) -> AccessClient:
-    """A client of the controller that is named, or else of the one where the operator logged in last.
-
-    Raises:
-        BadInput: no address, or none that could be one.
-        Unauthenticated: a TCP address where nobody has logged in.
-    """
-    logins = Logins.load() if not address.startswith("unix:") else Logins()
-    address = address or logins.current
-    if not address:
-        raise BadInput("no controller is named: give --controller ADDR, set FLEETTRACE_CONTROLLER, or log in")
-    address = str(parse_address(address))
-    return AccessClient(address, logins.find(address))
+ToolName = Annotated[
+    str,
+    typer.Argument(
+        metavar="TOOL",
+        help="What to run; see `fleettrace tools`.",
+        autocompletion=complete_tool,
+        show_default=False,
+    ),
+]
+Params = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="NAME=VALUE", help="Parameters of the tool, as with -p.", show_default=False),
+]
+Param = Annotated[
+    list[str] | None,
+    typer.Option("-p", "--param", metavar="NAME=VALUE", help="A parameter of the tool. May be repeated."),
+]
+Program = Annotated[
+    str | None,
+    typer.Option(
+        "-e",
+        "--program",
+        metavar="PROGRAM",
+        help="A bpftrace one-liner instead of a tool; `@FILE` reads a file, `-` standard input. "
+        "What is accepted, and what policy grants: docs/one-liners.md.",
+        show_default=False,
+    ),
+]
+JobId = Annotated[
+    str,
+    typer.Argument(
+        metavar="JOB",
+        help="The id of the job, as `fleettrace jobs` lists it.",
+        autocompletion=complete_job,
+        show_default=False,
+    ),
+]
+OneHost = Annotated[
+    str,
+    typer.Option(
+        "--host",
+        metavar="HOST",
+        help="The part of this host alone.",
+        autocompletion=complete_host,
+        show_default=False,
+    ),
+]
 
 
 def local_user() -> str:
@@ -88,12 +133,3 @@ def parse_params(items: Iterable[str]) -> dict[str, str]:
             raise BadParameter(f"{name} is given twice: keep one of them")
         params[name] = value
     return params
-
-
-def complete_tool(incomplete: str) -> list[tuple[str, str]]:
-    """Tools of the local catalogue with their questions, for the shell."""
-    try:
-        tools = builtin_tools()
-    except FleettraceError:
-        return []  # a shell that completes has no place for an error
-    return [(name, tool.question) for name, tool in tools.items() if name.startswith(incomplete)]

@@ -7,7 +7,19 @@ import typer
 from rich.text import Text
 
 from controller.cli.exit_codes import ExitCode
-from controller.cli.options import Controller, Json, Selector, Team, connect, local_user, parse_params
+from controller.cli.options import (
+    Controller,
+    Json,
+    Param,
+    Params,
+    Program,
+    Selector,
+    Team,
+    ToolName,
+    connect,
+    local_user,
+    parse_params,
+)
 from controller.cli.program import read_program
 from controller.cli.submitting import Duration, duration_to_ms
 from controller.cli.terminal import Terminal
@@ -41,25 +53,12 @@ def check(file: PolicyFile, *, as_json: Json = False) -> int:
 
 @policy.command()
 def explain(
+    tool: ToolName = "",
+    given: Params = None,
     *,
     on: Selector,
-    tool: Annotated[
-        str, typer.Option("--tool", metavar="TOOL", help="What to run; see `fleettrace tools`.", show_default=False)
-    ] = "",
-    program: Annotated[
-        str | None,
-        typer.Option(
-            "-e",
-            "--program",
-            metavar="PROGRAM",
-            help="A one-liner instead of a tool; `@FILE` reads a file, `-` standard input.",
-            show_default=False,
-        ),
-    ] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--param", metavar="NAME=VALUE", help="A parameter of the tool. May be repeated."),
-    ] = None,
+    program: Program = None,
+    param: Param = None,
     duration: Duration = "",
     break_glass: Annotated[
         str,
@@ -80,12 +79,12 @@ def explain(
 ) -> int:
     """Say whether a team may run something and by which rule, or what is missing and who can give it.
 
-    Nothing is started. The answer is the controller's, for the hosts that it knows, or that of a file. A denial makes
-    the exit code 3.
+    Takes what `run` takes, so that `policy explain` in the place of `run` asks about the same job, and starts nothing.
+    The answer is the controller's, for the hosts that it knows, or that of a file. A denial makes the exit code 3.
     """
     if bool(tool) == (program is not None):
-        raise BadInput("what is asked about? Give one of --tool and -e")
-    params, duration_ms = parse_params(param or ()), duration_to_ms(duration)
+        raise BadInput("what is asked about? Name a tool, or give a program with -e: one of the two")
+    params, duration_ms = parse_params([*(given or ()), *(param or ())]), duration_to_ms(duration)
     text = read_program(program) if program is not None else ""
     if file is not None:
         answer = explain_file(

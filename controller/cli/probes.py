@@ -24,7 +24,7 @@ def probes(
     pattern: Annotated[
         str,
         typer.Argument(
-            metavar="[PATTERN]",
+            metavar="PATTERN",
             help="A glob such as `'sched:*'`, or a part of a name; without it all.",
             show_default=False,
         ),

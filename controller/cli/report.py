@@ -1,12 +1,8 @@
 """``fleettrace report``."""
 
-from typing import Annotated
-
-import typer
-
 from controller.cli.exit_codes import ExitCode
 from controller.cli.fetching import fetching
-from controller.cli.options import Controller, connect
+from controller.cli.options import Controller, JobId, connect
 from controller.cli.output import Output, note_unfinished, write_output
 from controller.cli.terminal import Terminal
 from controller.report.html.report import render_report
@@ -16,7 +12,7 @@ __all__ = ["report"]
 
 
 def report(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The id of the job, as `fleettrace jobs` lists it.")],
+    job: JobId,
     output: Output = None,
     controller: Controller = "",
 ) -> int:

@@ -6,8 +6,21 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from controller.cli.completing import complete_host
 from controller.cli.exit_codes import ExitCode, exit_code_of
-from controller.cli.options import Controller, Json, Selector, Team, complete_tool, connect, local_user, parse_params
+from controller.cli.options import (
+    Controller,
+    Json,
+    Param,
+    Params,
+    Program,
+    Selector,
+    Team,
+    ToolName,
+    connect,
+    local_user,
+    parse_params,
+)
 from controller.cli.program import read_program
 from controller.cli.submitting import Duration, await_result, duration_to_ms, submit
 from controller.cli.terminal import Terminal
@@ -22,41 +35,23 @@ __all__ = ["run"]
 
 
 def run(
-    tool: Annotated[
-        str,
-        typer.Argument(
-            metavar="TOOL",
-            help="What to run; see `fleettrace tools`.",
-            autocompletion=complete_tool,
-            show_default=False,
-        ),
-    ] = "",
-    given: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="NAME=VALUE", help="Parameters of the tool, as with -p.", show_default=False),
-    ] = None,
+    tool: ToolName = "",
+    given: Params = None,
     *,
     on: Selector,
-    program: Annotated[
-        str | None,
-        typer.Option(
-            "-e",
-            "--program",
-            metavar="PROGRAM",
-            help="Run this bpftrace one-liner instead of a tool; `@FILE` reads a file, `-` standard input. "
-            "What is accepted, and what policy grants: docs/one-liners.md.",
-            show_default=False,
-        ),
-    ] = None,
+    program: Program = None,
     duration: Duration = "",
     canary: Annotated[
         str,
-        typer.Option("--canary", metavar="HOST", help="Try it on this host of its class first.", show_default=False),
+        typer.Option(
+            "--canary",
+            metavar="HOST",
+            help="Try it on this host of its class first.",
+            autocompletion=complete_host,
+            show_default=False,
+        ),
     ] = "",
-    param: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--param", metavar="NAME=VALUE", help="A parameter of the tool. May be repeated."),
-    ] = None,
+    param: Param = None,
     promote: Annotated[
         bool,
         typer.Option(

@@ -6,7 +6,7 @@ import typer
 from rich.text import Text
 
 from controller.cli.exit_codes import ExitCode
-from controller.cli.options import Controller, Json, connect, local_user
+from controller.cli.options import Controller, JobId, Json, connect, local_user
 from controller.cli.terminal import Terminal
 from controller.report.json import shares_document
 
@@ -14,10 +14,7 @@ __all__ = ["share"]
 
 
 def share(
-    job: Annotated[
-        str,
-        typer.Argument(metavar="JOB", help="The id of the job, as `fleettrace jobs` lists it.", show_default=False),
-    ],
+    job: JobId,
     *,
     team: Annotated[
         str, typer.Option("--with", metavar="TEAM", help="The team that is to see it.", show_default=False)

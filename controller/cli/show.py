@@ -6,7 +6,7 @@ import typer
 
 from controller.cli.exit_codes import ExitCode
 from controller.cli.fetching import fetching
-from controller.cli.options import Controller, Json, connect
+from controller.cli.options import Controller, JobId, Json, OneHost, connect
 from controller.cli.terminal import Terminal
 from controller.cli.watching_result import watch_result
 from controller.report.json import job_document
@@ -17,10 +17,8 @@ __all__ = ["show"]
 
 
 def show(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The id of the job, as `fleettrace jobs` lists it.")],
-    host: Annotated[
-        str, typer.Option("--host", metavar="HOST", help="The part of this host alone.", show_default=False)
-    ] = "",
+    job: JobId,
+    host: OneHost = "",
     watch: Annotated[
         bool,
         typer.Option("--watch", help="Until it has ended: what has arrived, coverage, progress."),

@@ -6,12 +6,18 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.completing import complete_tool
+from controller.cli.connecting import connect_if_named
 from controller.cli.exit_codes import ExitCode
-from controller.cli.options import Controller, Json, complete_tool, connect
+from controller.cli.options import Controller, Json
 from controller.cli.terminal import Terminal
 from controller.report.json import tools_document
 from controller.report.text import render_tool, render_tools
+from fleettrace import __version__
+from fleettrace.catalog import builtin_tools
 from fleettrace.errors import UnknownTool
+from fleettrace.model.tool import ToolListing
+from fleettrace.wire.codec import tool_from_wire, tool_to_wire
 
 __all__ = ["tools", "unknown_tool"]
 
@@ -28,11 +34,10 @@ def tools(
 ) -> int:
     """List the tools, or explain one.
 
-    What it measures, what it costs and what it does not show.
+    What it measures, what it costs and what it does not show. Where no controller is named, those of this version.
     """
-    with connect(controller) as client:
-        offered = client.tools()
     terminal = Terminal(as_json=as_json)
+    offered = _offered(controller, terminal)
     if name is None:
         terminal.show(render_tools(offered), tools_document(offered))
         return ExitCode.OK
@@ -41,6 +46,16 @@ def tools(
         raise unknown_tool(name, (tool.name for tool in offered))
     terminal.show(render_tool(found[0]), tools_document(found))
     return ExitCode.OK
+
+
+def _offered(controller: str, terminal: Terminal) -> list[ToolListing]:
+    """What the controller offers, which has the last word; before there is one, what it would offer."""
+    client = connect_if_named(controller)
+    if client is None:
+        terminal.note("catalogue", f"that of fleettrace {__version__}, for no controller is named")
+        return [tool_from_wire(tool_to_wire(tool)) for tool in builtin_tools().values()]
+    with client:
+        return client.tools()
 
 
 def unknown_tool(name: str, known: Iterable[str]) -> UnknownTool:

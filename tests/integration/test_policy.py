@@ -121,7 +121,7 @@ def test_a_second_person_lets_a_job_go_on(fleet: LiveFleet) -> None:
     change(fleet, CAREFUL + LEADS)
     wait_for(
         "the policy",
-        lambda: fleet.json("policy", "explain", "--tool", "runqlat", "--on", "all")["verdict"] != "granted",
+        lambda: fleet.json("policy", "explain", "runqlat", "--on", "all")["verdict"] != "granted",
     )
     job_id = fleet.json("run", "runqlat", "--on", "all", "--for", "1s", "--promote", "--detach")["job"]["id"]
     code, _, err = fleet.fleettrace("approve", job_id, "--team", "leads")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from controller.cli.exit_codes import ExitCode
+from fleettrace.catalog import builtin_tools
 from fleettrace.model.job import JobState
 from fleettrace.wire.v1 import control_pb2 as pb
 from tests.unit.controller.cli.conftest import Command
@@ -50,6 +51,15 @@ def test_tools_explains_one(fleettrace: Command) -> None:
     outcome = fleettrace("tools", "runqlat")
     assert "-p pid=" in outcome.stdout
     assert "70 ns a hit" in outcome.stdout
+
+
+def test_tools_before_there_is_a_controller_are_those_of_this_version(command: Command) -> None:
+    outcome = command("tools", "--json")
+    assert outcome.code == 0
+    assert {tool["tool"] for tool in json.loads(outcome.stdout)["tools"]} == set(builtin_tools())
+    assert "for no controller is named" in outcome.stderr
+    assert command("tools", "runqlat").stdout.startswith("runqlat")
+    assert command("tools", "runqlatt").stderr.splitlines()[-1].startswith("fleettrace: there is no tool 'runqlatt'")
 
 
 def test_tools_as_json_gives_the_one_that_is_named(fleettrace: Command) -> None:

@@ -61,19 +61,19 @@ def test_a_file_without_tests_says_so(command: Command, file: Path) -> None:
 
 def test_a_file_explains_who_can_give_what_is_missing(command: Command, file: Path) -> None:
     explain = ("policy", "explain", "--file", str(file), "--team", "db", "--on", "role=db")
-    granted = command(*explain, "--tool", "runqlat")
+    granted = command(*explain, "runqlat")
     assert (granted.code, granted.stdout.splitlines()[0]) == (0, "granted")
-    denied = json.loads(command(*explain, "--tool", "profile", "--json").stdout)
+    denied = json.loads(command(*explain, "profile", "--json").stdout)
     assert (denied["verdict"], denied["rule"], denied["contact"]) == ("denied", "no grant", "the db leads")
     assert denied["allowed"] is None
-    assert command(*explain, "--tool", "profile").code == 3
+    assert command(*explain, "profile").code == 3
     one_liner = json.loads(command(*explain, "-e", "profile:hz:99 { @ = count(); }", "--json").stdout)
     assert one_liner["rule"] == 'grant "db".one_liners'
 
 
 @pytest.mark.parametrize("selector", ["all", "db-*", "role!=db", "a,b"])
 def test_a_file_is_asked_about_one_host(command: Command, file: Path, selector: str) -> None:
-    outcome = command("policy", "explain", "--file", str(file), "--tool", "runqlat", "--on", selector)
+    outcome = command("policy", "explain", "--file", str(file), "runqlat", "--on", selector)
     assert (outcome.code, "leave out --file" in outcome.stderr) == ((3, False) if selector == "all" else (2, True))
 
 
@@ -106,7 +106,7 @@ def test_a_controller_explains_its_own(fleettrace: Command, control: FakeControl
         redact=[types_pb2.RedactRule(field="paths", way="hash")],
         grants=[pb.GrantAnswer(grant="careful", covers=True, reason="covers it")],
     )
-    outcome = fleettrace("policy", "explain", "--team", "db", "--tool", "runqlat", "--on", "all", "--for", "5s")
+    outcome = fleettrace("policy", "explain", "--team", "db", "runqlat", "--on", "all", "--for", "5s")
     assert outcome.code == 0
     for said in ("needs approval", "within 60 s", "paths hashed on the hosts", "careful: covers it", "v1 from p.toml"):
         assert said in outcome.stdout

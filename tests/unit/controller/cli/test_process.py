@@ -8,7 +8,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from controller.cli import options
+from controller.cli import completing, options
 from controller.cli.app import app
 from controller.cli.exit_codes import _BY_STATE, ExitCode
 from fleettrace import __version__
@@ -119,8 +119,8 @@ def test_completion_of_a_broken_catalogue_is_silent(monkeypatch: pytest.MonkeyPa
     def broken() -> None:
         raise BadInput("the tool cannot be read")
 
-    monkeypatch.setattr(options, "builtin_tools", broken)
-    assert options.complete_tool("ru") == []
+    monkeypatch.setattr(completing, "builtin_tools", broken)
+    assert completing.complete_tool("ru") == []
 
 
 def test_an_account_without_a_name_is_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
