@@ -29,7 +29,7 @@ STORY: tuple[tuple[str, Sequence[str]], ...] = (
     ("Which hosts are there?", ("hosts",)),
     ("How long do runnable tasks wait for a CPU, and where for longer? It is not told which host is slow.", MAIN_JOB),
     ("What does that host look like by itself?", ("show", NEWEST_JOB, "--host", SLOW_HOST)),
-    ("And where do the api hosts spend their CPU time?", ("run", "profile", "--on", "role=api", "--for", "3s")),
+    ("Why: where do tasks wait while they are off the CPU?", ("run", "offcputime", "--on", "all", "--for", "3s")),
     ("What was asked, and by whom?", ("jobs",)),
 )
 """Questions in their order, with the commands that answer them."""
