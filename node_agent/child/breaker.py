@@ -16,10 +16,19 @@ CHILD_CPU_WINDOW_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read at a moment (monotonic clock, s)."""
+    """What was read between two moments (monotonic clock, s), whichever of them it is of."""
 
-    at_s: float
+    began_s: float
+    ended_s: float
     cost: RunCost
+
+    def longest_s(self, earlier: "Reading") -> float:
+        """The longest time in which what was counted since an earlier reading may have happened.
+
+        Whoever reads may be kept from its CPU between looking at the clock and at the counters: a rate over the
+        shortest time would accuse the traced of that. What the rate falls short of the true one by, the next look sees.
+        """
+        return self.ended_s - earlier.began_s
 
 
 class Breaker:
@@ -38,7 +47,7 @@ class Breaker:
 
     def _breach(self, reading: Reading) -> str:
         last, self._last = self._last, reading
-        window_s = reading.at_s - last.at_s
+        window_s = reading.longest_s(last)
         if window_s <= 0:
             return ""
         moment = _between(last.cost, reading.cost)
@@ -68,7 +77,7 @@ class Breaker:
 
     def _child(self, reading: Reading) -> str:
         plan, cost = self._plan, reading.cost
-        for_s = max(reading.at_s - self._started.at_s, CHILD_CPU_WINDOW_S)
+        for_s = max(reading.longest_s(self._started), CHILD_CPU_WINDOW_S)
         cpu_pct = cost.attached_cpu_us / for_s / 1e4
         if cpu_pct > plan.max_child_cpu_pct:
             return (

@@ -143,7 +143,7 @@ def _watch(plan: ChildPlan, tool: ToolDefinition, tracer: Tracer, meter: Meter) 
         if signal.sigtimedwait(_STOP_SIGNALS, min(BREAKER_INTERVAL_S, end_s - now_s)) is not None:
             return "the run was told to stop"
         reading = meter.read()
-        now_s = reading.at_s
+        now_s = reading.ended_s
         if now_s >= next_report_s:
             _say(Sample(meter.elapsed_ms(), meter.read(whole=True).cost))
             next_report_s = now_s + REPORT_INTERVAL_S - BREAKER_INTERVAL_S / 2

@@ -54,6 +54,7 @@ class Meter:
         attached_cpu_us = own_cpu_us - self._began_cpu_us - self._fill_cpu_us + helper_cpu_us
         return Reading(
             now_s,
+            time.monotonic(),
             RunCost(
                 hits=stats.hits,
                 events=sum(stats.events_per_cpu),

@@ -115,7 +115,7 @@ def look_us(state: Path, tool: str) -> float:
     try:
         tracer.attach()
         meter = Meter(tracer)
-        breaker = Breaker(plan, definition.cost, Reading(meter.started_s, RunCost()))
+        breaker = Breaker(plan, definition.cost, Reading(meter.started_s, meter.started_s, RunCost()))
         # As in the midst of a snapshot: noting new processes is the stacks' work, and done whoever looks.
         tracer._in_snapshot = True
 

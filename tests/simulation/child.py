@@ -169,14 +169,14 @@ class SimulatedChild:
 
     async def _watch(self, plan: ChildPlan, tool: ToolDefinition, started_s: float) -> str:
         end_s = started_s + plan.duration_ms / 1000
-        breaker = Breaker(plan, tool.cost, Reading(started_s, RunCost()))
+        breaker = Breaker(plan, tool.cost, Reading(started_s, started_s, RunCost()))
         next_interim_s = started_s + child_main.INTERIM_INTERVAL_S
         while (now_s := self._loop.time()) < end_s:
             if await self._pause(min(child_main.REPORT_INTERVAL_S, end_s - now_s)):
                 return "the run was told to stop"
             now_s, cost = self._loop.time(), self._cost(tool, started_s)
             self._say(Sample(int((now_s - started_s) * 1000), cost))
-            if (breach := breaker.judge(Reading(now_s, cost))) and now_s < end_s:
+            if (breach := breaker.judge(Reading(now_s, now_s, cost))) and now_s < end_s:
                 return breach
             if self.fate.babbles and now_s - started_s > 0.5:
                 self._lines.append(b'{"type":"sample","elapsed_ms":"soon"}\n')

@@ -32,8 +32,12 @@ PRIOR = Cost(hit_ns=1_000, event_ns=9_000)
 KINDS = {HitKind.RAW_TRACEPOINT: 1}
 
 
+def read_at(at_s: float, cost: RunCost) -> Reading:
+    return Reading(at_s, at_s, cost)
+
+
 def judged(cost: RunCost, plan: ChildPlan = PLAN, *, after_s: float = 0.1) -> str:
-    return Breaker(plan, PRIOR, Reading(10.0, RunCost())).judge(Reading(10.0 + after_s, cost))
+    return Breaker(plan, PRIOR, read_at(10.0, RunCost())).judge(read_at(10.0 + after_s, cost))
 
 
 def test_what_is_within_every_ceiling_goes_on() -> None:
@@ -71,10 +75,25 @@ def test_printing_has_a_ceiling_of_its_own() -> None:
 
 def test_only_the_newest_window_counts() -> None:
     # GIVEN a breaker that has seen a quiet second
-    breaker = Breaker(PLAN, PRIOR, Reading(10.0, RunCost()))
-    assert breaker.judge(Reading(11.0, RunCost(events=10))) == ""
+    breaker = Breaker(PLAN, PRIOR, read_at(10.0, RunCost()))
+    assert breaker.judge(read_at(11.0, RunCost(events=10))) == ""
     # WHEN a storm begins THEN the quiet before it does not hide it
-    assert breaker.judge(Reading(11.1, RunCost(events=210))) != ""
+    assert breaker.judge(read_at(11.1, RunCost(events=210))) != ""
+
+
+@pytest.mark.parametrize("read_at_the_end", [False, True])
+@pytest.mark.parametrize("late", ["the first", "the second"])
+def test_a_child_that_was_kept_from_its_cpu_while_it_read_accuses_nobody(late: str, read_at_the_end: bool) -> None:
+    # GIVEN 900 events/s, under the ceiling of 1,000, and a child that is stopped for 1 s in the middle of a look
+    first = Reading(10.0, 11.0 if late == "the first" else 10.0, RunCost())
+    second = Reading(11.125, 12.125 if late == "the second" else 11.125, RunCost())
+    moments = [one.ended_s if read_at_the_end else one.began_s for one in (first, second)]
+    counted = RunCost(events=int(900 * (moments[1] - moments[0])))
+    # THEN whichever moment the counters are of, no rate is over the ceiling
+    breaker = Breaker(PLAN, PRIOR, first)
+    assert breaker.judge(replace(second, cost=counted)) == ""
+    # AND a storm, which it could not see meanwhile, it sees in the next look
+    assert breaker.judge(read_at(second.ended_s + 0.125, replace(counted, events=counted.events + 5_000))) != ""
 
 
 def test_probes_cost_what_they_cost_on_this_host() -> None:
