@@ -1,37 +1,36 @@
 """What the gate predicts beside what tracing costs, over the whole catalogue and three loads.
 
-    python -m tests.bench.cost_model [--repeats 7] [--state DIRECTORY] [--rows FILE] [TOOL ...]
+    python -m tests.bench.cost_model [--minutes 11] [--state DIRECTORY] [--rows FILE] [--page docs/costs.md] [TOOL ...]
 
-The truth is CPU time that a known workload loses: it runs without the tool and with it, in turns, on one CPU, in a
-cgroup that the tool is narrowed to. The prediction is made as the gate makes it: from the rates of a frequency check,
-and from a trial with the kernel's statistics on. Each workload runs alone, beside a process that keeps its CPU's caches
-busy, as neighbours do, and with such a one on every CPU. What others of this machine do meanwhile hits the probes too:
-it is counted in runs without the workload, and taken off. Needs root.
+The truth is what the tool adds to an operation of a known workload, which runs on one CPU in a cgroup that the tool is
+narrowed to: many windows of some 20 ms without the tool and with it, in turns (:mod:`tests.bench.paired`), until the
+interval of the difference is narrow, or the row's share of the time is over. Of most workloads the CPU time of a window
+counts; where an operation costs far more than the tool adds, there is one that does next to nothing else, and each
+operation's own time counts (:mod:`tests.bench.light_work`). The prediction is made as the gate makes it: from the rates
+of a frequency check, and from a trial with the kernel's statistics on. Each workload runs alone, beside a process that
+keeps its CPU's caches busy, as neighbours do, and with such a one on every CPU. What others of this machine do
+meanwhile hits the probes too: it is counted in runs without the workload, and taken off. Needs root.
 
-Every tool of the catalogue has its workload, or this ends with an error. It takes a quarter of an hour: ``--rows``
-keeps what was measured, so that it can be measured tool by tool, and the table shows all of it.
-
-Beside it stand what the manifest alone would predict, and what the kernel's run time alone would. Where the truth
-drowned in noise (its own interquartile range is more than half of it) a row counts for nothing.
+Every tool of the catalogue has its workload, or this ends with an error. ``--rows`` keeps what was measured, so that it
+can be measured tool by tool, and the table shows all of it. Beside it stand what the manifest alone would predict, and
+what the kernel's run time alone would. ``--page`` writes the table into a page, between its two marks.
 """
 
 import argparse
-import json
 import os
-import resource
+import random
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 from fleettrace.catalog import find_tool
 from fleettrace.model.calibration import Calibration
@@ -42,67 +41,126 @@ from node_agent.backends.bcc.prepare import prepare
 from node_agent.backends.bcc.tracer import BccTracer
 from node_agent.backends.port import ProbeStats
 from node_agent.kernel.bpf import enable_run_time_stats
-from tests.bench.probe_cost import CPU, MAX_MAP_BYTES, Subject, compiled_calls, highest_rates, subjects
-from tests.kernel.support import temporary_cgroup
+from node_agent.kernel.probes import parse_probes
+from tests.bench.cost_rows import GOAL_PCT, Row, keep_row, median_error_pct, read_rows, summary, table_of, text_of
+from tests.bench.light_work import LIGHT, light_command
+from tests.bench.paired import Estimate, interleaved
+from tests.bench.probe_cost import (
+    CALLS,
+    CPU,
+    LIGHT_PROGRAM,
+    MAX_MAP_BYTES,
+    Subject,
+    compiled_works,
+    highest_rates,
+    subjects,
+)
+from tests.kernel.support import REPOSITORY, temporary_cgroup
 
-GOAL_PCT = 25.0
 CGROUP = f"fleettrace-cost-model-{os.getpid()}"
 LOADS = {"alone": (), "cold caches": (CPU,), "every CPU busy": tuple(sorted(os.sched_getaffinity(0)))}
 """By what they are called, the CPUs on which neighbours compute."""
 HOG = "d = bytearray(32 << 20)\nwhile True:\n    for i in range(0, len(d), 64): d[i] = 1\n"
+WINDOW_S = 0.02
+CHECK_WINDOWS = 12
+"""So many of them are one frequency check, or one trial."""
+NARROW = 0.12
+"""The half of an interval, as a share of its value, with which measuring ends."""
+MIN_PAIRS = 20
+MAX_PAIRS = 500
+MARKS = ("<!-- measured: begin -->\n", "<!-- measured: end -->\n")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One tool under one load: CPU time in ms that its workload lost, and what was predicted in three ways."""
+class Worker:
+    """A process that does the work, pinned to one CPU and in the cgroup."""
 
-    name: str
-    load: str
-    truth_ms: float
-    spread_ms: float
-    predicted_ms: float
-    manifest_ms: float
-    run_time_ms: float
+    def __init__(self, work: str, cgroup: Path) -> None:
+        if work.startswith(LIGHT):
+            command = light_command(work, LIGHT_PROGRAM)
+        else:
+            command = [sys.executable, "-m", "tests.bench.cost_worker", work, str(CALLS)]
 
-    @property
-    def counts(self) -> bool:
-        """Whether the truth can be told from noise."""
-        return self.truth_ms > 0 and self.spread_ms < self.truth_ms / 2
+        def enter() -> None:
+            (cgroup / "cgroup.procs").write_text(str(os.getpid()))
+            os.sched_setaffinity(0, {CPU})
+
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+            preexec_fn=enter,  # noqa: PLW1509  nothing else runs between fork and exec
+        )
+
+    def ns(self, count: int) -> float:
+        """Do so many operations; the mean time of one, in ns."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(count, file=self._process.stdin, flush=True)
+        return float(self._process.stdout.readline()) / count
+
+    def count_for(self, window_s: float) -> int:
+        """How many operations take so long, or ten times as long as one alone, which has to be begun as well."""
+        self._took_s(1)  # imports what it needs
+        window_s = max(window_s, 10 * self._took_s(1))
+        count = 1
+        while (took_s := self._took_s(count)) < window_s / 2:
+            count *= 2
+        return max(int(count * window_s / took_s), 1)
+
+    def _took_s(self, count: int) -> float:
+        """The least of a few, since others may run meanwhile."""
+        took_s = []
+        for _ in range(3):
+            began_s = time.monotonic()
+            self.ns(count)
+            took_s.append(time.monotonic() - began_s)
+        return min(took_s)
+
+    def close(self) -> None:
+        with suppress(BrokenPipeError):
+            self._process.communicate()
+
+
+class Switch:
+    """The probes of a tool, on and off again, with its programs loaded once."""
+
+    def __init__(self, plan: TracePlan) -> None:
+        self.tracer = BccTracer(plan)
+        self.tracer.attach()
+        assert self.tracer._loaded is not None
+        self._loaded = self.tracer._loaded
+        (chosen,) = (one for one in plan.tool.alternatives if one.name == self.tracer.alternative)
+        wanted = (attach for attach in chosen.attach if attach.is_wanted(plan.params))
+        self._probes = [(attach.program, probe) for attach in wanted for probe in parse_probes(attach, plan.params)]
+
+    def off(self) -> None:
+        """What an agent never does: a run's probes go once, with its programs."""
+        while self._loaded._link_fds:
+            os.close(self._loaded._link_fds.pop())
+
+    def on(self) -> None:
+        self._loaded.attach(self._probes)
 
 
 @contextmanager
-def attached(subject: Subject, state: str, kind: RunKind) -> Iterator[list[BccTracer]]:
+def attached(subject: Subject, state: str, kind: RunKind) -> Iterator[list[Switch]]:
     tool = find_tool(subject.tool)
     params = {**highest_rates(tool), **subject.params, "cgroup": CGROUP}
     if "binary" in subject.params:
         del params["cgroup"]  # nobody else runs that program, and a filter by cgroup would cost more than its trap
     plan = TracePlan(tool, kind, tool.resolve_params(params), None, MAX_MAP_BYTES, state)
     with ExitStack() as stack:
-        tracers = [BccTracer(plan) for _ in range(subject.tracers)]
-        for tracer in tracers:
-            stack.callback(tracer.close)
-            tracer.attach()
-        yield tracers
+        switches = []
+        for _ in range(subject.tracers):
+            switches.append(Switch(plan))
+            stack.callback(switches[-1].tracer.close)
+        yield switches
 
 
-def work_ms(subject: Subject, cgroup: Path) -> tuple[float, float]:
-    """CPU time in ms of the workload with all its children, pinned and in the cgroup; and how long it took, in s."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    began_s = time.monotonic()
-    pid = os.fork()
-    if pid == 0:
-        (cgroup / "cgroup.procs").write_text(str(os.getpid()))
-        os.sched_setaffinity(0, {CPU})
-        subject.work()
-        os._exit(0)
-    assert os.waitpid(pid, 0)[1] == 0
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return cpu_s * 1000, time.monotonic() - began_s
-
-
-def counted(tracers: list[BccTracer]) -> RunCost:
-    stats: list[ProbeStats] = [tracer.stats() for tracer in tracers]
+def counted(switches: Sequence[Switch]) -> RunCost:
+    stats: list[ProbeStats] = [switch.tracer.stats() for switch in switches]
     return RunCost(
         hits=sum(one.hits for one in stats),
         events=sum(one.events for one in stats),
@@ -112,50 +170,100 @@ def counted(tracers: list[BccTracer]) -> RunCost:
     )
 
 
-def own(subject: Subject, state: str, kind: RunKind, cgroup: Path) -> tuple[RunCost, RunCost]:
-    """What one run of the workload makes a run count: all of it, and without what others of the machine do."""
-    with attached(subject, state, kind) as tracers:
+def own(subject: Subject, state: str, kind: RunKind, worker: Worker, count: int) -> tuple[RunCost, RunCost]:
+    """What so many operations make a run count: all of it, and without what others of the machine do."""
+    with attached(subject, state, kind) as switches:
         began_s = time.monotonic()
         time.sleep(0.3)
-        idle, idle_s = counted(tracers), time.monotonic() - began_s
-        _, took_s = work_ms(subject, cgroup)
-        total = counted(tracers)
+        idle, idle_s = counted(switches), time.monotonic() - began_s
+        began_s = time.monotonic()
+        worker.ns(count)
+        total, took_s = counted(switches), time.monotonic() - began_s
     others = (idle.hits / idle_s) * took_s
     hits = max(total.hits - idle.hits - others, total.events - idle.events)
     return total, RunCost(hits=int(hits), events=total.events - idle.events, hits_by_kind=total.hits_by_kind)
 
 
-def trial(subject: Subject, state: str, cgroup: Path) -> RunCost:
+def trial(subject: Subject, state: str, worker: Worker, count: int) -> RunCost:
     """The real program with the kernel's statistics on."""
     statistics_fd = enable_run_time_stats()
     try:
-        return own(subject, state, RunKind.TRIAL, cgroup)[0]
+        return own(subject, state, RunKind.TRIAL, worker, count)[0]
     finally:
         os.close(statistics_fd)
 
 
-def measure(subject: Subject, load: str, state: str, calibration: Calibration, cgroup: Path, repeats: int) -> Row:
-    tool = find_tool(subject.tool)
-    lost = []
-    for _ in range(repeats):
-        without_ms, _ = work_ms(subject, cgroup)
-        with attached(subject, state, RunKind.TRACE):
-            lost.append(work_ms(subject, cgroup)[0] - without_ms)
-    low, truth_ms, high = statistics.quantiles(lost, n=4)
-    _, check = own(subject, state, RunKind.FREQUENCY_CHECK, cgroup)
-    tried = trial(subject, state, cgroup)
-    scale = program_scale(tool.cost, calibration, tried)
-    model = cost_model(tool.cost, calibration, tried.hits_by_kind, scale)
-    run_time_ms = check.hits * tried.bpf_run_time_ns / max(tried.bpf_run_count, 1) / 1e6
-    return Row(
-        _name(subject),
-        load,
-        truth_ms,
-        high - low,
-        _ms(model, check),
-        _ms(CostModel(tool.cost), check),
-        run_time_ms,
-    )
+def truth(
+    subject: Subject, state: str, worker: Worker, count: int, until_s: float, rng: random.Random
+) -> tuple[Estimate, float]:
+    """What the tool adds to an operation, and what one takes without it, in ns."""
+    alone: list[float] = []
+    with attached(subject, state, RunKind.TRACE) as switches:
+
+        def turn(act: Callable[[Switch], None]) -> None:
+            for switch in switches:
+                act(switch)
+
+        def without() -> float:
+            alone.append(worker.ns(count))
+            return alone[-1]
+
+        def with_it() -> float:
+            turn(Switch.on)
+            try:
+                return worker.ns(count)
+            finally:
+                turn(Switch.off)
+
+        def enough(found: Estimate, _: float) -> bool:
+            over = found.pairs >= MAX_PAIRS or time.monotonic() > until_s
+            return over or (found.pairs >= MIN_PAIRS and found.within(NARROW))
+
+        turn(Switch.off)
+        return interleaved(without, with_it, rng, enough), statistics.median(alone)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where and how everything is measured."""
+
+    state: str
+    calibration: Calibration
+    cgroup: Path
+    rng: random.Random
+
+    def rows(self, subject: Subject, loads: Sequence[str], share_s: Callable[[], float]) -> Iterator[Row]:
+        """The subject's rows, each within its share of the time (as :func:`time.monotonic` has it)."""
+        worker = Worker(subject.work, self.cgroup)
+        try:
+            # Before there are neighbours, which make windows longer; a function of a nanosecond traps for 15 us.
+            with attached(subject, self.state, RunKind.TRACE):
+                count = worker.count_for(WINDOW_S)
+            for load in loads:
+                with neighbours(LOADS[load]):
+                    yield self._row(subject, load, worker, count, share_s())
+        finally:
+            worker.close()
+
+    def _row(self, subject: Subject, load: str, worker: Worker, count: int, until_s: float) -> Row:
+        cost, many = find_tool(subject.tool).cost, count * CHECK_WINDOWS
+        _, check = own(subject, self.state, RunKind.FREQUENCY_CHECK, worker, many)
+        tried = trial(subject, self.state, worker, many)
+        found, work_ns = truth(subject, self.state, worker, count, until_s, self.rng)
+        scale = program_scale(cost, self.calibration, tried)
+        return Row(
+            name=_name(subject),
+            work=subject.work,
+            load=load,
+            work_ns=work_ns,
+            measured_ns=found.value,
+            low_ns=found.low,
+            high_ns=found.high,
+            pairs=found.pairs,
+            predicted_ns=_ns(cost_model(cost, self.calibration, tried.hits_by_kind, scale), check) / many,
+            manifest_ns=_ns(CostModel(cost), check) / many,
+            run_time_ns=check.hits * tried.bpf_run_time_ns / max(tried.bpf_run_count, 1) / many,
+        )
 
 
 def _name(subject: Subject) -> str:
@@ -163,8 +271,8 @@ def _name(subject: Subject) -> str:
     return f"{subject.tool}{''.join(given)}"
 
 
-def _ms(model: CostModel, cost: RunCost) -> float:
-    return (cost.hits * model.cost.hit_ns + cost.events * model.cost.event_ns) / 1e6
+def _ns(model: CostModel, cost: RunCost) -> float:
+    return cost.hits * model.cost.hit_ns + cost.events * model.cost.event_ns
 
 
 @contextmanager
@@ -180,69 +288,58 @@ def neighbours(cpus: Sequence[int]) -> Iterator[None]:
             hog.wait()
 
 
-def _error_pct(predicted: float, truth: float) -> float:
-    return abs(predicted - truth) / truth * 100
-
-
 def main() -> int:
-    """Measure and print; 1 when the median error is over the goal."""
+    """Measure and print; 1 when the median error is over the goal, or a tool has no row that counts."""
     parser = argparse.ArgumentParser(description="What is predicted beside what tracing costs.")
     parser.add_argument("tools", nargs="*", help="which tools; all when none is named")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--minutes", type=float, default=11, help="for all of it")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--state", type=Path, default=None, help="where compiled programs and the calibration are kept")
     parser.add_argument("--rows", type=Path, default=None, help="keeps the rows, one JSON object a line")
+    parser.add_argument("--page", type=Path, default=None, help="a page whose table is written anew")
     options = parser.parse_args()
-    rows = _kept(options.rows)
-    known = {(row.name, row.load) for row in rows}
-    with tempfile.TemporaryDirectory() as made, temporary_cgroup(CGROUP) as scope, compiled_calls():
+    end_s = time.monotonic() + options.minutes * 60
+    rows = read_rows(options.rows)
+    known = {(row.name, row.work, row.load) for row in rows}
+    wanted = [
+        (subject, [load for load in LOADS if (_name(subject), subject.work, load) not in known])
+        for subject in subjects(options.tools)
+    ]
+    left = sum(len(loads) for _, loads in wanted)
+    others = os.sched_getaffinity(0) - {CPU}
+    os.sched_setaffinity(0, others or {CPU})
+    with tempfile.TemporaryDirectory() as made, temporary_cgroup(CGROUP) as scope, compiled_works():
         state = options.state or Path(made)
         calibration = prepare(state).calibration
         assert calibration is not None, "this host could not be calibrated"
-        for subject in subjects(options.tools):
-            for load, cpus in LOADS.items():
-                if (_name(subject), load) in known:
-                    continue
-                with neighbours(cpus):
-                    row = measure(subject, load, str(state), calibration, scope.path, options.repeats)
+        bench = Bench(str(state), calibration, scope.path, random.Random(options.seed))
+
+        def share_s() -> float:
+            # Most rows need a fraction of their share, so that one may take three.
+            now_s = time.monotonic()
+            until_s: float = min(now_s + 3 * (end_s - now_s) / left, end_s)
+            return until_s
+
+        for subject, loads in wanted:
+            for row in bench.rows(subject, loads, share_s):
+                left -= 1
                 rows.append(row)
                 print(row, file=sys.stderr, flush=True)
                 if options.rows is not None:
-                    with options.rows.open("a") as file:
-                        file.write(json.dumps(asdict(row)) + "\n")
-    return _print(rows, calibration)
+                    keep_row(row, options.rows)
+    Console(width=190).print(table_of(rows), f"calibration: {calibration}")
+    if options.page is not None:
+        write_page(options.page, rows, calibration)
+    unresolved = {row.name for row in rows} - {row.name for row in rows if row.counts}
+    return int(bool(unresolved) or median_error_pct(rows) > GOAL_PCT)
 
 
-def _kept(path: Path | None) -> list[Row]:
-    if path is None or not path.exists():
-        return []
-    return [Row(**json.loads(line)) for line in path.read_text().splitlines()]
-
-
-def _print(rows: list[Row], calibration: Calibration) -> int:
-    table = Table(title=f"CPU time in ms that a workload loses, load {os.getloadavg()[0]:.1f}")
-    ways = ("predicted", "error", "manifest alone", "error", "run time alone", "error")
-    for heading in ("tool", "load", "measured", "+-", *ways):
-        table.add_column(heading)
-    for row in rows:
-        cells = []
-        for value in (row.predicted_ms, row.manifest_ms, row.run_time_ms):
-            cells += [f"{value:.1f}", f"{_error_pct(value, row.truth_ms):.0f}%" if row.counts else "noise"]
-        table.add_row(row.name, row.load, f"{row.truth_ms:.1f}", f"{row.spread_ms / 2:.1f}", *cells)
-    counting = [row for row in rows if row.counts]
-    told = []
-    medians = []
-    for way, column in (
-        ("predicted", [row.predicted_ms for row in counting]),
-        ("the manifest alone", [row.manifest_ms for row in counting]),
-        ("run time alone", [row.run_time_ms for row in counting]),
-    ):
-        errors = sorted(_error_pct(ms, row.truth_ms) for row, ms in zip(counting, column, strict=True))
-        medians.append(statistics.median(errors))
-        p90 = errors[min(len(errors) - 1, int(0.9 * len(errors)))]
-        told.append(f"{way}: median {medians[-1]:.0f}% (x{medians[-1] / medians[0]:.1f}), p90 {p90:.0f}%")
-    table.caption = f"errors of {len(counting)} of {len(rows)} rows (goal: median {GOAL_PCT:g}%); {'; '.join(told)}"
-    Console(width=150).print(table, f"calibration: {calibration}")
-    return int(medians[0] > GOAL_PCT)
+def write_page(page: Path, rows: Sequence[Row], calibration: Calibration) -> None:
+    """Put the table between the marks."""
+    before, _, rest = page.read_text().partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    told = f"{summary(rows)[0].upper()}{summary(rows)[1:]}.\n\n{text_of(rows)}\n"
+    page.write_text(f"{before}{MARKS[0]}\n{told}\n{MARKS[1]}{after}")
 
 
 if __name__ == "__main__":

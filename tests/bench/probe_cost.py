@@ -4,7 +4,8 @@
 
 Needs root. Each workload is pinned to one CPU and its CPU time taken without a probe, with an empty program on the same
 probes, with the tool where its filter refuses everything (hits), where it counts only (a frequency check), and in full
-(events). The least of the repeats counts: whatever else ran could only add. The numbers belong in ``[cost]`` of the
+(events). The least of the repeats counts: whatever else ran could only add. Of the
+lightest work it is each operation's own time (:mod:`tests.bench.light_work`). The numbers belong in ``[cost]`` of the
 tools' manifests; a busy or virtual machine moves them, so that ratios say more.
 
 ``run_time`` is the kernel's own measurement of the program alone, taken in runs of its own since taking it costs time.
@@ -32,10 +33,11 @@ from node_agent.backends.port import ProbeStats
 from node_agent.kernel.bpf import enable_run_time_stats
 from node_agent.kernel.loader import LoadedObject
 from node_agent.kernel.probes import parse_probes
-from tests.checks.description import CostWork, checks_of
+from tests.bench.cost_worker import do_work
+from tests.bench.light_work import LIGHT, compile_light, light_command
+from tests.checks.description import checks_of
 from tests.kernel.calls import compile_calls
 from tests.kernel.support import temporary_cgroup
-from tests.kernel.works import COMPILED, work_command, work_function
 
 NO_SUCH_CGROUP = "fleettrace-probe-cost"  # an empty one
 IDLE_PID = os.getpid()  # children do the work: a filter for this process refuses all of it
@@ -49,33 +51,26 @@ class Subject:
     """A tool with the work that fires its probes, and the parameters that it must be given."""
 
     tool: str
-    work: Callable[[], None]
+    work: str
+    amount: int
     tracers: int = 1
     params: Mapping[str, ParamValue] = field(default_factory=dict)
 
 
-CALLS = Path(tempfile.gettempdir()) / f"fleettrace-probe-cost-{os.getpid()}" / "calls"
+_PROGRAMS = Path(tempfile.gettempdir()) / f"fleettrace-probe-cost-{os.getpid()}"
+CALLS, LIGHT_PROGRAM = _PROGRAMS / "calls", _PROGRAMS / "light"
 
 
 @contextmanager
-def compiled_calls() -> Iterator[None]:
-    """The program :data:`CALLS`."""
-    CALLS.parent.mkdir()
+def compiled_works() -> Iterator[None]:
+    """The programs :data:`CALLS` and :data:`LIGHT_PROGRAM`."""
+    _PROGRAMS.mkdir()
     try:
-        compile_calls(CALLS.parent)
+        compile_calls(_PROGRAMS)
+        compile_light(_PROGRAMS)
         yield
     finally:
-        shutil.rmtree(CALLS.parent)
-
-
-def run_work(work: CostWork) -> None:
-    """Do it once."""
-    if work.work.startswith(COMPILED):
-        subprocess.run(
-            work_command(work.work, work.amount, CALLS), input=b"go\n", stdout=subprocess.DEVNULL, check=True
-        )
-    else:
-        work_function(work.work)(work.amount)
+        shutil.rmtree(_PROGRAMS)
 
 
 def subjects(names: Collection[str]) -> Iterator[Subject]:
@@ -86,7 +81,7 @@ def subjects(names: Collection[str]) -> Iterator[Subject]:
         tracers = SAMPLERS if tool.cost.bounded_hits_per_cpu_param is not None else 1
         for work in checks_of(tool).costs:
             params = {name: str(CALLS) if value == "{calls}" else value for name, value in work.params.items()}
-            yield Subject(tool.name, partial(run_work, work), tracers, params)
+            yield Subject(tool.name, work.work, work.amount, tracers, params)
 
 
 def cpu_time_ns(work: Callable[[], None]) -> float:
@@ -101,6 +96,16 @@ def cpu_time_ns(work: Callable[[], None]) -> float:
     assert status == 0
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e9
+
+
+def work_ns(subject: Subject) -> float:
+    """CPU time of the subject's work, done once."""
+    if not subject.work.startswith(LIGHT):
+        return cpu_time_ns(partial(do_work, subject.work, subject.amount, CALLS))
+    command = ["taskset", "-c", str(CPU), *light_command(subject.work, LIGHT_PROGRAM)]
+    return float(
+        subprocess.run(command, input=f"{subject.amount}\n".encode(), stdout=subprocess.PIPE, check=True).stdout
+    )
 
 
 def highest_rates(tool: ToolDefinition) -> dict[str, ParamValue]:
@@ -145,12 +150,16 @@ def least(work: Callable[[], None], repeats: int) -> float:
     return min(cpu_time_ns(work) for _ in range(repeats))
 
 
+def least_of(subject: Subject, repeats: int) -> float:
+    return min(work_ns(subject) for _ in range(repeats))
+
+
 def with_tool(
     subject: Subject, state: str, kind: RunKind, *, pid: int, repeats: int
 ) -> tuple[float, ProbeStats, ProbeStats]:
     """CPU time of the work with the tool attached, and what all tracers counted in one run of it, and in all."""
     with tool_attached(subject, state, kind, pid=pid) as tracers:
-        time_ns = least(subject.work, repeats)
+        time_ns = least_of(subject, repeats)
         total = summed([tracer.stats() for tracer in tracers])
     share = 1 / repeats
     mean = ProbeStats(int(total.hits * share), (int(total.events * share),), bpf_run_time_ns=total.bpf_run_time_ns)
@@ -177,9 +186,9 @@ def run_time_per_hit_ns(subject: Subject, state: str, *, pid: int) -> float:
 
 def measure(subject: Subject, state: str, repeats: int) -> list[tuple[str, str, str, str]]:
     """Rows of the table: configuration, CPU time of the work, added time per hit or event, run time per hit."""
-    none_ns = least(subject.work, repeats)
+    none_ns = least_of(subject, repeats)
     with empty_attached(find_tool(subject.tool), state, subject.tracers, subject.params):
-        empty_ns = least(subject.work, repeats)
+        empty_ns = least_of(subject, repeats)
     refused_ns, refused, _ = with_tool(subject, state, RunKind.TRACE, pid=IDLE_PID, repeats=repeats)
     check_ns, check, _ = with_tool(subject, state, RunKind.FREQUENCY_CHECK, pid=0, repeats=repeats)
     full_ns, full, _ = with_tool(subject, state, RunKind.TRACE, pid=0, repeats=repeats)
@@ -213,7 +222,7 @@ def main() -> None:
     parser.add_argument("tools", nargs="*", help="which tools; all when none is named")
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as state, temporary_cgroup(NO_SUCH_CGROUP), compiled_calls():
+    with tempfile.TemporaryDirectory() as state, temporary_cgroup(NO_SUCH_CGROUP), compiled_works():
         for subject in subjects(options.tools):
             given = "".join(f" {name}={value}" for name, value in subject.params.items())
             print(f"\n{subject.tool}{given}{f' x {subject.tracers}' if subject.tracers > 1 else ''}")

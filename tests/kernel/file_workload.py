@@ -89,19 +89,6 @@ def cached_page_reads(number: int) -> None:
             os.pread(file.fileno(), page, 0)
 
 
-def direct_reads(number: int) -> None:
-    """So many reads of 4 KiB each, past the page cache."""
-    with tempfile.NamedTemporaryFile(dir=FILES_DIRECTORY) as file:
-        file.write(os.urandom(1 << 20))
-        file.flush()
-        os.fsync(file.fileno())
-        descriptor = os.open(file.name, os.O_RDONLY | os.O_DIRECT)
-        buffer = mmap.mmap(-1, 4096)
-        for index in range(number):
-            os.preadv(descriptor, [buffer], index % 256 * 4096)
-        os.close(descriptor)
-
-
 def _drop(file: int) -> None:
     """Take the file out of the page cache, and no other: dirty pages cannot be dropped before they are written."""
     os.fsync(file)
@@ -121,7 +108,6 @@ WORKLOADS = {
     f.__name__: f
     for f in (
         cached_page_reads,
-        direct_reads,
         file_calls,
         disk_writes,
         cached_reads,
