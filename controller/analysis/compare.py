@@ -10,6 +10,7 @@ from functools import partial
 
 from controller.analysis.callees import Blame, blame
 from controller.analysis.evidence import (
+    TIME_UNITS,
     ShapeChange,
     change_of_shape,
     describe_buckets,
@@ -26,6 +27,8 @@ from fleettrace.model.job import HostPart
 
 __all__ = ["Finding", "compare_parts"]
 
+OTHERWISE_Z = 1.0
+"""By how much surer a difference of times must be that is not slowness, to stand as far up in the ranking."""
 MAX_LISTED = 8
 """So many hosts that are no suspects are listed, and as many of those without enough data."""
 
@@ -37,7 +40,7 @@ class Finding:
     ``score`` is how far it is from the others in its ``category``, in standard deviations (positive: it has more of
     it); ``chi_square_z`` the same over all categories together (0 where too few hosts let one tell). ``shape`` is for
     histograms, ``blame`` for stacks, ``rate`` where hosts are enough. ``trait`` is what was compared (None:
-    nothing was), ``whom`` names those it was compared with.
+    nothing was), ``whom`` names those it was compared with. ``apart`` orders those that nobody is accused of.
     """
 
     host: str
@@ -51,6 +54,7 @@ class Finding:
     blame: Blame | None = None
     trait: Trait | None = None
     whom: str = ""
+    apart: float = 0.0
 
 
 def compare_parts(parts: Iterable[HostPart]) -> tuple[Finding, ...]:
@@ -69,13 +73,8 @@ def compare_parts(parts: Iterable[HostPart]) -> tuple[Finding, ...]:
 
 
 def _order(found: Finding) -> tuple[bool, float, str]:
-    size = abs(found.score) if found.verdict.named else _apart(found.score, found.rate)
+    size = abs(found.score) if found.verdict.named else found.apart
     return (not found.verdict.named, -size, found.host)
-
-
-def _apart(score: float, rate: Rate | None) -> float:
-    """How far a host is from the others that nobody is accused of: by shape, and by a rate that is beyond the usual."""
-    return math.hypot(score, rate.ranked if rate is not None else 0.0)
 
 
 def _compare(trait: Trait, samples: Sequence[Sample], of_its_class: str) -> list[Finding]:
@@ -116,16 +115,20 @@ class _Group:
                 if rate is not None and rate.odd and host not in odd.verdicts
             }
         named = {**odd.verdicts, **rate_odd}
-        order = sorted(
-            range(len(self.samples)), key=lambda host: (host not in named, -self._size(host, rate_odd), host)
-        )
+        order = sorted(range(len(self.samples)), key=lambda host: (host not in named, -self._apart(host), host))
         return [self._finding(host, named, rate_odd, odd) for host in order[: len(named) + MAX_LISTED]]
 
-    def _size(self, host: int, rate_odd: Mapping[int, Verdict]) -> float:
+    def _apart(self, host: int) -> float:
+        """How far a host is from the others that nobody is accused of: by shape, and by a rate beyond the usual.
+
+        Of times, a shape that is what slowness looks like counts in full, and any other only when it is surer by so
+        much: the largest of many deviations is large on some host of every fleet.
+        """
+        shape = abs(self.scores.of_hosts[host].z)
+        if self.scores.slower and self.trait.unit in TIME_UNITS:
+            shape = max(self.scores.slower[host], shape - OTHERWISE_Z)
         rate = self.rates[host]
-        if host in rate_odd and rate is not None:
-            return abs(rate.z)
-        return _apart(self.scores.of_hosts[host].z, rate)
+        return math.hypot(shape, rate.ranked if rate is not None else 0.0)
 
     def _finding(self, host: int, named: Mapping[int, Verdict], rate_odd: Mapping[int, Verdict], odd: Odd) -> Finding:
         sample, score, rate = self.samples[host], self.scores.of_hosts[host], self.rates[host]
@@ -160,6 +163,7 @@ class _Group:
             explained,
             self.trait,
             whom,
+            self._apart(host),
         )
 
     def _gap(self, host: int, *without: int) -> float:

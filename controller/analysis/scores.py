@@ -81,11 +81,15 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The scores of samples in their order, and what is usual by category; what is not there has the usual spread."""
+    """The scores of samples in their order, and what is usual by category; what is not there has the usual spread.
+
+    ``slower`` (of many histograms only) says for each sample how well longer values explain what is odd about it.
+    """
 
     of_hosts: tuple[Score, ...]
     centres: dict[Category, Centre]
     elsewhere: Centre
+    slower: tuple[float, ...] = ()
 
     def z(self, sample: Sample, category: Category) -> float:
         """A host's deviation in a category of its own."""
@@ -119,17 +123,15 @@ def score_hosts(samples: Sequence[Sample], scheme: str = LOG2) -> Scores:
 
     centres = {category: centre_of(*both) for category, both in measured.items()}
     scores = _largest(table, centres, samples)
+    slower: tuple[float, ...] = ()
     if all(sample.buckets for sample in samples):
-        scores = _with_shifts(scores, samples, scheme, usual)
-    return Scores(scores, centres, centre_of(0.0, 0.0))
-
-
-def _with_shifts(scores: Sequence[Score], samples: Sequence[Sample], scheme: str, usual: float) -> tuple[Score, ...]:
-    shifts = shift_deviates(samples, scheme, [abs(score.z) for score in scores], usual)
-    return tuple(
-        replace(score, z=math.copysign(_with_shift(abs(score.z), shift), score.z))
-        for score, shift in zip(scores, shifts, strict=True)
-    )
+        shifts = shift_deviates(samples, scheme, [abs(score.z) for score in scores], usual)
+        slower = tuple(shifts.longer)
+        scores = tuple(
+            replace(score, z=math.copysign(_with_shift(abs(score.z), shift), score.z))
+            for score, shift in zip(scores, shifts.either, strict=True)
+        )
+    return Scores(scores, centres, centre_of(0.0, 0.0), slower)
 
 
 def _with_shift(single: float, shift: float) -> float:

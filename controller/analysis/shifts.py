@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from itertools import repeat
 from operator import mul, sub
 from statistics import median
+from typing import NamedTuple
 
 from controller.analysis.deviates import for_largest, normal_deviate
 from controller.analysis.samples import Sample
 from fleettrace.snapshot import LOG2, bucket_bounds, bucket_index
 
-__all__ = ["shift_deviates"]
+__all__ = ["ShiftDeviates", "shift_deviates"]
 
 SHIFTS_OCTAVES = (-4, -2, -1, 1, 2, 3, 4, 6)
 PART = 0.05
@@ -39,10 +40,17 @@ NORMAL_KURTOSIS = 3.0
 Vector = list[float]
 
 
+class ShiftDeviates(NamedTuple):
+    """By sample, in their order: |z| of the best shift either way, and of the best one to longer values (>= 0)."""
+
+    either: list[float]
+    longer: list[float]
+
+
 def shift_deviates(
     samples: Sequence[Sample], scheme: str, sizes: Sequence[float], usual_variance: float
-) -> list[float]:
-    """|z| of the best shift by sample, in their order; 0 where all values are in one octave.
+) -> ShiftDeviates:
+    """How well some shift explains what is odd about each sample; 0 where all values are in one octave.
 
     ``sizes`` says how odd each host looked, bucket by bucket: very odd ones do not tell how healthy hosts vary.
     ``usual_variance`` is of a root of a share between hosts.
@@ -57,23 +65,28 @@ def shift_deviates(
     middle = [median(column) for column in zip(*roots[:: -(-len(roots) // MOST_MEASURED)], strict=True)]
     changes = _changes(middle)
     if not changes:
-        return [0.0] * len(samples)
+        return ShiftDeviates([0.0] * len(samples), [0.0] * len(samples))
     sampling = 1 / (4 * median(sample.events for sample in samples))
     measured = _measured(sizes)
     apart = [[*map(sub, row, middle)] for row in roots]
     weight = len(measured) - 1 + PRIOR_HOSTS
     factor = _cholesky(_covariance([apart[host] for host in measured], weight, usual_variance, sampling))
-    filters = [_Filter.of(factor, change) for change in changes]
+    filters = [_Filter.of(factor, change) for change in changes.values()]
     inside = frozenset(measured)
-    squares = []
+    signed = []
     for host, (sample, own) in enumerate(zip(samples, apart, strict=True)):
         own_sampling = 1 / (4 * sample.events) - sampling
         # A host must not tell how far it may lie: its own part of the covariance is taken out (Sherman and Morrison).
         left = (weight - _square(factor, own)) / weight if host in inside else 1.0
-        squares.append([each.square(own, own_sampling, left, weight) for each in filters])
+        signed.append([each.square(own, own_sampling, left, weight) for each in filters])
     freedom = EFFICIENCY * (len(samples) - 1) + PRIOR_FREEDOM
-    freedoms = [_freedom([squares[host][place] for host in measured], freedom) for place in range(len(filters))]
-    return [max(map(normal_deviate, own, freedoms)) for own in squares]
+    freedoms = [_freedom([abs(signed[host][place]) for host in measured], freedom) for place in range(len(filters))]
+    deviates = [[*map(normal_deviate, map(abs, own), freedoms)] for own in signed]
+    longer = [
+        max((z for octaves, square, z in zip(changes, own, ours, strict=True) if octaves > 0 < square), default=0.0)
+        for own, ours in zip(signed, deviates, strict=True)
+    ]
+    return ShiftDeviates([*map(max, deviates)], longer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +103,15 @@ class _Filter:
         return cls(matched, sum(map(mul, matched, change)), sum(map(mul, matched, matched)))
 
     def square(self, apart: Vector, own_sampling: float, left: float, weight: float) -> float:
-        """The squared deviate of a host; ``left`` is the part of the covariance that is not its own doing."""
+        """The squared deviate of a host, below 0 where it has the opposite of the change.
+
+        ``left`` is the part of the covariance that is not its own doing.
+        """
         value: float = sum(map(mul, self.matched, apart))
         if left == 1.0:
-            return value * value / (self.gain + own_sampling * self.noise)
+            return value * abs(value) / (self.gain + own_sampling * self.noise)
         alone = self.gain + value * value / (left * weight)
-        return (value / left) ** 2 / (alone + own_sampling * self.noise)
+        return value * abs(value) / left**2 / (alone + own_sampling * self.noise)
 
 
 def _freedom(squares: Sequence[float], most: float) -> float:
@@ -121,18 +137,18 @@ def _by_octave(buckets: Mapping[int, int], scheme: str) -> Mapping[int, int]:
     return found
 
 
-def _changes(middle: Vector) -> list[Vector]:
-    """What each shift would make of the typical roots; without those that would change nothing."""
+def _changes(middle: Vector) -> dict[int, Vector]:
+    """What each shift, by its octaves, would make of the typical roots; without those that would change nothing."""
     whole = sum(root * root for root in middle)
     shares = [root * root / whole for root in middle] if whole else []
-    found = []
+    found = {}
     for octaves in SHIFTS_OCTAVES:
         shifted = [(1 - PART) * share for share in shares]
         for place, share in enumerate(shares):
             shifted[min(max(place + octaves, 0), len(shares) - 1)] += PART * share
         change = [math.sqrt(new) - math.sqrt(old) for new, old in zip(shifted, shares, strict=True)]
         if any(abs(part) > 1e-9 for part in change):
-            found.append(change)
+            found[octaves] = change
     return found
 
 

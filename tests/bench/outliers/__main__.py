@@ -1,4 +1,4 @@
-"""``python -m tests.bench.outliers [SEED] [SCALE]``: print the figures of docs/reading.md."""
+"""``python -m tests.bench.outliers [SEED[,SEED...]] [SCALE] [--ours]``: print the figures of docs/reading.md."""
 
 import math
 import re
@@ -6,7 +6,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 from random import Random
 
 from controller.analysis.compare import Finding, compare_parts
@@ -116,14 +116,15 @@ def odd_rates(fleet: Fleet) -> list[Finding]:
 
 def main() -> None:
     """Run everything."""
-    seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
-    scale = float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
+    numbers = [word for word in sys.argv[1:] if word != "--ours"]
+    seeds = [*map(int, numbers[0].split(","))] if numbers else [1]
+    scale = float(numbers[1]) if len(numbers) > 1 else 1.0
     with_rivals = "--ours" not in sys.argv
     answers: dict[tuple[str, str, str], list[Answer]] = defaultdict(list)
     told: list[tuple[Fleet, Answer, bool]] = []
     by_fleet: list[tuple[Fleet, dict[str, Answer]]] = []
     seconds = 0.0
-    for fleet in corpus(seed, scale):
+    for fleet in chain.from_iterable(corpus(seed, scale) for seed in seeds):
         kind = BUCKETS if any(item.part.snapshot.histograms for item in fleet.parts) else ITEMS
         began = time.perf_counter()
         answer, named = our_answer(fleet)
@@ -135,7 +136,7 @@ def main() -> None:
             for name, method in (FOR_BUCKETS if kind == BUCKETS else FOR_ITEMS).items():
                 rival = by_fleet[-1][1][name] = rivals_answer(fleet, method)
                 answers[fleet.source, kind, name].append(rival)
-    print(f"{len(told)} fleets, seed {seed}; ours took {seconds:.1f} s")
+    print(f"{len(told)} fleets, seeds {seeds}; ours took {seconds:.1f} s")
     print_goal(by_fleet)
     for source in ("synthetic", "real"):
         for kind in (BUCKETS, ITEMS):

@@ -53,7 +53,7 @@ def print_goal(told: Sequence[tuple[Fleet, dict[str, Answer]]]) -> None:
             groups["real, where the measured shift is 2x or more in 5% or more"].append(answers)
             continue
         oracle = Oracle(fleet)
-        with_oracle = {**answers, "oracle": oracle.answer()}
+        with_oracle = {**answers, "blind oracle": oracle.blind_answer(), "oracle": oracle.answer()}
         groups["synthetic, all with 2x or more in 5% or more"].append(with_oracle)
         groups[_label(oracle)].append(with_oracle)
     names = [*next(iter(groups.values()))[0]]

@@ -63,6 +63,22 @@ def test_a_fast_host_among_slow_ones_is_the_odd_one_too() -> None:
     assert found[0].evidence.startswith("4.0 octaves shorter than the other 5 hosts: ")
 
 
+@pytest.mark.parametrize(("unit", "first"), [("us", "slow"), ("bytes", "fast")])
+def test_of_times_a_slower_host_stands_before_one_that_is_quicker_and_a_little_odder(unit: str, first: str) -> None:
+    # GIVEN twenty hosts alike, one with some values 2 octaves up, and one with a few more 2 octaves down
+    usual = {2: 40, 3: 150, 4: 300, 5: 300, 6: 150, 7: 50, 8: 10}
+    wobble = [{**usual, 4: 300 + step, 5: 300 - step} for step in range(-10, 10)]
+    slow = {2: 38, 3: 141, 4: 284, 5: 286, 6: 158, 7: 65, 8: 28}
+    fast = {2: 66, 3: 176, 4: 305, 5: 291, 6: 130, 7: 29, 8: 2}
+    hosts = [waits(f"h-{number}", own, unit=unit) for number, own in enumerate(wobble)]
+    found = compare_parts([*hosts, waits("slow", slow, unit=unit), waits("fast", fast, unit=unit)])
+    # THEN nobody is accused of so little, and of times the one that is slower comes first
+    assert not any(each.verdict.named for each in found)
+    scores = {each.host: abs(each.score) for each in found}
+    assert scores["fast"] > scores["slow"] > 2
+    assert found[0].host == first
+
+
 def test_of_two_hosts_that_differ_neither_is_accused() -> None:
     found = compare_parts([*fleet(1), waits("slow-1", SLOW)])
     assert {other.verdict for other in found} == {"ranking"}

@@ -27,7 +27,7 @@ def fleet(hosts: int, seed: int, jitter: float, part: float = 0.0, octaves: int 
 
 
 def deviates(samples: list[Sample], scheme: str = LOG2, variance: float = 0.0) -> list[float]:
-    return shift_deviates(samples, scheme, [0.0] * len(samples), variance)
+    return shift_deviates(samples, scheme, [0.0] * len(samples), variance).either
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -63,3 +63,16 @@ def test_values_in_one_octave_cannot_be_shifted() -> None:
 
 def test_alike_hosts_have_none() -> None:
     assert deviates([sample({3: 300, 4: 200, 5: 10})] * 9) == [0.0] * 9
+
+
+def test_shorter_values_are_a_shift_and_not_a_longer_one() -> None:
+    random = Random(4)
+    usual = {3: 0.2, 4: 0.5, 5: 0.3}
+    samples = [sample(multinomial(random, EVENTS, usual)) for _ in range(12)]
+    samples.append(sample(multinomial(random, EVENTS, {2: 0.05, 3: 0.25, 4: 0.45, 5: 0.25})))
+    samples.append(sample(multinomial(random, EVENTS, {3: 0.15, 4: 0.45, 5: 0.30, 6: 0.10})))
+    found = shift_deviates(samples, LOG2, [0.0] * 12 + [9.0] * 2, 1e-5)
+    shorter, longer = found.either[12:]
+    assert min(shorter, longer) > 5
+    assert found.longer[12] < 3
+    assert found.longer[13] == longer
