@@ -42,7 +42,7 @@ class Family:
     def bounds_text(self, index: int) -> str:
         """``[16, 31] us``."""
         low, high = bucket_bounds(self.merged.scheme, index)
-        return f"[{low:,}, {high:,}] {self.merged.unit}"
+        return f"[{low}, {high}] {self.merged.unit}"
 
     def upper(self, index: int) -> int:
         """The largest value of a bucket."""

@@ -61,10 +61,13 @@ def flame_graph(
     show, against = _opening(series, host, before_after=several)
     unlisted = len({part.part.run.host for part in result.hosts}) - sum(each.kind is SeriesKind.HOST for each in series)
     if unlisted > 0 and not several:
-        notes.append(f"{counted(unlisted, 'host')} not drawn alone: 'fleettrace flame {result.job.spec.job_id} --host'")
+        notes.append(
+            f"{counted(unlisted, 'host')} not drawn alone: 'fleettrace flame {result.job.spec.job_id} --host NAME'"
+        )
     if tree.elided:
         notes.append(f"{counted(tree.elided, 'stack')} end in frames too small for this picture")
-    return FlameGraph(title_of(result), units.pop(), tree, series, show, against, notes)
+    title = f"Before and after: {title_of(result)}" if several else title_of(result)
+    return FlameGraph(title, units.pop(), tree, series, show, against, notes)
 
 
 def _unit(result: JobResult) -> str:

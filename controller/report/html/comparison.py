@@ -59,7 +59,10 @@ def render_before_after_page(pair: BeforeAfter) -> str:
         parts.append(
             section_markup("Flame graph: after against before", tag("div", flame_section(graph), class_="flame-frame"))
         )
-    parts += [unseen(pair.before, "What was not seen before"), unseen(pair.after, "What was not seen after")]
+    parts += [
+        unseen(pair.before, "What the job before did not see"),
+        unseen(pair.after, "What the job after did not see"),
+    ]
     return _page(f"{spec.tool} before and after", parts, has_stacks=has_stacks)
 
 
@@ -78,7 +81,7 @@ def _ranking(found: tuple[Suspect, ...]) -> Markup:
         numbers = (
             f"{each.score:.1f}" if judged else "",
             f"{each.chi_square_z:.1f}" if judged else "",
-            f"{each.shape.shift_octaves:+.1f}" if each.shape else "",
+            f"{each.shape.shift_octaves:+z.1f}" if each.shape else "",
             f"{each.shape.excess_events:,}" if each.shape else "",
         )
         rows.append(
@@ -115,7 +118,7 @@ def _lines(pair: BeforeAfter) -> list[Markup]:
             steps.append(min(below, 1.0))
         lines.append((name, steps))
     rows = (
-        (shift.host, f"{shift.octaves:+.2f}", *(_span(span) for span in _in_order(shift.before, shift.after)))
+        (shift.host, f"{shift.octaves:+z.2f}", *(_span(span) for span in _in_order(shift.before, shift.after)))
         for shift in pair.shifts[:MAX_HOSTS]
     )
     head = ("host", "octaves", "p50 before", "p50 after", "p99 before", "p99 after")
@@ -134,4 +137,4 @@ def _in_order(before: tuple[Span, ...], after: tuple[Span, ...]) -> list[Span]:
 
 
 def _span(span: Span) -> str:
-    return f"[{span[0]:,}, {span[1]:,}]"
+    return f"[{span[0]}, {span[1]}]"

@@ -5,6 +5,7 @@ import math
 from controller.analysis.wording import share_text
 from controller.report.families import Family
 from controller.report.html.markup import Markup, picture, tag
+from controller.report.names import short_names
 from fleettrace.model.names import counted
 
 __all__ = ["LEVELS", "MAX_ROWS", "heat_level", "heatmap"]
@@ -28,11 +29,20 @@ def heatmap(family: Family, marked: frozenset[str]) -> Markup:
     cell = min((_WIDTH_PX - _NAME_PX) / len(indexes), _MAX_CELL_PX)
     height = len(rows) * _ROW_PX + _FOOT_PX
     drawn = []
-    for number, (host, histogram) in enumerate(rows):
+    short = short_names([host for host, _ in rows], _NAME_CHARS, gap="…")
+    for number, ((host, histogram), name) in enumerate(zip(rows, short.names, strict=True)):
         y = number * _ROW_PX
-        name = host if len(host) <= _NAME_CHARS else f"{host[: _NAME_CHARS - 1]}…"
         style = "label suspect" if host in marked else "label"
-        drawn.append(tag("text", f"{name} !" if host in marked else name, x=_NAME_PX - 8, y=y + 12.5, class_=style))
+        drawn.append(
+            tag(
+                "text",
+                tag("title", host),
+                f"{name} !" if host in marked else name,
+                x=_NAME_PX - 8,
+                y=y + 12.5,
+                class_=style,
+            )
+        )
         counts = dict(histogram.counts)
         for column, index in enumerate(indexes):
             share = counts.get(index, 0) / histogram.total
@@ -60,7 +70,9 @@ def heatmap(family: Family, marked: frozenset[str]) -> Markup:
     label = f"Heat map of {counted(len(rows), 'host')}: the share of values in each bucket"
     svg = picture(drawn, _WIDTH_PX, height, label)
     hidden = len(family.hosts) - len(rows)
-    more = [tag("p", f"+{counted(hidden, 'more host')}; the table has all of them", class_="soft")] if hidden else []
+    notes = [f"names without {short.domain}"] if short.domain else []
+    notes += [f"+{counted(hidden, 'more host')}; the table has all of them"] if hidden else []
+    more = [tag("p", "; ".join(notes), class_="soft")] if notes else []
     return tag("div", svg, *more, class_="picture")
 
 

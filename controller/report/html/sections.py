@@ -174,7 +174,7 @@ def _suspect(suspect: Suspect, style: str) -> Markup:
 
 def labelled_markup(rows: Iterable[tuple[str, Text]]) -> Markup:
     """A list of what is said under words."""
-    items = (item for label, text in rows for item in (tag("dt", label), tag("dd", text.plain)))
+    items = (item for label, text in rows for item in (tag("dt", label), tag("dd", sentence(text.plain))))
     return tag("dl", *items, class_="facts")
 
 

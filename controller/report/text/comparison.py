@@ -85,7 +85,7 @@ def _number(value: float, found: Suspect) -> str:
 
 
 def _octaves(found: Suspect) -> str:
-    return "-" if found.shape is None else f"{found.shape.shift_octaves:+.1f}"
+    return "-" if found.shape is None else f"{found.shape.shift_octaves:+z.1f}"
 
 
 def _rate(found: Suspect) -> str:
@@ -112,11 +112,16 @@ def job_line(job: Job) -> str:
     return f"job {spec.job_id}, {time_text(spec.created_at_ms)}, on {spec.selector}{given}"
 
 
+def _times(factor: float) -> str:
+    told = f"{factor:.2g}"
+    return "as many" if told == "1" else f"{told} times the"
+
+
 def change_lines(change: Change, *, several: bool) -> list[tuple[str, Text | str]]:
     """What has changed in one class, how sure that is, and which hosts it leaves out."""
     label = "changed" if change.changed else "no change"
     place = f"{change.host_class}, {change.kind.value}: " if several else ""
-    rate = f"; {change.rate_factor:.2g} times the events a second" if change.rate_factor else ""
+    rate = f"; {_times(change.rate_factor)} events a second" if change.rate_factor else ""
     told = Text(f"{place}{change.evidence}{rate}", "bold" if change.changed else "", overflow="fold")
     lines: list[tuple[str, Text | str]] = [(label, told)]
     if change.hosts:
@@ -152,7 +157,7 @@ def _shifts(shifts: Sequence[HostShift], unit: str) -> RenderableType:
     shown = shifts[:MAX_HOSTS]
     columns = [
         Column("host", [each.host for each in shown], words=True),
-        Column("octaves", [f"{each.octaves:+.1f}" for each in shown]),
+        Column("octaves", [f"{each.octaves:+z.1f}" for each in shown]),
         Column(f"p50 {unit}", [_from_to(each.before[0], each.after[0]) for each in shown]),
         Column(f"p99 {unit}", [_from_to(each.before[1], each.after[1]) for each in shown]),
     ]

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
 from rich.color import Color, ColorSystem
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.style import Style
 from rich.text import Text
 
 from controller.report.families import Family
+from controller.report.names import short_names
 from controller.report.text.numbers import short_text
 from fleettrace.model.names import counted
 from fleettrace.snapshot import Histogram, bucket_bounds
@@ -46,8 +46,10 @@ class HeatMap:
     marked: frozenset[str]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        names = [f"{host} !" if host in self.marked else host for host, _ in self.family.hosts[:MAX_ROWS]]
-        name_cells = min(max(map(cell_len, names), default=0), _MAX_NAME_CELLS)
+        hosts = [host for host, _ in self.family.hosts[:MAX_ROWS]]
+        short = short_names(hosts, _MAX_NAME_CELLS)
+        names = [f"{name} !" if host in self.marked else name for host, name in zip(hosts, short.names, strict=True)]
+        name_cells = max(map(len, names), default=0)
         room = max(options.max_width - _INDENT - name_cells - 2, 1)
         family = self.family.coarse(room)
         indexes = family.indexes
@@ -57,13 +59,12 @@ class HeatMap:
         about = f", {family.name}" if family.name else ""
         yield Text(f"Host by host{about}: the share of its values in each bucket, in {family.merged.unit}", "bold")
         for name, (host, histogram) in zip(names, family.hosts, strict=False):
-            label = set_cell_size(_shortened(name, name_cells), name_cells)
             row = Text(" " * _INDENT, no_wrap=True, overflow="crop")
-            row.append(f"{label}  ", "bold red" if host in self.marked else "")
+            row.append(f"{name:<{name_cells}}  ", "bold red" if host in self.marked else "")
             yield row.append_text(_row(histogram, shown, paint))
         yield Text(" " * (_INDENT + name_cells + 2) + _axis(family, shown, width), "dim", no_wrap=True, overflow="crop")
         yield _legend(_Paint(console, options, 2), _INDENT + name_cells + 2)
-        notes = []
+        notes = [f"names without {short.domain}"] if short.domain else []
         if len(family.hosts) > MAX_ROWS:
             notes.append(f"+{counted(len(family.hosts) - MAX_ROWS, 'more host')}, less apart (-o report.html draws 80)")
         if family is not self.family:
@@ -116,7 +117,3 @@ def _legend(paint: _Paint, indent: int) -> Text:
     for share in _LEGEND:
         text.append_text(paint.cell(share)).append(f" {100 * share:g}% ", "dim")
     return text
-
-
-def _shortened(name: str, cells: int) -> str:
-    return name if cell_len(name) <= cells else f"{set_cell_size(name, cells - 1)}~"

@@ -96,7 +96,7 @@ def test_of_many_hosts_those_that_stand_out_have_views_and_the_others_are_told()
     graph = flame_graph(hostile.result_of(*hosts), host="api-17")
 
     assert [series.label for series in graph.series][2:] == ["api-17"]
-    assert "29 hosts not drawn alone: 'fleettrace flame k3f9q2 --host'" in graph.notes
+    assert "29 hosts not drawn alone: 'fleettrace flame k3f9q2 --host NAME'" in graph.notes
 
 
 def test_before_and_after_open_on_the_typical_hosts() -> None:
