@@ -19,7 +19,7 @@ _NAME_PX = 190
 _WIDTH_PX = 900
 _FOOT_PX = 58
 _MAX_CELL_PX = 62
-_NAME_CHARS = 27
+_NAME_CHARS = 23
 
 
 def heatmap(family: Family, marked: frozenset[str]) -> Markup:
@@ -36,7 +36,7 @@ def heatmap(family: Family, marked: frozenset[str]) -> Markup:
         drawn.append(
             tag(
                 "text",
-                tag("title", host),
+                *([tag("title", host)] if name != host else []),
                 f"{name} !" if host in marked else name,
                 x=_NAME_PX - 8,
                 y=y + 12.5,

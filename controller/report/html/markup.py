@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterable
 from html import escape
 
+from controller.report.ranges import RANGE
+
 __all__ = ["Markup", "joined", "picture", "sentence", "tag", "visible"]
 
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-_RANGE = re.compile(
-    r"(\[[0-9, ]{1,40}\](?: [a-z]{1,7}\b)?|(?<![-\w.])[0-9][0-9,.]{0,20}-[0-9][0-9,.]{0,20} [a-z]{1,7}\b)"
-)
 _VOID = frozenset({"br", "hr", "meta"})
 
 
@@ -56,7 +55,7 @@ def picture(children: Iterable[Markup], width_px: float, height_px: float, label
 
 def sentence(text: str) -> Markup:
     """Words of an answer, whose ranges of numbers stay on one line: ``[16, 31] us``, ``4.1-32.8 ms``."""
-    parts = _RANGE.split(text)
+    parts = RANGE.split(text)
     return joined(*(tag("span", part, class_="range") if place % 2 else part for place, part in enumerate(parts)))
 
 

@@ -13,7 +13,7 @@ from controller.report.contents import events_of
 from controller.report.text.columns import Column, FittingTable
 from controller.report.text.coverage import build_lines, coverage_lines
 from controller.report.text.job import heat_maps
-from controller.report.text.lines import labelled
+from controller.report.text.lines import Sentence, labelled
 from controller.report.text.numbers import bar, time_text
 from fleettrace.model.findings import HostVerdict, Span, Suspect
 from fleettrace.model.job import Job, JobResult
@@ -31,7 +31,7 @@ def render_comparison(result: JobResult) -> RenderableType:
     """The ranking of a job's hosts with its evidence, the pictures, and what was not seen."""
     spec = result.job.spec
     title = Text(f"{spec.tool} on {spec.selector} (job {spec.job_id}), host against host", "bold", overflow="fold")
-    blocks: list[RenderableType] = [Group(title, Text(result.statement, overflow="fold"))]
+    blocks: list[RenderableType] = [Group(title, Sentence(result.statement))]
     if result.suspects:
         blocks += [_ranking(result.suspects), labelled(_evidence(result.suspects))]
     blocks += heat_maps(result)
@@ -45,7 +45,7 @@ def render_before_after(pair: BeforeAfter) -> RenderableType:
     title = Text(f"{pair.after.job.spec.tool}: before and after", "bold")
     lines: list[tuple[str, Text | str]] = [("before", job_line(pair.before.job)), ("after", job_line(pair.after.job))]
     blocks: list[RenderableType] = [
-        Group(title, Text(pair.statement, overflow="fold")),
+        Group(title, Sentence(pair.statement)),
         labelled(lines),
         labelled(line for change in pair.changes for line in change_lines(change, several=len(pair.changes) > 1)),
     ]

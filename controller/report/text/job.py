@@ -13,7 +13,7 @@ from controller.report.text.evidence import evidence_lines, state_style
 from controller.report.text.heatmap import HeatMap
 from controller.report.text.histogram import render_histograms
 from controller.report.text.hosts import labels_text, render_hosts
-from controller.report.text.lines import labelled
+from controller.report.text.lines import Sentence, labelled
 from controller.report.text.numbers import bytes_text, time_text
 from controller.report.text.plan import render_plan
 from controller.report.text.progress import Progress
@@ -49,7 +49,7 @@ def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
         _headline(job, f"{coverage.answered:,} of {counted(coverage.targeted, 'host')} answered")
     ]
     if result.statement:
-        blocks.append(Text(result.statement, "bold", overflow="fold"))
+        blocks.append(Sentence(result.statement, "bold"))
     findings = [("reading", Text(reading)) for reading in result.readings] + _suspects(result)
     if findings:
         blocks.append(labelled(findings))
@@ -71,7 +71,7 @@ def _so_far(result: JobResult) -> list[RenderableType]:
     """What has arrived of a job that still runs: it is short, for it is drawn again and again."""
     if not result.merged.total:
         return []
-    blocks: list[RenderableType] = [Text(result.statement, "bold", overflow="fold")] if result.statement else []
+    blocks: list[RenderableType] = [Sentence(result.statement, "bold")] if result.statement else []
     recorded = sum(events_of(host.part) for host in result.hosts)
     ended = sum(host.part.final for host in result.hosts)
     told = f"{recorded:,} events of {counted(len(result.hosts), 'host')}, {ended:,} of which are through"

@@ -5,7 +5,7 @@ from rich.text import Text
 
 from controller.report.outlier import Hunt
 from controller.report.text.comparison import render_comparison
-from controller.report.text.lines import labelled
+from controller.report.text.lines import Sentence, labelled
 
 __all__ = ["render_hunt"]
 
@@ -23,7 +23,7 @@ def render_hunt(hunt: Hunt) -> RenderableType:
         if hunt.controls:
             names = ", ".join(hunt.controls)
             lines.append(("controls", f"{names}: of its class, with the most similar rate of events"))
-    blocks: list[RenderableType] = [Text(hunt.statement, style, overflow="fold"), Text()]
+    blocks: list[RenderableType] = [Sentence(hunt.statement, style), Text()]
     if lines:
         blocks += [labelled(lines), Text()]
     return Group(*blocks, render_comparison(hunt.scan))

@@ -55,6 +55,18 @@ def test_nothing_is_wider_than_the_terminal(width: int) -> None:
         assert all(len(line) <= width for line in drawn(each, width, color_system=None).splitlines())
 
 
+def test_long_names_are_told_apart_and_the_odd_one_is_marked() -> None:
+    fine = Histogram((), "us", "log2", ((3, 5), (4, 7)))
+    names = [f"api-payments-eu-west-1a-i-0fd9c3{number:04x}.prod.example.com" for number in range(3)]
+    lines = drawn(Family(fine, [(name, fine) for name in names]), color_system=None, marked=names[1]).splitlines()
+    assert [line[2:24] for line in lines[1:4]] == [
+        "api-pay~i-0fd9c30000  ",
+        "api-pay~i-0fd9c30001 !",
+        "api-pay~i-0fd9c30002  ",
+    ]
+    assert "  names without .prod.example.com" in lines
+
+
 def test_fifty_hosts_are_bounded_and_the_rest_counted() -> None:
     whole = families(samples.fleet_result(60))[0][0]
     text = drawn(whole, color_system=None)
