@@ -114,6 +114,9 @@ def _axis(family: Family, indexes: Sequence[int], width: int) -> str:
 
 def _legend(paint: _Paint, indent: int) -> Text:
     text = Text(" " * indent, no_wrap=True, overflow="crop")
+    less, least = paint.cell(_LEGEND[0] / 2), paint.cell(_LEGEND[0])
+    if (less.plain, less.style) != (least.plain, least.style):
+        text.append_text(less).append(f" <{100 * _LEGEND[0]:g}% ", "dim")
     for share in _LEGEND:
         text.append_text(paint.cell(share)).append(f" {100 * share:g}% ", "dim")
     return text

@@ -45,6 +45,8 @@ def test_colours_fall_back_to_fewer_and_to_glyphs(how: dict[str, Any], mark: str
     text = drawn(family(), **how)
     assert mark in text
     assert ("[48;2;" in text) == (mark == "[48;2;")
+    # Eight shades have one for what is less than 1%, six glyphs have not.
+    assert ("<1%" in text) == (mark.startswith("[48"))
 
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120])
