@@ -39,12 +39,14 @@ def envelope(lines: Sequence[Steps], q: float) -> list[float]:
     return [sorted(column)[rank] for column in zip(*lines, strict=True)]
 
 
-def ecdf(family: Family, marked: Sequence[str]) -> Markup:
-    """SVG; ``marked`` are the hosts with a line of their own, most conspicuous first."""
+def ecdf(family: Family, marked: Sequence[str], nearest: Sequence[str] = ()) -> Markup:
+    """SVG; ``marked`` hosts have a line of their own, most conspicuous first, and so have ``nearest``, whom nobody
+    accuses."""
     lines = {host: cumulative(histogram, family.indexes) for host, histogram in family.hosts}
-    own = [host for host in marked if host in lines][:MAX_LINES]
+    own = [host for host in (*marked, *nearest) if host in lines][:MAX_LINES]
+    named = [(f"{host} (nearest; not clearly apart)" if host in nearest else host, lines[host]) for host in own]
     others = [line for host, line in lines.items() if host not in own]
-    return step_chart(family, [(host, lines[host]) for host in own], others)
+    return step_chart(family, named, others)
 
 
 def step_chart(family: Family, own: Sequence[tuple[str, Steps]], others: Sequence[Steps]) -> Markup:

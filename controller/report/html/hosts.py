@@ -60,7 +60,7 @@ def _row(host: HostPart, suspects: Mapping[str, Suspect], percentiles: bool) -> 
     ended = part.outcome.value + (f": {part.reason}" if part.reason else "")
     ended += ", a recording" if part.backend == "replay" else ", imported" if part.backend == IMPORT_BACKEND else ""
     numbers = [
-        f"{suspect.score:.3g}" if suspect is not None else "",
+        f"{suspect.score:.1f}" if suspect is not None else "",
         f"{events_of(part):,}",
         *([percentile_text(part.snapshot.histograms, percent) for percent in (50, 99)] if percentiles else []),
         f"{cost.lost_events:,}",

@@ -20,7 +20,8 @@ def histogram_pictures(result: JobResult) -> list[Markup]:
     """Of each of the largest keys: all hosts, host by host, and the cumulative shares."""
     found, more = families(result)
     suspects = [suspect.host for suspect in result.suspects if suspect.verdict.named]
-    lined = suspects or [suspect.host for suspect in result.suspects][:1]
+    # Of hosts that are all alike none has a line of its own.
+    nearest = [suspect.host for suspect in result.suspects[:1] if suspect.score and not suspects]
     sections = []
     for family in found:
         about = f": {family.name}" if family.name else ""
@@ -32,7 +33,7 @@ def histogram_pictures(result: JobResult) -> list[Markup]:
         ]
         if len(family.hosts) > 1:
             parts += [tag("h2", f"Host by host{about}"), heatmap(family.coarse(MAX_COLUMNS), frozenset(suspects))]
-            parts += [tag("h2", f"How much lies below{about}"), ecdf(family, lined)]
+            parts += [tag("h2", f"How much lies below{about}"), ecdf(family, suspects, nearest)]
         sections.append(tag("section", *parts))
     if more:
         sections.append(

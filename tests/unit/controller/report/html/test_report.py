@@ -1,6 +1,7 @@
 """The report: everything that is known and everything that is not, in one small file."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -9,6 +10,7 @@ from controller.report.families import hosts_by_score
 from controller.report.html.ecdf import cumulative, envelope
 from controller.report.html.heatmap import LEVELS, heat_level
 from controller.report.html.report import render_report
+from fleettrace.model.findings import HostVerdict, Suspect
 from fleettrace.model.job import JobResult, JobState
 from fleettrace.snapshot import LOG2, Histogram
 from tests.unit.controller.report import hostile, planned, samples
@@ -98,6 +100,20 @@ def test_the_heat_map_says_each_cell_in_words() -> None:
 
     assert "<title>api-3, [1024, 2047] us: 11.4% (655)</title>" in html
     assert html.count("<title>api-") == 4 * 15 + 1  # a cell for each host and bucket, and one line
+
+
+def test_of_hosts_that_are_alike_no_line_is_drawn_as_if_one_were_odd() -> None:
+    nobody = replace(samples.histogram_result(), suspects=())
+    near = Suspect("api-1", 2.1, HostVerdict.RANKING, "0.1 octaves longer (not clearly apart)")
+    alike = replace(near, score=0.0)
+    assert "line-0" in body(render_report(replace(nobody, suspects=(near,))))
+    assert "api-1 (nearest; not clearly apart)" in render_report(replace(nobody, suspects=(near,)))
+    assert "line-0" not in body(render_report(replace(nobody, suspects=(alike,))))
+
+
+def body(html: str) -> str:
+    """Without the style sheets."""
+    return html[html.index("<main") :]
 
 
 def test_heat_has_steps_from_none_to_all() -> None:
