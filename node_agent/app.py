@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from fleettrace import __version__
 from fleettrace.catalog import ToolDefinition
@@ -82,8 +83,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence, as for every other error."""
+        _say(f"{message}: see 'fleettrace-agent --help'")
+        sys.exit(BadInput.exit_code)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="fleettrace-agent",
         description="Runs bounded traces on this host for a fleettrace controller; it listens on no port.",
         epilog=_EPILOG,
@@ -98,7 +106,12 @@ def _parser() -> argparse.ArgumentParser:
         help="serve a controller (default), or look",
     )
     add("--json", action="store_true", help="of doctor: print one JSON document")
-    add("--controller", default=os.environ.get("FLEETTRACE_CONTROLLER"), help="host:port or unix:PATH to dial")
+    add(
+        "--controller",
+        default=os.environ.get("FLEETTRACE_CONTROLLER"),
+        metavar="ADDR",
+        help="host:port or unix:PATH to dial",
+    )
     add(
         "--join",
         default=os.environ.pop(JOIN_VARIABLE, None),
@@ -111,7 +124,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="HOST:PORT",
         help="where the controller takes agents, if not where it says (behind a tunnel)",
     )
-    add("--name", default=None, help="this host's name in the fleet (default: that of the token, else the host name)")
+    add(
+        "--name",
+        default=None,
+        metavar="NAME",
+        help="this host's name in the fleet (default: that of the token, else the host name)",
+    )
     add(
         "--label",
         action="append",

@@ -9,7 +9,7 @@ from controller.identity.records import JoinTokenRecord
 from controller.store.worker import StoreWorker
 from fleettrace.errors import BadInput, NotFound
 from fleettrace.identity.join_token import ID_BYTES, SECRET_BYTES, JoinToken, secret_digest
-from fleettrace.identity.lives import MAX_JOIN_TOKEN_LIFE_MS
+from fleettrace.identity.lives import join_token_life_ms
 from fleettrace.model.names import check_host_name, check_labels
 
 __all__ = ["JoinTokens"]
@@ -38,10 +38,7 @@ class JoinTokens:
             raise BadInput(
                 "this controller takes hosts over its socket alone: start it with 'fleettrace serve --ca DIR'"
             )
-        if not 0 < lifetime_ms <= MAX_JOIN_TOKEN_LIFE_MS:
-            raise BadInput(
-                f"a join token lives for at most {MAX_JOIN_TOKEN_LIFE_MS // 86_400_000} days: give --ttl 10m"
-            )
+        lifetime_ms = join_token_life_ms(lifetime_ms)
         if not host and not labels:
             raise BadInput("say what the token is for: --host NAME, or --label k=v for any new host with these labels")
         labels = check_labels(labels)

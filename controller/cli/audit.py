@@ -21,6 +21,9 @@ from fleettrace.model.audit import AuditFilter, AuditHead
 
 __all__ = ["audit"]
 
+MAX_NUMBER = (1 << 63) - 1
+"""Of an entry, as the database counts."""
+
 audit = typer.Typer(no_args_is_help=True, help="Show who decided what, and make sure that the log of it is whole.")
 
 OfTeam = Annotated[str, typer.Option("--team", metavar="TEAM", help="What is about this team's jobs and rights.")]
@@ -48,7 +51,10 @@ def list_entries(
         int, typer.Option("--limit", min=1, max=1000, metavar="N", help="How many, counted from the newest.")
     ] = 50,
     before: Annotated[
-        int, typer.Option("--before", min=0, metavar="NUMBER", help="Only entries before this one: the next page.")
+        int,
+        typer.Option(
+            "--before", min=0, max=MAX_NUMBER, metavar="NUMBER", help="Only entries before this one: the next page."
+        ),
     ] = 0,
     as_json: Json = False,
     controller: Controller = "",

@@ -44,12 +44,18 @@ def write_lines(pieces: Iterable[bytes], output: Path | None, terminal: Terminal
             end_on_closed_pipe()
         return
     if output.exists() and not output.is_file():  # /dev/stdout, a named pipe: nothing to replace there
-        _write(output, pieces)
+        try:
+            with output.open("wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+        except OSError as error:
+            raise _cannot(output, error) from error
         return
     # Written beside it and moved, so that a full disk leaves no half of a file and the one of before.
     part = output.with_name(f".{output.name}.part")
     try:
-        written = _write(part, pieces)
+        with part.open("wb") as file:
+            written = sum(file.write(piece) for piece in pieces)
         part.replace(output)
     except OSError as error:
         raise _cannot(output, error) from error
@@ -63,15 +69,6 @@ def note_unfinished(job: Job, terminal: Terminal) -> None:
     """Say that a job still runs, for its file will not."""
     if not job.state.ended:
         terminal.note("job", f"{job.spec.job_id} is still {job.state.value}: this is what had arrived")
-
-
-def _write(path: Path, pieces: Iterable[bytes]) -> int:
-    """How many bytes were written."""
-    try:
-        with path.open("wb") as file:
-            return sum(file.write(piece) for piece in pieces)
-    except OSError as error:
-        raise _cannot(path, error) from error
 
 
 def _cannot(path: Path, error: OSError) -> BadInput:

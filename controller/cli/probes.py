@@ -17,10 +17,11 @@ from fleettrace.model.selector import parse_selector
 __all__ = ["probes"]
 
 DEFAULT_LIMIT = 50
+MAX_PID = 1 << 22
+"""PID_MAX_LIMIT of Linux."""
 
 
 def probes(
-    on: Selector,
     pattern: Annotated[
         str,
         typer.Argument(
@@ -30,6 +31,7 @@ def probes(
         ),
     ] = "",
     *,
+    on: Selector = "all",
     binary: Annotated[
         str,
         typer.Option("--binary", metavar="PATH", help="Functions and USDT probes of this binary.", show_default=False),
@@ -40,6 +42,7 @@ def probes(
             "--pid",
             metavar="PID",
             min=0,
+            max=MAX_PID,
             help="The same of this process' program, and the USDT probes of its libraries.",
             show_default=False,
         ),

@@ -13,7 +13,7 @@ from controller.cli.exit_codes import ExitCode
 from controller.report.text import Safe, clean
 from controller.report.text.lines import LABEL_CELLS, labelled
 
-__all__ = ["Terminal", "end_on_closed_pipe", "say_error"]
+__all__ = ["Terminal", "end_on_closed_pipe", "give_up_stdout", "say_error"]
 
 
 class _PipeConsole(Console):
@@ -35,13 +35,23 @@ class Terminal:
     def show(self, text: RenderableType, document: dict[str, Any]) -> None:
         """Write the result in the form that was asked for."""
         if not self.as_json:
-            self.out.print(Safe(text))
+            self._print(Safe(text))
             return
         try:
             sys.stdout.write(json.dumps(document) + "\n")
             sys.stdout.flush()
         except BrokenPipeError:
             end_on_closed_pipe()
+
+    def _print(self, text: RenderableType) -> None:
+        if self.out.is_terminal:
+            self.out.print(text)
+            return
+        # A ticket or a file has no use for the blanks that fill a line of a terminal.
+        with self.out.capture() as captured:
+            self.out.print(text)
+        lines = "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+        self.out.print(Text(lines), end="", soft_wrap=True)
 
     def say(self, line: str, document: dict[str, Any]) -> None:
         """The same of one line that others may read: in one piece, whatever the width."""
@@ -70,6 +80,10 @@ def say_error(sentence: str) -> None:
 
 def end_on_closed_pipe() -> NoReturn:
     """Leave quietly: whoever read stdout is gone."""
-    # The interpreter flushes stdout once more when it ends, and must not fail then.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    give_up_stdout()
     raise typer.Exit(ExitCode.PIPE_CLOSED)
+
+
+def give_up_stdout() -> None:
+    """Let what is still to be written go nowhere: the interpreter flushes once more when it ends, and must not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,6 +9,8 @@ from fleettrace.model.names import parse_duration_ms
 __all__ = ["ago_ms", "ahead_ms", "now_ms"]
 
 _DAY_MS = 86_400_000
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999, the last one that a date can be written of."""
 
 
 def now_ms() -> int:
@@ -24,6 +26,8 @@ def ago_ms(text: str) -> int:
 def ahead_ms(text: str) -> int:
     """Unix ms of ``30d`` from now, or of a time in UTC; raises :class:`BadInput` also for what is over."""
     at_ms = _moment_ms(text, 1, "write how long from now, such as 30d, or 2026-12-31")
+    if at_ms > LAST_MS:
+        raise BadInput(f"{text} is beyond the year 9999: name an earlier time")
     if at_ms <= now_ms():
         raise BadInput(f"{text} is over already: name a time that is still to come")
     return at_ms

@@ -9,6 +9,7 @@ from controller.cli.options import Controller, Json, connect, local_user
 from controller.cli.terminal import Terminal
 from controller.report.json.access import join_token_document, join_tokens_document
 from controller.report.text.access import render_join_token, render_join_tokens
+from fleettrace.identity.lives import join_token_life_ms
 from fleettrace.model.names import parse_duration_ms, parse_labels
 
 __all__ = ["token"]
@@ -38,7 +39,7 @@ def create(
 
     On the host: `fleettrace-agent --controller HOST:PORT --join @FILE`, with the token in the file.
     """
-    labels, lifetime_ms = parse_labels(label or ()), parse_duration_ms(ttl)
+    labels, lifetime_ms = parse_labels(label or ()), join_token_life_ms(parse_duration_ms(ttl))
     with connect(controller) as client:
         made, text = client.create_join_token(host, labels, lifetime_ms, local_user())
     terminal = Terminal(as_json=as_json)

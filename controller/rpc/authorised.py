@@ -69,7 +69,7 @@ class Authorised:
         principal = principal_of(context)
         if requirement.scope is not None and requirement.scope not in principal.scopes:
             raise Refused(
-                f"{name} takes a credential with the scope {requirement.scope.value}, which {principal.operator}'s "
+                f"this takes a credential with the scope {requirement.scope.value}, which {principal.operator}'s "
                 "has not: ask an administrator for one that has",
                 f"scope {requirement.scope.value}",
             )

@@ -1,5 +1,7 @@
 """How long credentials live. All in milliseconds, like every time on the wire."""
 
+from fleettrace.errors import BadInput
+
 __all__ = [
     "AUTHORITY_LIFE_MS",
     "CLOCK_SKEW_MS",
@@ -9,6 +11,7 @@ __all__ = [
     "MAX_LATE_RENEWAL_MS",
     "MAX_OPERATOR_TOKEN_LIFE_MS",
     "RENEW_AT_FRACTION",
+    "join_token_life_ms",
 ]
 
 _HOUR_MS = 3_600_000
@@ -37,3 +40,10 @@ MAX_JOIN_TOKEN_LIFE_MS = 7 * _DAY_MS
 
 MAX_OPERATOR_TOKEN_LIFE_MS = 366 * _DAY_MS
 """The longest life of a personal token."""
+
+
+def join_token_life_ms(asked_ms: int) -> int:
+    """What was asked for, if a join token may live for so long; else :class:`BadInput`."""
+    if not 0 < asked_ms <= MAX_JOIN_TOKEN_LIFE_MS:
+        raise BadInput(f"a join token lives for at most {MAX_JOIN_TOKEN_LIFE_MS // _DAY_MS} days: give --ttl 10m")
+    return asked_ms

@@ -38,7 +38,7 @@ def render_caller(controller: str, caller: Caller) -> RenderableType:
     return labelled(
         [
             ("controller", controller),
-            ("operator", "whom the command names" if caller.local else caller.operator),
+            ("operator", "whoever types the command, by their account" if caller.local else caller.operator),
             ("teams", teams),
             ("scopes", ", ".join(caller.scopes)),
             ("proof", caller.proof),

@@ -54,8 +54,12 @@ def test_list_asks_for_what_was_typed(fleettrace: Command, control: FakeControl)
 def test_list_shows_entries_and_how_to_see_older_ones(fleettrace: Command, control: FakeControl) -> None:
     control.audit_log = log(5)
     outcome = fleettrace("audit", "list", "--limit", "2")
-    assert "genesis" in outcome.stdout
-    assert "fine" in outcome.stdout
+    assert outcome.stdout.splitlines()[:3] == [
+        "entry  time (UTC)           what        about  decided",
+        "    1  1970-01-01 00:00:01  genesis     d1     begun",
+        "       by the controller",
+    ]
+    assert '       by ann of team sre, on api-1: fine (grant "sre")' in outcome.stdout
     assert "older entries: fleettrace audit list --before 2" in outcome.stdout
     document = json.loads(fleettrace("audit", "list", "--limit", "2", "--json").stdout)
     assert (document["schema"], document["before"]) == ("fleettrace.audit/1", 2)

@@ -83,7 +83,7 @@ def test_bad_input_is_found_before_anything_is_asked(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["run", "runqlat"], "Missing option '--on': see 'fleettrace run --help'"),
+        (["run", "runqlat"], "missing option '--on': see 'fleettrace run --help'"),
         (
             ["run", "--on", "all", "--controller", "unix:/x"],
             "Name a tool ('fleettrace tools' lists them), or give a program",
@@ -91,11 +91,11 @@ def test_bad_input_is_found_before_anything_is_asked(
         (["run", "runqlat", "-e", "x", "--on", "all"], "both runqlat and a program are given: leave one of them out"),
         (["run", "-e", " ", "--on", "all", "--controller", "unix:/x"], "-e needs a program, such as"),
         (["run", "-e", "@/none/x.bt", "--on", "all", "--controller", "unix:/x"], "/none/x.bt cannot be read (No such"),
-        (["walk"], "No such command 'walk': see 'fleettrace --help'"),
-        (["jobs", "--limit", "0"], "Invalid value for '--limit'"),
-        (["jobs", "--limit", "many"], "Invalid value for '--limit'"),
-        (["hosts", "--colour"], "No such option: --colour"),
-        (["serve", "--db", "x.db"], "Missing option '--listen'"),
+        (["walk"], "no such command 'walk': see 'fleettrace --help'"),
+        (["jobs", "--limit", "0"], "invalid value for '--limit'"),
+        (["jobs", "--limit", "many"], "invalid value for '--limit'"),
+        (["hosts", "--colour"], "no such option: --colour"),
+        (["serve", "--db", "x.db"], "missing option '--listen'"),
     ],
 )
 def test_usage_errors(arguments: list[str], sentence: str, command: Command) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -143,3 +144,44 @@ def test_a_command_loads_what_it_needs_alone(typed: str, without: set[str]) -> N
     loaded = set(ended.stderr.split())
     assert "controller.cli.lazy" in loaded
     assert not loaded & without
+
+
+@pytest.mark.parametrize("arguments", [("hosts",), ("hosts", "--json"), ("show", "k3f9q2"), ("--help",)])
+def test_a_full_disk_is_one_sentence(arguments: tuple[str, ...], address: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", SCRIPT, *arguments],
+            env={**os.environ, "FLEETTRACE_CONTROLLER": address},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    assert ended.returncode == ExitCode.BAD_INPUT
+    assert ended.stderr == (
+        "fleettrace: the output cannot be written (No space left on device): make room, or write it elsewhere\n"
+    )
+
+
+def test_what_is_no_terminal_gets_no_blanks_at_the_ends_of_lines(fleettrace: Command) -> None:
+    for arguments in (("hosts",), ("jobs",), ("tools",), ("show", "k3f9q2")):
+        lines = fleettrace(*arguments).stdout.splitlines()
+        assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_ctrl_c_while_a_command_is_loaded_shows_no_traceback() -> None:
+    for after_s in (0.1, 0.2, 0.4):
+        with subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                f"import threading, os; threading.Timer({after_s}, os.kill, (os.getpid(), 2)).start(); {SCRIPT}",
+                "hosts",
+            ],
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as command:
+            assert command.stderr is not None
+            assert "Traceback" not in command.stderr.read()
+        assert command.returncode in {-2, ExitCode.LEFT_RUNNING, ExitCode.BAD_INPUT}
