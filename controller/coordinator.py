@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+from controller.asking import Asked
 from controller.fleet import Fleet
 from controller.intake import Intake, Recovered
 from controller.live import LiveJobs
@@ -26,7 +27,6 @@ from controller.scheduler.events import (
 )
 from controller.scheduler.ledger import Room
 from controller.store.worker import StoreWorker
-from controller.submission import Asked
 from fleettrace.errors import NotFound, Unreachable
 from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host, HostFacts

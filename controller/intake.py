@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from controller.aborts import MAX_KEPT, AbortLedger
+from controller.asking import Asked, Plan, plan_job
 from controller.fleet import Fleet
 from controller.judgement import Judgement
 from controller.live import LiveJobs
@@ -19,7 +20,7 @@ from controller.returning import RETURN_MS, Returning
 from controller.scheduler.events import Withdrawn
 from controller.scheduler.restarting import WAITING, interrupt
 from controller.store.worker import StoreWorker
-from controller.submission import Asked, Plan, find_identical, open_job, plan_job, request_of
+from controller.submission import find_identical, open_job, request_of
 from fleettrace.errors import BadInput, Refused, StoreFailed, Unreachable
 from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host
@@ -125,7 +126,7 @@ class Intake:
         ``may_see`` says which hosts there are for who asks.
 
         Raises:
-            BadInput, NoHostMatches: see :func:`controller.submission.plan_job`.
+            BadInput, NoHostMatches: see :func:`controller.asking.plan_job`.
             Refused: policy said no, or too many jobs are running or waiting.
             StoreFailed: the job could not be written down, and was not begun.
             Unreachable: the controller is stopping.

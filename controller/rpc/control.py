@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 
 from controller.approvals import Approvals
+from controller.asking import Asked
 from controller.auditing import AuditReader
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
@@ -14,7 +15,6 @@ from controller.policing import Policing
 from controller.queries import Queries
 from controller.rpc.rights import Context, RightsService
 from controller.rpc.status import abort_with, guarded
-from controller.submission import Asked
 from controller.visibility import Visibility, may_stop
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import BadInput, FleettraceError, NotFound

@@ -6,13 +6,13 @@ from typing import Any
 from grpc.aio import ServicerContext
 
 from controller.approvals import Approvals
+from controller.asking import Asked
 from controller.auditing import AuditReader
 from controller.coordinator import Coordinator
 from controller.identity.principal import Principal, principal_of
 from controller.policing import Policing
 from controller.rpc.authorised import approving_teams
 from controller.rpc.status import guarded
-from controller.submission import Asked
 from controller.visibility import Visibility, sees_everything
 from fleettrace.errors import Refused
 from fleettrace.model.audit import AuditFilter

@@ -15,6 +15,7 @@ import pytest
 from controller import inspection
 from controller.admission.hosts import HostAdmission
 from controller.admission.join_tokens import JoinTokens
+from controller.asking import Asked
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.identity.authority import Authority
@@ -24,7 +25,6 @@ from controller.rpc import agent_link
 from controller.rpc.agent_link import AgentLinkService
 from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
-from controller.submission import Asked
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import Refused
 from fleettrace.model.host import HostFacts

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from controller.asking import Asked
 from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
 from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
-from controller.submission import Asked
 from fleettrace.catalog import builtin_tools
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import HostPart, Job

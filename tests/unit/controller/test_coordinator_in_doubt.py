@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from controller import intake as intake_module
+from controller.asking import Asked
 from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
 from controller.policy.parse import default_policy
 from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
-from controller.submission import Asked
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import NotFound, StoreFailed, Unreachable
 from fleettrace.model.audit import AuditEntry
