@@ -107,9 +107,12 @@ def _axis(family: Family, indexes: Sequence[int], width: int) -> str:
     """The lower bounds, where there is room for them."""
     line = ""
     for place, index in enumerate(indexes):
-        if place * width >= len(line) + (1 if line else 0):
-            line = line.ljust(place * width) + short_text(bucket_bounds(family.merged.scheme, index)[0])
-    return line[: len(indexes) * width]
+        bound = short_text(bucket_bounds(family.merged.scheme, index)[0])
+        free = place * width >= len(line) + (1 if line else 0)
+        # Half of a number is another number.
+        if free and place * width + len(bound) <= len(indexes) * width:
+            line = line.ljust(place * width) + bound
+    return line
 
 
 def _legend(paint: _Paint, indent: int) -> Text:

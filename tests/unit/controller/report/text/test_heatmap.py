@@ -57,6 +57,39 @@ def test_nothing_is_wider_than_the_terminal(width: int) -> None:
         assert all(len(line) <= width for line in drawn(each, width, color_system=None).splitlines())
 
 
+@pytest.mark.parametrize("width", range(24, 60))
+def test_no_bound_below_it_is_cut_to_another_number(width: int) -> None:
+    wide = Histogram((), "us", "log2", tuple((index, 5) for index in range(17)))
+    lines = drawn(Family(wide, [("h-1", wide)]), width, color_system=None).splitlines()
+    (axis,) = [line for line in lines if line.split()[:2] in (["0", "2"], ["0", "4"], ["0", "8"], ["0", "16"])]
+    assert set(axis.split()) <= {
+        "0",
+        "2",
+        "4",
+        "8",
+        "16",
+        "32",
+        "64",
+        "128",
+        "256",
+        "512",
+        "1k",
+        "2k",
+        "4k",
+        "8k",
+        "16k",
+        "32k",
+        "64k",
+    }
+    places = [axis.index(bound) for bound in axis.split()]
+    assert places == sorted(places)
+    shown = {
+        bound: 0 if bound == "0" else int(bound.replace("k", "")) * (1024 if "k" in bound else 1)
+        for bound in axis.split()
+    }
+    assert [*shown.values()] == sorted(shown.values())
+
+
 def test_long_names_are_told_apart_and_the_odd_one_is_marked() -> None:
     fine = Histogram((), "us", "log2", ((3, 5), (4, 7)))
     names = [f"api-payments-eu-west-1a-i-0fd9c3{number:04x}.prod.example.com" for number in range(3)]
