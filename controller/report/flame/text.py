@@ -118,7 +118,7 @@ class _Row:
         if 2 * self.line.level > MAX_INDENT:
             text.append(f"{self.line.level}: ", "dim")
         left = text.cell_len
-        names = Text(" > ", "dim").join(
+        names = Text.assemble((" > ", "dim")).join(
             [Text(visible(self._frame(node)), style or _style(self._frame(node))) for node in self._shown()]
         )
         for number, piece in enumerate(names.wrap(console, max(options.max_width - left, 20), overflow="fold")):

@@ -1,7 +1,10 @@
 """SVG and the tree of the terminal."""
 
 import xml.etree.ElementTree as ET
+from io import StringIO
 from itertools import pairwise
+
+from rich.console import Console
 
 from controller.report.flame.graph import flame_graph
 from controller.report.flame.svg import MAX_ROWS, render_flame_svg
@@ -126,3 +129,12 @@ def test_columns_hold_at_any_width() -> None:
         lines = tree(hostile.hostile_stacks(), width=width).splitlines()
         assert all(len(line) <= width for line in lines)
         assert all(upper != lower for upper, lower in pairwise(lines) if upper)
+
+
+def test_names_in_the_tree_are_as_bright_as_text_is() -> None:
+    stream = StringIO()
+    console = Console(file=stream, width=80, force_terminal=True, color_system="standard", _environ={})
+    console.print(render_flame_tree(flame_graph(hostile.result_of(hostile.stacks(("web;main;read", 3))))))
+
+    (line,) = [line for line in stream.getvalue().splitlines() if "read" in line]
+    assert "web\x1b[2m > \x1b[0mmain\x1b[2m > \x1b[0mread" in line
