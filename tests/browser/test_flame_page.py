@@ -100,6 +100,18 @@ def test_search_says_the_matched_share_and_counts_a_stack_once(open_page: OpenPa
     assert page.inner_text(".flame-found") == "45.0% matched"
 
 
+@pytest.mark.parametrize("width", [420, 1000, 1280])
+def test_what_is_found_is_on_the_page_and_leaves_room_to_type(open_page: OpenPage, width: int) -> None:
+    page = opened(open_page, fleet(), "api-1", width=width)
+
+    page.keyboard.press("/")
+    page.keyboard.type("walk|leaf")
+    assert "compared" in page.inner_text(".flame-found")
+    box = page.evaluate("document.querySelector('.flame-found').getBoundingClientRect().right")
+    assert box <= width
+    assert page.evaluate("document.querySelector('input[type=search]').offsetWidth") >= 150
+
+
 def test_the_keyboard_walks(open_page: OpenPage) -> None:
     page = opened(open_page, fleet())
     page.focus(".flame-scroller")
