@@ -1,5 +1,6 @@
 """What holds for the repository as a whole: sizes, words, links, documented commands, run bits."""
 
+import ast
 import os
 import re
 import subprocess
@@ -170,3 +171,29 @@ def test_an_agent_loads_neither_the_compiler_nor_what_only_the_controller_needs(
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
 
     assert loaded.stdout == "[]\n"
+
+
+@cache
+def spoken() -> tuple[str, ...]:
+    """Every text of the programs' own modules; what is filled in stands as a NUL."""
+    texts = []
+    for path in python_modules():
+        if named(path).split("/")[0] not in {"controller", "node_agent", "fleettrace"}:
+            continue
+        for node in ast.walk(ast.parse(text(path))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = [part.value if isinstance(part, ast.Constant) else "\0" for part in node.values]
+                texts.append("".join(map(str, parts)))
+    return tuple(texts)
+
+
+def test_messages_that_are_explained_are_those_of_the_programs() -> None:
+    page = text(ROOT / "docs" / "troubleshooting.md")
+    first_cells = re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE)
+    quoted = [message for cell in first_cells for message in re.findall(r"`([^`]+)`", cell) if " " in message]
+    patterns = [re.compile(".*".join(map(re.escape, message.split("..."))), re.DOTALL) for message in quoted]
+
+    assert len(quoted) > 15
+    assert [pattern.pattern for pattern in patterns if not any(map(pattern.search, spoken()))] == []
