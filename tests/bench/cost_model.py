@@ -338,7 +338,8 @@ def write_page(page: Path, rows: Sequence[Row], calibration: Calibration) -> Non
     """Put the table between the marks."""
     before, _, rest = page.read_text().partition(MARKS[0])
     _, _, after = rest.partition(MARKS[1])
-    told = f"{summary(rows)[0].upper()}{summary(rows)[1:]}.\n\n{text_of(rows)}\n"
+    machine = f"{calibration.cpu_model}, {os.cpu_count()} CPUs, kernel {os.uname().release}"
+    told = f"{machine}: {summary(rows)}.\n\n{text_of(rows)}\n"
     page.write_text(f"{before}{MARKS[0]}\n{told}\n{MARKS[1]}{after}")
 
 
