@@ -132,6 +132,7 @@ def main() -> None:
         job = job_of(hosts)
         command = ("flame", job.spec.job_id, "--format", "html", "-o", f"{folder}/flame.html")
         command_s = seconds_of_command(path, *command)
+        export_s = seconds_of_command(path, "export", job.spec.job_id, "--format", "folded", "-o", f"{folder}/folded")
         store = SqliteStore.open(path, controller_id="bench")
         parts = timed("parts from the store", lambda: tuple(store.parts(job.spec.job_id)))
         store.close()
@@ -144,6 +145,7 @@ def main() -> None:
     table.add_row("store to flame graph HTML", *whole, f"{GOAL_S:g} s", f"{took_s['wall'] / GOAL_S:.2f}")
     table.add_row("its memory", "", "", whole[2], f"{GOAL_MB:g} MB", f"{peak_mb() / GOAL_MB:.2f}")
     table.add_row("fleettrace flame, from a controller to the page", f"{command_s:.2f} s", "", "", "", "")
+    table.add_row("fleettrace export --format folded, to the file", f"{export_s:.2f} s", "", "", "", "")
     table.add_row(f"(stacks: {len(merged.stacks):,}; nodes of the tree: {len(graph.tree):,})", "", "", "", "", "")
     timed("report HTML", lambda: render_report(replace(result)), counts=False)
     for name in ("folded", "speedscope"):
