@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 import traceback
 from collections.abc import Sequence
 
@@ -22,6 +23,8 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit code. Errors are one sentence on stderr."""
+    if sys.stdout is None:
+        return _failed("standard output is closed: open it, or send it to /dev/null", BadInput.exit_code)
     try:
         code = get_command(app).main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
         return code if isinstance(code, int) else ExitCode.OK

@@ -77,9 +77,13 @@ class ExitCode(IntEnum):
 
     def told_of(self, command: str) -> str:
         """The meaning for one command, in Markdown; empty: it never ends with this code."""
+        if command == "serve" and self in _OF_ANSWERS:
+            return ""
         return ": ".join(filter(None, (self.meaning, self.of.get(command, ""))))
 
 
+_OF_ANSWERS = frozenset({ExitCode.REFUSED, ExitCode.NOT_FOUND, ExitCode.UNREACHABLE, ExitCode.UNAUTHENTICATED})
+"""What a controller answers to others, and never to itself."""
 _BY_STATE = {
     JobState.CHECKED: ExitCode.OK,
     JobState.HELD: ExitCode.HELD,

@@ -124,7 +124,7 @@ def _start(fleet: Fleet, narrator: Narrator) -> None:
     began = time.monotonic()
     narrator.say(
         f"Starting a fleet of {len(HOSTS)} hosts on this machine. Their agents compile the tools for this kernel first,"
-        " which takes up to a minute."
+        " which takes half a minute, longer on a busy machine."
     )
     fleet.start_services()
     how = fleet.slow_down()

@@ -28,7 +28,7 @@ while True:
     time.sleep(0.02)
 """
 START_LIMIT_S = 10.0
-CONNECT_LIMIT_S = 60.0
+CONNECT_LIMIT_S = 120.0
 """An agent compiles the tools for this kernel before it connects, and all of them share this machine."""
 POLL_S = 0.2
 COMMAND_LIMIT_S = 120.0

@@ -67,7 +67,8 @@ class Credential:
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            raise BadInput(f"{path} cannot be read ({error}): remove it, and enrol with a new join token") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise BadInput(f"{path} cannot be read ({why}): remove it, and enrol with a new join token") from error
         if exposed:
             raise BadInput(f"others may read the key in {path}: remove it, and enrol with a new join token")
         kinds = {one.name: one.type for one in fields(cls)}

@@ -4,6 +4,7 @@ import os
 import socket
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,27 +138,29 @@ def test_the_agents_bad_options(tmp_path: Path) -> None:
     refused(agent("--scope", "no/such/cgroup"), 2, "no/such/cgroup")
     refused(agent("--config", tmp_path / "none.toml"), 2, "none.toml")
     refused([BIN / "fleettrace-agent"], 2, "--controller", env={"FLEETTRACE_CONTROLLER": ""})
+    refused([BIN / "fleettrace-agent", "--bogus"], 2, "--bogus", "fleettrace-agent --help")
 
 
 @contextmanager
-def fleet_of_nobody(folder: Path, *arguments: str) -> Iterator[LiveFleet]:
-    """One agent, of a user who may do nothing, in a folder of its own."""
-    theirs = folder / "theirs"
-    theirs.mkdir()
-    os.chown(theirs, NOBODY, NOBODY)
-    for above in (folder, *folder.parents[:2]):
-        above.chmod(0o755)
-    with LiveFleet(folder, theirs) as fleet:
+def fleet_of_nobody(*arguments: str) -> Iterator[LiveFleet]:
+    """One agent, of a user who may do nothing, in a folder of its own.
+
+    It is not below pytest's, which every other pytest on this machine shuts for other users when it begins.
+    """
+    with tempfile.TemporaryDirectory(prefix="ft-") as name, LiveFleet(Path(name), Path(name) / "theirs") as fleet:
+        fleet.folder.chmod(0o755)
+        fleet.state_directory.mkdir()
+        os.chown(fleet.state_directory, NOBODY, NOBODY)
         fleet.start_controller(tls=["localhost"])
         plain = ["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--inh-caps", "-all"]
-        fleet.enrol_agent("plain", theirs, *arguments, under=plain)
+        fleet.enrol_agent("plain", fleet.state_directory, *arguments, under=plain)
         yield fleet
 
 
 @pytest.mark.kernel
-def test_not_root_is_no_reason_to_stay_away(tmp_path: Path) -> None:
+def test_not_root_is_no_reason_to_stay_away() -> None:
     """An agent that cannot trace connects, and is listed with what it lacks."""
-    with fleet_of_nobody(tmp_path) as fleet:
+    with fleet_of_nobody() as fleet:
         (host,) = fleet.json("hosts")["hosts"]
         assert (host["connected"], "CAP_BPF and CAP_PERFMON" in host["unfit_reason"]) == (True, True)
         status, _, err = fleet.fleettrace("run", "runqlat", "--on", "all")
@@ -176,11 +179,9 @@ def test_two_agents_of_one_name(replaying: LiveFleet) -> None:
 
 
 @pytest.mark.kernel
-def test_a_replaying_agent_needs_no_privilege_and_its_results_say_what_they_are(
-    replaying: LiveFleet, tmp_path: Path
-) -> None:
+def test_a_replaying_agent_needs_no_privilege_and_its_results_say_what_they_are() -> None:
     # The socket is the controller's user's; an unprivileged agent enrols and dials a port.
-    with fleet_of_nobody(tmp_path, "--backend", "replay") as fleet:
+    with fleet_of_nobody("--backend", "replay") as fleet:
         for tool in ("runqlat", "profile", "syscount"):
             data = fleet.json("run", tool, "--on", "all", "--for", "1s", "--promote")
             assert data["coverage"]["replayed"] == ["plain"]
