@@ -49,7 +49,9 @@ CHECKED_TEXT = """\
 What tests hold each tool against, as `checks.toml` in its folder says: work of a known size, on the kernel of the
 machine that runs the tests (here) and on a stock Debian kernel (6.1) in a virtual machine; and other programs that
 measure the same over the same work. With these it agrees within 5% in total and in every bucket, name or path with 1%
-or more; what is near the edge of a bucket may fall on either side.
+or more; what is near the edge of a bucket may fall on either side. Names without more are Debian's libbpf-tools, those
+with -bpfcc its bpfcc-tools, the stock tools of BCC: whichever of them asks what a tool asks. None asks what futexwait and
+pagefaults do.
 
 More closely, with more events, `tests/kernel` compares here: with Debian's libbpf-tools biolatency, execsnoop,
 killsnoop, offcputime, opensnoop, runqlat, syscount, tcpconnect and tcplife; with bpftrace biosnoop, biotop,

@@ -69,7 +69,7 @@ class Theirs:
     lines: str = ""
     """A pattern of the lines that are counted; a group in it tells apart what is compared."""
     numbers: str = ""
-    """A pattern with a group, the number that is added up."""
+    """A pattern whose groups are numbers that are added up."""
     table: Literal["", "buckets", "names"] = ""
     """A histogram of powers of two, or rows of a name and a number."""
     map: str = ""
@@ -92,7 +92,9 @@ class Reference:
     bpftrace: bool = False
     """Whether the command is a program of bpftrace's language."""
     silent: bool = False
-    """It prints nothing before it ends."""
+    """Nothing that it prints before its end tells that it traces: that it holds a probe does."""
+    ready: str = ""
+    """A text in what it prints once it traces; empty: whatever it prints first."""
     edge: float = 0.0
     """The share of the total that may fall on either side of a bucket's border: each takes its own times."""
 

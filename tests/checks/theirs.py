@@ -26,7 +26,8 @@ def read_theirs(theirs: Theirs, output: str) -> Counter[str]:
     if theirs.table == "names":
         return Counter(counts_of(output))
     if theirs.numbers:
-        return Counter({TOTAL: sum(map(int, re.findall(theirs.numbers, output, re.MULTILINE)))})
+        found_numbers = re.finditer(theirs.numbers, output, re.MULTILINE)
+        return Counter({TOTAL: sum(sum(map(int, match.groups())) for match in found_numbers)})
     if theirs.map:
         return _of_map(maps_of(output).get(theirs.map, 0))
     found = Counter[str]()

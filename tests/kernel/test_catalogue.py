@@ -84,7 +84,7 @@ def running(one: Reference, pid: int, calls: Path) -> Iterator[Running]:
         with bpftrace(command) as theirs:
             yield theirs
     else:
-        with reference(*command.split(), ready="" if one.silent else "\n") as theirs:
+        with reference(*command.split(), ready="" if one.silent else one.ready or "\n") as theirs:
             yield theirs
 
 

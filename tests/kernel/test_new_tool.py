@@ -92,6 +92,12 @@ what = "forks"
 counted = { counts = { threads = "1" } }
 exactly = 31
 
+[[reference]]
+program = "tracepoint:sched:sched_process_fork /pid == {pid}/ { @forks = count(); }"
+attaches = ["here", "guest"]
+theirs = { map = "@forks" }
+ours = { counts = {} }
+
 [[cost]]
 work = "execs"
 amount = 300
@@ -104,6 +110,8 @@ TESTS = (
 )
 FOUND = {
     "test_a_tool_counts_what_was_done",
+    f"test_a_tool_counts_what_others_count[{NAME}-bpftrace-0]",
+    f"test_a_tool_is_held_against_another_program[guest-{NAME}]",
     *(
         f"test_a_filter_takes_what_it_names_and_nothing_else[{NAME}-{name}]"
         for name in ("pid", "comm", "cgroup", "container")

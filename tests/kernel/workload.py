@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -127,6 +128,23 @@ def checksum_on(milliseconds: int, cpu: str) -> None:
     """The same on one CPU."""
     os.sched_setaffinity(0, {int(cpu)})
     checksum(milliseconds)
+
+
+def crowd(milliseconds: int) -> None:
+    """Three threads on one CPU, in that function, for so much CPU time: while one runs, two wait."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    data = bytes(1 << 21)
+    until_s = time.process_time() + milliseconds / 1000
+
+    def spin() -> None:
+        while time.process_time() < until_s:
+            zlib.crc32(data)
+
+    threads = [threading.Thread(target=spin) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def read_zeros(milliseconds: int) -> None:
@@ -246,6 +264,12 @@ def sleeps(number: int) -> None:
         time.sleep(0.01)
 
 
+def long_sleeps(number: int) -> None:
+    """So many sleeps of 50 ms."""
+    for _ in range(number):
+        time.sleep(0.05)
+
+
 WORKLOADS: dict[str, Callable[..., None]] = {
     f.__name__: f
     for f in (
@@ -257,6 +281,7 @@ WORKLOADS: dict[str, Callable[..., None]] = {
         checksum,
         checksums,
         checksum_on,
+        crowd,
         copied_bytes,
         futex_calls,
         read_zeros,
@@ -269,6 +294,7 @@ WORKLOADS: dict[str, Callable[..., None]] = {
         lock_waits,
         synced_writes,
         sleeps,
+        long_sleeps,
     )
 }
 

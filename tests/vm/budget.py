@@ -25,7 +25,7 @@ def _total_s() -> float:
 
 
 BEGIN_LIMIT_S = _total_s() - TEST_LIMIT_S
-COMPARE_LIMIT_S = BEGIN_LIMIT_S * 0.6
+COMPARE_LIMIT_S = BEGIN_LIMIT_S * 0.75
 
 
 @dataclass(slots=True)

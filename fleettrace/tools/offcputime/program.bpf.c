@@ -19,14 +19,14 @@ BPF_HASH(waits, struct ft_stack_key, struct total, MAX_STACKED);
 
 static __always_inline void leave(struct ft_counters *ft, void *ctx, void *prev, u32 prev_pid)
 {
-    struct wait wait = {};
+    // It has stopped running: what it takes to walk its stacks is part of the wait.
+    struct wait wait = { .since_ns = bpf_ktime_get_ns() };
 
     if (!ft_current_stacks(ctx, &wait.where)) {
         FT_ADD_ONE(ft->events);  // it will not be measured when it ends
         FT_LOST();
         return;
     }
-    wait.since_ns = bpf_ktime_get_ns();
     if (waiting.update(&prev_pid, &wait)) {
         FT_ADD_ONE(ft->events);
         FT_LOST();

@@ -9,6 +9,7 @@ from fleettrace import catalog
 from fleettrace.catalog import Param, ResultKind, ToolDefinition, builtin_tools, find_tool, load_tool
 from fleettrace.errors import BadInput, BadParameter, UnknownTool
 from fleettrace.model.params import FINE, PROCESS_FILTERS
+from tests.checks.description import Place, checks_of
 
 MANIFEST = """\
 name = "waits"
@@ -171,3 +172,22 @@ def test_histograms_take_finer_buckets_and_have_room_for_them(tool: ToolDefiniti
         declared = re.search(rf"\w+_ARRAY\({name}, \w+, (\w+)\)", tool.program_text)
         # A number of its own is too small for "-p fine=4": what falls beyond would be lost.
         assert declared is None or declared[1] == "FT_BUCKETS", f"{tool.name}: size {name} by FT_BUCKETS"
+
+
+@pytest.mark.parametrize("tool", builtin_tools().values(), ids=lambda tool: tool.name)
+@pytest.mark.parametrize("place", ["here", "guest"])
+def test_a_tool_is_held_against_another_program(tool: ToolDefinition, place: Place) -> None:
+    assert any(place in reference.attaches for reference in checks_of(tool).references), (
+        f"{tool.name} needs a [[reference]] in its checks.toml that attaches {place}"
+    )
+
+
+SECTIONS = ("Question", "Example", "How to read it", "Overhead", "What it does not show")
+
+
+@pytest.mark.parametrize("tool", builtin_tools().values(), ids=lambda tool: tool.name)
+def test_a_tool_explains_itself_with_a_recorded_sample(tool: ToolDefinition) -> None:
+    headings = re.findall(r"^## (.+)$", tool.readme, re.MULTILINE)
+    assert [heading for heading in headings if heading in SECTIONS] == list(SECTIONS)
+    samples = [path.name for path in (tool.directory / "samples").glob("*.json")]
+    assert any(f"samples/{name}" in tool.readme for name in samples), "its example is a sample that is here"
