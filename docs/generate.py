@@ -50,8 +50,13 @@ What tests hold each tool against, as `checks.toml` in its folder says: work of 
 machine that runs the tests (here) and on a stock Debian kernel (6.1) in a virtual machine; and other programs that
 measure the same over the same work. With these it agrees within 5% in total and in every bucket, name or path with 1%
 or more; what is near the edge of a bucket may fall on either side. Names without more are Debian's libbpf-tools, those
-with -bpfcc its bpfcc-tools, the stock tools of BCC: whichever of them asks what a tool asks. None asks what futexwait and
-pagefaults do.
+with -bpfcc its bpfcc-tools, the stock tools of BCC.
+
+None of them asks what futexwait and pagefaults do. Left out on the stock kernel are runqlen, which counts the tasks of
+the running one's own group and not those of the CPU; runqlen-bpfcc, which shows 0 throughout (it looks for the length
+where kernels before 5.7 had it); trace-bpfcc, which attaches to a USDT probe alone and not beside who has the kernel
+count its semaphore; tcptracer-bpfcc, whose twin is there; and both tcpstates. cachestat-bpfcc counts no misses on that
+kernel, whose reads no longer call what it counts: its dirtied pages are compared.
 
 More closely, with more events, `tests/kernel` compares here: with Debian's libbpf-tools biolatency, execsnoop,
 killsnoop, offcputime, opensnoop, runqlat, syscount, tcpconnect and tcplife; with bpftrace biosnoop, biotop,

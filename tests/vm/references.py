@@ -11,7 +11,7 @@ from tests.kernel.reference import FIRST_FIRES, LAST_FIRES, watched
 from tests.vm.guest import Guest, Started
 from tests.vm.work import CALLS
 
-__all__ = ["running_references", "said_when_refused"]
+__all__ = ["check_refused", "running_references"]
 
 START_LIMIT_S = 150.0
 """Until a stock tool of BCC has compiled its program on an emulated CPU."""
@@ -121,11 +121,11 @@ def running_references(guest: Guest, wanted: Sequence[Reference], pid: int) -> I
             one.kill()
 
 
-def said_when_refused(guest: Guest, wanted: Sequence[Reference], pid: int) -> list[str]:
-    """What each says that does not attach, and so ends; all at once, since compiling takes them one CPU each."""
-    running = [_Running(guest, reference, pid) for reference in wanted]
+def check_refused(guest: Guest, reference: Reference, pid: int) -> None:
+    """A reference that does not attach here says so."""
+    running = _Running(guest, reference, pid)
     try:
-        return [one.wait_ended() for one in running]
+        said = running.wait_ended()
     finally:
-        for one in running:
-            one.kill()
+        running.kill()
+    assert reference.refused["guest"] in said, f"{reference.name}: {said}"
