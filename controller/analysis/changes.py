@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import median
 
-from controller.analysis.evidence import ShapeChange, category_name, change_of_shape, describe_buckets
+from controller.analysis.evidence import ShapeChange, category_name, change_of_shape, describe_buckets, whole_of
 from controller.analysis.profiles import Profiles, apart_by_octaves
 from controller.analysis.samples import Category, Sample, SampleKind, Trait, group_samples
 from controller.analysis.scores import MAD_TO_SIGMA, Centre
@@ -224,7 +224,7 @@ def _describe(
     elif category is None:
         told = f"like before{on}"
     else:
-        shares = f"{share_text(after)} of its {trait.unit} against {share_text(before)} before"
+        shares = f"{share_text(after)} of its {whole_of(trait.unit)} against {share_text(before)} before"
         told = f"{category_name(category)}: {shares}{on}"
     if changed:
         return told

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Self
 
 from controller.analysis.compare import Finding
-from controller.analysis.evidence import ONE_WAY, TIME_UNITS, category_name, octaves_text
+from controller.analysis.evidence import ONE_WAY, TIME_UNITS, category_name, octaves_text, whole_of
 from controller.analysis.profiles import Profiles, apart_by_octaves
 from controller.analysis.samples import Category, Sample, Trait, group_samples
 from controller.analysis.scores import score_few_hosts
@@ -190,5 +190,5 @@ def _told(claim: Claim, effect: float) -> str:
 
 def _size(claim: Claim, effect: float) -> str:
     if claim.measure is Measure.SHARE:
-        return f"{share_text(abs(effect))} of its {claim.trait.unit}"
+        return f"{share_text(abs(effect))} of its {whole_of(claim.trait.unit)}"
     return octaves_text(abs(effect))

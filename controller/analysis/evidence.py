@@ -19,6 +19,7 @@ __all__ = [
     "describe_category",
     "describe_rate",
     "octaves_text",
+    "whole_of",
 ]
 
 TIME_UNITS = frozenset({"ns", "us", "ms", "s"})
@@ -110,7 +111,7 @@ def describe_category(trait: Trait, own: Sample, others: Sequence[Sample], told:
 
     def against(category: Category) -> str:
         theirs = sum(sample.share(category) for sample in others) / len(others)
-        return f"{share_text(own.share(category))} of its {trait.unit} against {share_text(theirs)} on {whom}"
+        return f"{share_text(own.share(category))} of its {whole_of(trait.unit)} against {share_text(theirs)} on {whom}"
 
     if told.frame is None:
         return f"like {whom}"
@@ -129,6 +130,11 @@ def describe_rate(rate: Rate) -> str:
         f"{rate.factor:,.1f} times the events: {rate.events_per_s:,.1f} a second "
         f"against {rate.typical_events_per_s:,.1f}"
     )
+
+
+def whole_of(unit: str) -> str:
+    """What shares are shares of: ``samples``, but ``time`` where it is counted in a unit of time."""
+    return "time" if unit in TIME_UNITS else unit
 
 
 def octaves_text(size: float) -> str:

@@ -72,6 +72,14 @@ def test_a_frame_is_told_with_its_shares() -> None:
     )
 
 
+def test_a_share_of_waits_is_one_of_their_time() -> None:
+    own, other = sample({"fsync": 45}), sample({"read": 100})
+    waits = Trait("c", SampleKind.STACKS, "us")
+    assert describe_category(waits, own, [other], Blame("fsync"), "the other host") == (
+        "fsync: 45.0% of its time against 0% on the other host"
+    )
+
+
 def test_a_cost_shift_is_told_with_both_frames_and_their_caller() -> None:
     own, other = sample({"serve": 60, "old": 10, "new": 50}), sample({"serve": 60, "old": 55, "new": 5})
     assert describe_category(STACKS, own, [other], Blame("new", "serve", "old"), "the other host") == (
