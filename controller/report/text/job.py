@@ -20,7 +20,7 @@ from controller.report.text.progress import Progress
 from controller.report.text.stacks import render_stacks
 from fleettrace.errors import NotFound
 from fleettrace.model.findings import HostVerdict
-from fleettrace.model.job import Job, JobResult, JobState, Suspect
+from fleettrace.model.job import Job, JobResult, JobState, Suspect, Verdict
 from fleettrace.model.names import counted, duration_text, one_line
 from fleettrace.model.redaction import redaction_text
 from fleettrace.snapshot import Snapshot
@@ -130,11 +130,21 @@ def _headline(job: Job, who: str) -> RenderableType:
         lines.append(Text(one_line(spec.program), "cyan", overflow="fold"))
     if job.reason:
         lines.append(Text(job.reason, state_style(job.state.value), overflow="fold"))
-    if job.state is JobState.HELD:
-        lines.append(
-            Text("run it with --promote to go on all the same, or with --canary on a busier host", overflow="fold")
-        )
+    if way_out := _way_out(job):
+        lines.append(Text(way_out, overflow="fold"))
     return Group(*lines)
+
+
+def _way_out(job: Job) -> str:
+    """What to do about a job that the gate did not let begin."""
+    if job.state is JobState.HELD:
+        return "run it with --promote to go on all the same, or with --canary on a busier host"
+    if not any(check.verdict is Verdict.ABORT for check in job.canaries):
+        return ""
+    if job.spec.program:
+        return "narrow it with a /predicate/ or rarer probes, and see what that would cost with --dry-run"
+    narrow = f"narrow it with a filter ('fleettrace tools {job.spec.tool}' lists them)"
+    return f"{narrow}, and see what that would cost with --dry-run"
 
 
 def _suspects(result: JobResult) -> list[tuple[str, Text]]:

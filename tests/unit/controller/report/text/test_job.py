@@ -122,3 +122,11 @@ def test_a_host_without_a_part_is_an_error_that_says_why(host: str, reason: str)
 def test_a_host_that_still_runs_is_an_error_that_says_so() -> None:
     with pytest.raises(NotFound, match="api-2 has no part in job k3f9q2 yet, which is tracing"):
         render_host(samples.live_result(), "api-2")
+
+
+def test_an_aborted_one_liner_says_how_to_narrow_it() -> None:
+    result = samples.aborted_result()
+    program = "tracepoint:raw_syscalls:sys_enter { @[comm] = count(); }"
+    spec = replace(result.job.spec, program=program)
+    text = rendered(render_job(replace(result, job=replace(result.job, spec=spec))), 120)
+    assert "narrow it with a /predicate/ or rarer probes" in text
