@@ -31,8 +31,10 @@ class Progress:
             yield labelled([("queued", f"place {self.job.queue_position}: it {self.job.waits_for}")])
             return
         if self.job.state is JobState.CHECKING:
-            checks = [run for run in self.job.runs.values() if run.kind is RunKind.FREQUENCY_CHECK]
-            yield labelled(("checking", f"{run.key.host}: {_counting(run)}") for run in checks)
+            checks = {run.key.host: run for run in self.job.runs.values() if run.kind is RunKind.FREQUENCY_CHECK}
+            trials = {run.key.host: run for run in self.job.runs.values() if run.kind is RunKind.TRIAL}
+            latest = {**checks, **trials}
+            yield labelled(("checking", f"{host}: {_checking(run)}") for host, run in latest.items())
             return
         traces = {run.key.host: run for run in self.job.runs.values() if run.kind is RunKind.TRACE}
         grid = Table.grid(padding=(0, 1, 0, 0))
@@ -60,5 +62,8 @@ def _states(runs: Sequence[Run], hosts: int) -> str:
     return f"{counted(hosts, 'host')}: " + ", ".join(f"{count} {state}" for state, count in states.items())
 
 
-def _counting(run: Run) -> str:
-    return f"counting for {duration_text(run.elapsed_ms)}" if run.elapsed_ms else run.state.value
+def _checking(run: Run) -> str:
+    what = "trying" if run.kind is RunKind.TRIAL else "counting"
+    if run.state.ended:
+        return f"{what} has ended"
+    return f"{what} for {duration_text(run.elapsed_ms)}" if run.elapsed_ms else f"{what}: {run.state.value}"
