@@ -35,7 +35,11 @@ def test_both_units_trace(unit_guest: Guest) -> None:
             except FleettraceError:
                 return False
 
-        wait_for("the agent", connected, LIMIT_S)
+        try:
+            wait_for("the agent", connected, LIMIT_S)
+        except AssertionError as error:
+            error.add_note(unit_log(guest, CONTROLLER) + unit_log(guest, AGENT))
+            raise
         ended = subprocess.run(
             [str(BIN / "fleettrace"), "run", "runqlat", "--on", "all", "--for", "2s", "--promote", "--json"],
             env={**os.environ, "FLEETTRACE_CONTROLLER": address},

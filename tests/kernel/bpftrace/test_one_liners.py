@@ -16,6 +16,7 @@ from fleettrace.errors import AttachFailed
 from fleettrace.model.run import RunKind
 from node_agent.backends.bpftrace.tracer import BpftraceTracer
 from tests.kernel.bpftrace.support import LIBC, PYTHON, busy, plan, traced
+from tests.kernel.workload import workload
 
 pytestmark = pytest.mark.kernel
 
@@ -150,13 +151,9 @@ def test_user_stacks_of_one_program() -> None:
 
 
 def test_page_faults_by_process() -> None:
-    def work() -> None:
-        pages = mmap.mmap(-1, 1013 * 4096)
-        pages.madvise(mmap.MADV_NOHUGEPAGE)
-        for at in range(1013):
-            pages[at * 4096] = 1
-
-    outcome = traced(f"software:page-faults:1 /pid == {ME}/ {{ @[comm] = count(); }}", work)
+    # A process of its own: what this one has shared with those it has started, it faults in when it writes there.
+    with workload("touches", 1013) as work:
+        outcome = traced(f"software:page-faults:1 /pid == {work.pid}/ {{ @[comm] = count(); }}", work.run)
 
     (faults,) = outcome.counts().values()
     assert 1013 <= faults < 1013 + 500
