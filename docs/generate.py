@@ -55,7 +55,7 @@ with -bpfcc its bpfcc-tools, the stock tools of BCC.
 None of them asks what futexwait and pagefaults do. Left out on the stock kernel are runqlen, which counts the tasks of
 the running one's own group and not those of the CPU; runqlen-bpfcc, which shows 0 throughout (it looks for the length
 where kernels before 5.7 had it); trace-bpfcc, which attaches to a USDT probe alone and not beside who has the kernel
-count its semaphore; tcptracer-bpfcc, whose twin is there; and both tcpstates. cachestat-bpfcc counts no misses on that
+count its semaphore; and tcptracer-bpfcc, whose twin is there. cachestat-bpfcc counts no misses on that
 kernel, whose reads no longer call what it counts: its dirtied pages are compared.
 
 More closely, with more events, `tests/kernel` compares here: with Debian's libbpf-tools biolatency, execsnoop,
