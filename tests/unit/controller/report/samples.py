@@ -360,22 +360,6 @@ def live_result() -> JobResult:
     return JobResult(job, Coverage(targeted=5, answered=0))
 
 
-def checking_result() -> JobResult:
-    """One canary is tried, another still counts, and a third has begun neither."""
-    job = done_job(
-        state=JobState.CHECKING,
-        finished_at_ms=0,
-        waves=(),
-        runs=runs(
-            run("api-1", RunState.COMPLETE, 1_000, RunKind.FREQUENCY_CHECK),
-            run("api-1", RunState.RUNNING, 210, RunKind.TRIAL),
-            run("api-2", RunState.RUNNING, 900, RunKind.FREQUENCY_CHECK),
-            run("api-3", RunState.STARTING, 0, RunKind.FREQUENCY_CHECK),
-        ),
-    )
-    return JobResult(job, Coverage(targeted=5, answered=0))
-
-
 def hosts() -> list[Host]:
     """One ready, one unfit, one missing."""
     facts = HostFacts(

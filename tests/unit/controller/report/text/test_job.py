@@ -133,7 +133,7 @@ def test_an_aborted_one_liner_says_how_to_narrow_it() -> None:
 
 
 def test_canaries_are_followed_from_counting_to_the_trial() -> None:
-    lines = rendered(render_job(samples.checking_result())).rstrip().splitlines()
+    lines = rendered(render_job(planned.checking_result())).rstrip().splitlines()
     assert [" ".join(line.split()) for line in lines[-3:]] == [
         "checking api-1: trying for 210 ms",
         "api-2: counting for 900 ms",
