@@ -10,7 +10,7 @@ import os
 import time
 from dataclasses import dataclass, field
 
-__all__ = ["BEGIN_LIMIT_S", "COMPARE_LIMIT_S", "FIRST_TEST_LIMIT_S", "MINUTES", "TEST_LIMIT_S", "Budget"]
+__all__ = ["BEGIN_LIMIT_S", "FIRST_TEST_LIMIT_S", "MINUTES", "TEST_LIMIT_S", "Budget"]
 
 MINUTES = "FLEETTRACE_VM_MINUTES"
 """An environment variable: more or fewer minutes for all of it."""

@@ -121,11 +121,13 @@ def running_references(guest: Guest, wanted: Sequence[Reference], pid: int) -> I
             one.kill()
 
 
-def check_refused(guest: Guest, reference: Reference, pid: int) -> None:
-    """A reference that does not attach here says so."""
-    running = _Running(guest, reference, pid)
+def check_refused(guest: Guest, references: Sequence[Reference], pid: int) -> None:
+    """References that do not attach here say so."""
+    running = [_Running(guest, reference, pid) for reference in references]
     try:
-        said = running.wait_ended()
+        for one in running:
+            said = one.wait_ended()
+            assert one.reference.refused["guest"] in said, f"{one.reference.name}: {said}"
     finally:
-        running.kill()
-    assert reference.refused["guest"] in said, f"{reference.name}: {said}"
+        for one in running:
+            one.kill()
