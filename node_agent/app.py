@@ -50,15 +50,16 @@ what to do about it, without a controller.
 
 exit codes: 0 ended by a signal, and of doctor: all is fine; 2 bad option or host file; 3 the controller refused this
 agent; 5 no controller answers to enrol this host; 6 of doctor: this machine cannot trace, or cannot run one of the
-tools; 17 this host is not enrolled, was revoked, or its certificate is over"""
+tools; 17 this host is not enrolled, was revoked, or its certificate is over; 130 interrupted before it served.
+Neither systemd nor the agent's supervisor starts it again after 2, 3 and 17: they need a person first."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``fleettrace-agent``."""
-    options = _parser().parse_args(arguments)
-    if arguments is None and options.join:
-        hide_join_token(options.join)
     try:
+        options = _parser().parse_args(arguments)
+        if arguments is None and options.join:
+            hide_join_token(options.join)
         put_down(permitted_capabilities())
         if options.command == "doctor":
             # What writes a report would stay in the memory of an agent that serves.
@@ -284,7 +285,3 @@ async def _until_signalled(
 
 def _say(text: str) -> None:
     print(f"fleettrace-agent: {text}", file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    main()

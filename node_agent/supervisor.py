@@ -1,8 +1,10 @@
 """Keeps an agent running on a host whose init is not systemd; ``python -m node_agent.supervisor``.
 
-It outlives the login that started it, starts its command again when that ends, and ends with its command on SIGTERM. It
-does not start itself after a reboot. While it lives it holds a lock on its pid file, which tells a living supervisor
-from a number that another process has been given since.
+It outlives the login that started it, starts its command again when that ends, and ends with its command on SIGTERM, or
+when the command ends with a status that needs a person first. It does not start itself after a reboot.
+
+While it lives it holds a lock on its pid file, which tells a living supervisor from a number that another process has
+been given since.
 """
 
 import argparse
@@ -17,12 +19,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-__all__ = ["Log", "main", "next_pause_s", "parse_environment"]
+from fleettrace.errors import BadInput, Refused, Unauthenticated
+
+__all__ = ["FINAL_STATUSES", "Log", "main", "next_pause_s", "parse_environment"]
 
 FIRST_PAUSE_S = 1.0
 MAX_PAUSE_S = 60.0
 STEADY_S = 60.0
 """A command that ran this long did not fail at its start: the next pause is the first one again."""
+FINAL_STATUSES = frozenset({BadInput.exit_code, Refused.exit_code, Unauthenticated.exit_code})
+"""Of the agent: settings, a refusal by the controller and an enrolment do not mend themselves; its unit says the same.
+All else may: a controller that does not answer comes back."""
 STOP_S = 10.0
 """After this a command that was told to end is killed."""
 ARGUMENTS = "FLEETTRACE_ARGUMENTS"
@@ -42,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit("supervisor: one is running already")
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
-    Supervisor(options.command, options.environment, Log(options.log)).run()
+    sys.exit(Supervisor(options.command, options.environment, Log(options.log)).run())
 
 
 class Log:
@@ -84,8 +91,8 @@ class Supervisor:
         self._ended = threading.Event()
         self._process: subprocess.Popen[str] | None = None
 
-    def run(self) -> None:
-        """Until SIGTERM or SIGINT; then the command is ended first."""
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT, when the command is ended first, or until its status is a final one: that one."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         pause_s = 0.0
@@ -94,9 +101,13 @@ class Supervisor:
             status = self._run_once()
             if self._ended.is_set():
                 break
+            if status in FINAL_STATUSES:
+                self._log.write(f"supervisor: the agent ended with {status}, and is not started again by itself")
+                return status
             pause_s = next_pause_s(pause_s, time.monotonic() - started)
             self._log.write(f"supervisor: the agent ended with {status}; it starts again in {pause_s:.0f} s")
             self._ended.wait(pause_s)
+        return 0
 
     def _run_once(self) -> int:
         try:

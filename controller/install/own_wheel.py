@@ -20,7 +20,7 @@ __all__ = ["own_requirements", "own_wheel", "own_wheel_name"]
 
 PROJECT = "fleettrace"
 PACKAGES = ("fleettrace", "node_agent")
-_ENTRY_POINTS = "[console_scripts]\nfleettrace-agent = node_agent.app:main\n"
+_ENTRY_POINTS = "[console_scripts]\nfleettrace-agent = node_agent.__main__:main\n"
 _WHEEL = "Wheel-Version: 1.0\nGenerator: fleettrace\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 _LEFT_OUT = ("__pycache__",)
 

@@ -70,7 +70,7 @@ def hide_join_token(given: str) -> None:
     fd = os.memfd_create("join-token", 0)
     os.write(fd, given.encode())
     rest = [argument.replace(given, f"{_FILE_MARK}/proc/self/fd/{fd}") for argument in sys.argv[1:]]
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "node_agent.app", *rest])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "node_agent", *rest])  # noqa: S606
 
 
 def _token(given: str, *, must_be_there: bool) -> JoinToken | None:

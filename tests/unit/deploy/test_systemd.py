@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fleettrace.errors import BadInput
 from fleettrace.model.capability import CAPABILITY_NAMES, TRACING_CAPABILITIES
 from node_agent.host_policy import default_host_policy
+from node_agent.supervisor import FINAL_STATUSES
 
 UNITS = Path(__file__).parents[3] / "deploy" / "systemd"
 AGENT, CONTROLLER = UNITS / "fleettrace-agent.service", UNITS / "fleettrace-controller.service"
@@ -89,6 +91,13 @@ def test_the_agent_can_hand_on_what_the_built_in_host_policy_allows_and_no_more(
     assert ambient == values(text, "CapabilityBoundingSet")
     assert set(ambient) == set(default_host_policy().capabilities) >= set(TRACING_CAPABILITIES)
     assert values(CONTROLLER.read_text(), "AmbientCapabilities") == []
+
+
+def test_what_needs_a_person_is_not_started_again() -> None:
+    """systemd counts a status that it does not know as none, without a word."""
+    for unit, final in ((AGENT, FINAL_STATUSES), (CONTROLLER, {BadInput.exit_code})):
+        assert values(unit.read_text(), "Restart") == ["always"]
+        assert {int(status) for status in values(unit.read_text(), "RestartPreventExitStatus")} == final
 
 
 def test_the_users_and_folders_of_the_units_are_made(root: Path) -> None:

@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from node_agent.supervisor import Log, next_pause_s
+import pytest
+
+from node_agent.supervisor import FINAL_STATUSES, Log, next_pause_s
 from tests.fakes.waiting import wait_for
 
 
@@ -29,6 +31,16 @@ def test_a_command_has_its_settings_is_started_again_and_ends_with_its_superviso
 
     assert supervisor.wait(15) == 0
     assert "supervisor: the agent ended with -9; it starts again in 1 s" in log_of(tmp_path)
+
+
+@pytest.mark.parametrize("status", sorted(FINAL_STATUSES))
+def test_a_command_that_needs_a_person_is_not_started_again(status: int, tmp_path: Path) -> None:
+    supervisor = start(tmp_path, "sh", "-c", f"echo started; exit {status}")
+
+    assert supervisor.wait(15) == status
+    assert (
+        log_of(tmp_path) == f"started\nsupervisor: the agent ended with {status}, and is not started again by itself\n"
+    )
 
 
 def test_a_second_supervisor_leaves_the_first_alone(tmp_path: Path) -> None:

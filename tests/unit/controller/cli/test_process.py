@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -169,25 +168,3 @@ def test_what_is_no_terminal_gets_no_blanks_at_the_ends_of_lines(fleettrace: Com
     for arguments in (("hosts",), ("jobs",), ("tools",), ("show", "k3f9q2")):
         lines = fleettrace(*arguments).stdout.splitlines()
         assert [line for line in lines if line != line.rstrip()] == []
-
-
-INTERRUPTED_AT = """
-import os, sys
-class Interrupt:
-    def find_spec(name, path=None, target=None):
-        if name == {module!r}:
-            os.kill(os.getpid(), 2)
-sys.meta_path.insert(0, Interrupt)
-"""
-
-
-@pytest.mark.parametrize("module", ["controller.cli.entry", "typer", "controller.cli.hosts", "grpc"])
-def test_ctrl_c_while_a_command_is_loaded_shows_no_traceback(module: str) -> None:
-    # GIVEN a command that is interrupted when it comes to a module
-    script = INTERRUPTED_AT.format(module=module) + SCRIPT
-    # WHEN it is run
-    command = [sys.executable, "-c", script, "hosts"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    # THEN it ends by the signal, or says in a sentence that it was interrupted
-    assert "Traceback" not in ended.stderr
-    assert ended.returncode in {-signal.SIGINT, ExitCode.LEFT_RUNNING}
