@@ -1,7 +1,4 @@
-"""What the seventh step of the database's form does to stacks that were kept before it: by number instead of by hash.
-
-It stands on its own and is never changed, as the step itself.
-"""
+"""Step 7: names of frames once, chains of them by number, and parts that refer to those numbers, not to hashes."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -13,14 +10,31 @@ from sqlite_utils import Database
 from fleettrace.wire.v1 import control_pb2 as control
 from fleettrace.wire.v1 import types_pb2 as types
 
-__all__ = ["number_kept_stacks"]
+__all__ = ["apply"]
 
 _ROWS_AT_ONCE = 10_000
 _HASHES_PER_QUERY = 500
 _HASH_BYTES = 16
 
 
-def number_kept_stacks(db: Database) -> None:
+def apply(db: Database, /) -> None:
+    """Make the tables of frames and chains, and number what was kept by hash."""
+    db.execute("ALTER TABLE stacks RENAME TO stacks_by_hash")
+    db.create_table("frames", {"number": int, "name": str}, pk="number", not_null={"name"}, strict=True)
+    db.table("frames").create_index(["name"], unique=True)
+    db.create_table(
+        "stacks",
+        {"number": int, "hash": bytes, "frames": bytes},
+        pk="number",
+        not_null={"hash", "frames"},
+        strict=True,
+    )
+    db.table("stacks").create_index(["hash"], unique=True)
+    _number_kept_stacks(db)
+    db.table("stacks_by_hash").drop()
+
+
+def _number_kept_stacks(db: Database) -> None:
     """From the tables ``parts`` and ``merged``, whose stacks are hashes, and ``stacks_by_hash`` to ``stacks`` and
     ``frames``; in the transaction of the caller."""
     names: dict[str, int] = {}

@@ -1,0 +1,47 @@
+"""The database's form, as numbered steps, a module each. A step and its own record are one transaction.
+
+A step that was released is never changed, nor what it is called: add one. A blob is a message of the wire contract
+(:mod:`controller.store.blobs`) and is what is read back; the columns beside it are for people and for queries.
+"""
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from controller.store.migrations import (
+    s0001_hosts_jobs_parts,
+    s0002_audit,
+    s0003_shared_requests,
+    s0004_shares,
+    s0005_identities,
+    s0006_epochs,
+    s0007_stacks_by_number,
+)
+
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "known_steps", "unknown_steps"]
+
+APPLICATION_ID = int.from_bytes(b"FLTR", "big")
+"""In the header of every database of ours (``PRAGMA application_id``)."""
+
+_STEPS = {
+    "0001_hosts_jobs_parts": s0001_hosts_jobs_parts.apply,
+    "0002_audit": s0002_audit.apply,
+    "0003_shared_requests": s0003_shared_requests.apply,
+    "0004_shares": s0004_shares.apply,
+    "0005_identities": s0005_identities.apply,
+    "0006_epochs": s0006_epochs.apply,
+    "0007_stacks_by_number": s0007_stacks_by_number.apply,
+}
+
+MIGRATIONS = Migrations("fleettrace")
+for _name, _apply in _STEPS.items():
+    MIGRATIONS(name=_name)(_apply)
+
+
+def known_steps() -> list[str]:
+    """The names of all steps, oldest first."""
+    return [*_STEPS]
+
+
+def unknown_steps(db: Database) -> list[str]:
+    """Steps that a newer version has applied to this database."""
+    return [step.name for step in MIGRATIONS.applied(db) if step.name not in _STEPS]
