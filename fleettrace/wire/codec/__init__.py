@@ -9,6 +9,7 @@ can carry; what it cannot carry is text that is no valid UTF-8, see :func:`wire_
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from fleettrace.wire.codec.costs import run_cost_from_wire, run_cost_to_wire
 from fleettrace.wire.codec.fields import MAX_ID_CHARS, MAX_NUMBER, wire_text
 from fleettrace.wire.codec.hosts import host_facts_from_wire, host_facts_to_wire, host_from_wire, host_to_wire
 from fleettrace.wire.codec.inspection import (
@@ -31,23 +32,22 @@ from fleettrace.wire.codec.orders import (
     signed_from_wire,
     signed_to_wire,
 )
+from fleettrace.wire.codec.parts import part_from_wire, part_to_wire
 from fleettrace.wire.codec.runs import (
-    part_from_wire,
-    part_to_wire,
-    run_cost_from_wire,
-    run_cost_to_wire,
     run_key_from_wire,
     run_key_to_wire,
     run_kind_from_wire,
     run_kind_to_wire,
-    run_limits_from_wire,
-    run_limits_to_wire,
     run_outcome_from_wire,
     run_outcome_to_wire,
+)
+from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
+from fleettrace.wire.codec.starts import (
+    run_limits_from_wire,
+    run_limits_to_wire,
     start_run_from_wire,
     start_run_to_wire,
 )
-from fleettrace.wire.codec.snapshots import snapshot_from_wire, snapshot_to_wire
 
 if TYPE_CHECKING:
     from fleettrace.wire.codec.audit import audit_page_from_wire, audit_page_to_wire

@@ -3,7 +3,7 @@
 from fleettrace.errors import Malformed
 from fleettrace.model.job import Coverage, HostPart
 from fleettrace.wire.codec.fields import parse_host_name, parse_labels, wire_text
-from fleettrace.wire.codec.runs import part_from_wire, part_to_wire
+from fleettrace.wire.codec.parts import part_from_wire, part_to_wire
 from fleettrace.wire.v1 import control_pb2 as control
 
 __all__ = [
