@@ -12,10 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
-from typing import NoReturn
 
-from fleettrace import __version__
 from fleettrace.catalog import ToolDefinition
 from fleettrace.errors import BadInput, FleettraceError, Unfit
 from fleettrace.model.names import check_host_name, parse_labels
@@ -24,13 +21,14 @@ from fleettrace.wire.address import parse_address
 from node_agent import guard
 from node_agent.child_process import start_child
 from node_agent.fitness import gather_facts, prepare_bcc
-from node_agent.identity.entering import JOIN_VARIABLE, enter, hide_join_token
+from node_agent.identity.entering import enter, hide_join_token
 from node_agent.inspection.setting import InspectionSetting
 from node_agent.kernel.capabilities import permitted_capabilities, put_down
 from node_agent.kernel.cgroups import resolve_scope
 from node_agent.kernel.own_cgroups import take_delegated
 from node_agent.leftovers import Leftovers
 from node_agent.link import Identity, Link, dial_grpc
+from node_agent.options import parse_options
 from node_agent.orders.gate import OrderGate
 from node_agent.orders.trust import OrderTrust, trust_path
 from node_agent.outbox import Outbox
@@ -40,24 +38,14 @@ from node_agent.runner import ChildSettings, Runner
 __all__ = ["main"]
 
 
-DEFAULT_STATE_DIRECTORY = Path("/var/lib/fleettrace")
-"""Where compiled programs are kept; only the agent's user may write there."""
 FAREWELL_LIMIT_S = 3.0
 """How long an agent that was told to end waits for its parts to be acknowledged."""
-
-_EPILOG = """An agent on a machine that cannot trace connects all the same and says why; 'fleettrace-agent doctor' says
-what to do about it, without a controller.
-
-exit codes: 0 ended by a signal, and of doctor: all is fine; 2 bad option or host file; 3 the controller refused this
-agent; 5 no controller answers to enrol this host; 6 of doctor: this machine cannot trace, or cannot run one of the
-tools; 17 this host is not enrolled, was revoked, or its certificate is over; 130 interrupted before it served.
-Neither systemd nor the agent's supervisor starts it again after 2, 3 and 17: they need a person first."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``fleettrace-agent``."""
     try:
-        options = _parser().parse_args(arguments)
+        options = parse_options(arguments)
         if arguments is None and options.join:
             hide_join_token(options.join)
         put_down(permitted_capabilities())
@@ -82,74 +70,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One sentence, as for every other error."""
-        _say(f"{message}: see 'fleettrace-agent --help'")
-        sys.exit(BadInput.exit_code)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="fleettrace-agent",
-        description="Runs bounded traces on this host for a fleettrace controller; it listens on no port.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add(
-        "command",
-        nargs="?",
-        choices=("serve", "doctor", "clear"),
-        default="serve",
-        help="serve a controller (default), or look",
-    )
-    add("--json", action="store_true", help="of doctor: print one JSON document")
-    add(
-        "--controller",
-        default=os.environ.get("FLEETTRACE_CONTROLLER"),
-        metavar="ADDR",
-        help="host:port or unix:PATH to dial",
-    )
-    add(
-        "--join",
-        default=os.environ.pop(JOIN_VARIABLE, None),
-        metavar="TOKEN",
-        help="of a TCP controller, once: the join token, or @FILE that holds it",
-    )
-    add(
-        "--stream",
-        default=os.environ.get("FLEETTRACE_STREAM"),
-        metavar="HOST:PORT",
-        help="where the controller takes agents, if not where it says (behind a tunnel)",
-    )
-    add(
-        "--name",
-        default=None,
-        metavar="NAME",
-        help="this host's name in the fleet (default: that of the token, else the host name)",
-    )
-    add(
-        "--label",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a label to select by; repeatable; over TCP the controller holds them",
-    )
-    add("--scope", default="", metavar="CGROUP", help="trace this cgroup v2 alone, children included")
-    add("--backend", choices=("bcc", "replay"), default="bcc", help="replay plays recordings and says so in results")
-    add(
-        "--config",
-        type=Path,
-        default=None,
-        metavar="FILE",
-        help=f"the host's own limits (default: {guard.DEFAULT_PATH})",
-    )
-    add("--state-directory", type=Path, default=DEFAULT_STATE_DIRECTORY, metavar="DIR", help="compiled programs")
-    add("--version", action="version", version=f"fleettrace-agent {__version__}")
-    return parser
 
 
 async def _serve(options: argparse.Namespace) -> None:
