@@ -13,6 +13,8 @@ from fleettrace.wire.codec import host_from_wire, host_to_wire, job_from_wire, j
 from fleettrace.wire.v1 import control_pb2 as control
 
 __all__ = [
+    "OF_RUN",
+    "RUN_COLUMNS",
     "UNSEEN_REASON",
     "Row",
     "check_job",
@@ -27,6 +29,11 @@ __all__ = [
 
 Row = Mapping[str, Any]
 
+RUN_COLUMNS = ("job_id", "host", "attempt")
+"""They identify a run."""
+OF_RUN = "job_id = :job_id AND host = :host AND attempt = :attempt"
+"""The rows of one run; :func:`key_columns` gives the arguments."""
+
 _DECISION = ("at_ms", "kind", "verdict", "reason", "rule", "operator")
 
 UNSEEN_REASON = "not connected since the controller started"
@@ -34,7 +41,7 @@ UNSEEN_REASON = "not connected since the controller started"
 
 
 def key_columns(key: RunKey) -> dict[str, Any]:
-    """The columns that identify a run."""
+    """A run's :data:`RUN_COLUMNS`."""
     return {"job_id": key.job_id, "host": key.host, "attempt": key.attempt}
 
 

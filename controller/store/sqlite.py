@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -12,36 +11,24 @@ from controller.audit.chain import entry_of
 from controller.audit.epochs import epoch_entry
 from controller.audit.jobs import job_entries
 from controller.store.audit_log import AuditLog
-from controller.store.blobs import pack_merged, pack_part, unpack_merged, unpack_parts
-from controller.store.chains import KeptChains
 from controller.store.identity_sqlite import SqliteIdentities
+from controller.store.kept_jobs import KeptJobs
+from controller.store.kept_parts import KeptParts
 from controller.store.lock import DatabaseLock
 from controller.store.opening import check_place, connect, holds_database
 from controller.store.port import SeenBy
-from controller.store.rows import (
-    decision_rows,
-    host_of_row,
-    host_row,
-    job_of_rows,
-    job_rows,
-    key_columns,
-    part_row,
-)
+from controller.store.rows import host_of_row, host_row
 from controller.store.sharing import Shares, seen_by_condition
 from controller.store.tables import Arguments, Tables
-from fleettrace.errors import NotFound, StoreFailed
 from fleettrace.model.audit import AuditEntry, AuditFilter, AuditHead, AuditRecord
 from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.model.order import Authority
-from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Snapshot
 
 __all__ = ["SqliteStore"]
 
 _SIDE_FILES = ("", "-journal", "-wal", "-shm")
-_RUN = ("job_id", "host", "attempt")
-_OF_RUN = "job_id = :job_id AND host = :host AND attempt = :attempt"
 
 
 class SqliteStore:
@@ -50,7 +37,8 @@ class SqliteStore:
     def __init__(self, tables: Tables, lock: DatabaseLock) -> None:
         self._tables = tables
         self._audit = AuditLog(tables)
-        self._chains = KeptChains(tables)
+        self._jobs = KeptJobs(tables)
+        self._parts = KeptParts(tables)
         self._shares = Shares(tables)
         self.identities = SqliteIdentities(tables, self._audit)
         self._lock = lock
@@ -98,25 +86,8 @@ class SqliteStore:
         """Insert or replace a job with its decisions and runs; writes what changed since its last save."""
         job_id = job.spec.job_id
         before = self._saved.get(job_id) or self.job(job_id)
-        old_runs = before.runs if before else {}
-        old_decisions = before.decisions if before else ()
-        changed_runs = {key: run for key, run in job.runs.items() if old_runs.get(key) != run}
-        changed_decisions = {
-            number: decision
-            for number, decision in enumerate(job.decisions)
-            if old_decisions[number : number + 1] != (decision,)
-        }
-        job_row, run_rows = job_rows(replace(job, runs=changed_runs))
         with self._tables.writing():
-            if before is None:
-                self._check_request(request_id)
-                job_row = {**job_row, "request_id": request_id or None}
-            self._tables.upsert("jobs", [job_row], "job_id")
-            self._tables.upsert("runs", run_rows, *_RUN)
-            self._tables.upsert("decisions", decision_rows(job_id, changed_decisions), "job_id", "number")
-            for key in old_runs.keys() - job.runs.keys():
-                self._tables.delete("runs", _OF_RUN, key_columns(key))
-            self._tables.delete("decisions", "job_id = ? AND number >= ?", [job_id, len(job.decisions)])
+            self._jobs.save(before, job, request_id)
             self._audit.append([*job_entries(before, job), *audit])
         if job.state.ended:
             self._saved.pop(job_id, None)
@@ -125,34 +96,29 @@ class SqliteStore:
 
     def job(self, job_id: str) -> Job | None:
         """One job, or None."""
-        jobs = self._jobs("job_id = ?", [job_id])
+        jobs = self._select("job_id = ?", [job_id])
         return jobs[0] if jobs else None
 
     def job_id_of_request(self, request_id: str) -> str | None:
         """The job that this request made, or None."""
         with self._tables.reading():
-            rows = self._tables.rows("jobs", "request_id = ?", [request_id])
-            rows = rows or self._tables.rows("shared_requests", "request_id = ?", [request_id])
-        return rows[0]["job_id"] if rows else None
+            return self._jobs.id_of_request(request_id)
 
     def share_job(self, request_id: str, job_id: str, audit: Sequence[AuditEntry] = ()) -> None:
         """Note that a request was given another's job."""
         with self._tables.writing():
-            self._check_job(job_id)
-            self._check_request(request_id)
-            if request_id:
-                self._tables.upsert("shared_requests", [{"request_id": request_id, "job_id": job_id}], "request_id")
+            self._jobs.give(request_id, job_id)
             self._audit.append(audit)
 
     def jobs(self, limit: int, seen_by: SeenBy | None = None) -> list[Job]:
         """The newest jobs first."""
         where, arguments = seen_by_condition(seen_by) if seen_by is not None else (None, [])
-        return self._jobs(where, arguments, order_by="created_at_ms DESC, rowid DESC", limit=max(limit, 0))
+        return self._select(where, arguments, order_by="created_at_ms DESC, rowid DESC", limit=max(limit, 0))
 
     def set_share(self, job_id: str, team: str, shared: bool, audit: Sequence[AuditEntry] = ()) -> None:
         """Let a team see a job, or no longer."""
         with self._tables.writing():
-            self._check_job(job_id)
+            self._jobs.check(job_id)
             (self._shares.add if shared else self._shares.remove)(job_id, team)
             self._audit.append(audit)
 
@@ -173,11 +139,11 @@ class SqliteStore:
 
     def unfinished_jobs(self) -> list[Job]:
         """Jobs that have not ended, oldest first."""
-        return self._jobs("NOT ended", order_by="created_at_ms, rowid")
+        return self._select("NOT ended", order_by="created_at_ms, rowid")
 
     def aborted_jobs(self, since_ms: int, limit: int) -> list[Job]:
         """Jobs that were aborted, newest first."""
-        return self._jobs(
+        return self._select(
             "state = ? AND finished_at_ms >= ?",
             [JobState.ABORTED.value, since_ms],
             order_by="finished_at_ms DESC, rowid DESC",
@@ -186,41 +152,25 @@ class SqliteStore:
 
     def save_part(self, part: HostPart) -> bool:
         """Keep a part by its run key; False when nothing changed."""
-        key = key_columns(part.part.run)
         with self._tables.writing():
-            self._check_job(part.part.run.job_id)
-            kept = self._tables.rows("parts", _OF_RUN, key)
-            if kept and kept[0]["final"]:
-                return False
-            packed = pack_part(part, self._chains)
-            if kept and kept[0]["part"] == packed:
-                return False
-            self._tables.upsert("parts", [part_row(part, packed)], *_RUN)
-        return True
+            self._jobs.check(part.part.run.job_id)
+            return self._parts.save(part)
 
     def parts(self, job_id: str, host: str | None = None) -> list[HostPart]:
         """The parts of a job's trace runs, by host and attempt."""
         with self._tables.reading():
-            rows = self._tables.rows(
-                "parts",
-                "job_id = :job_id AND kind = :kind AND (:host IS NULL OR host = :host)",
-                {"job_id": job_id, "kind": RunKind.TRACE.value, "host": host},
-                order_by="host, attempt",
-            )
-            return unpack_parts([row["part"] for row in rows], self._chains)
+            return self._parts.of(job_id, host)
 
     def save_merged(self, job_id: str, merged: Snapshot) -> None:
         """Insert or replace the merge of a job's parts."""
         with self._tables.writing():
-            self._check_job(job_id)
-            packed = pack_merged(merged, self._chains)
-            self._tables.upsert("merged", [{"job_id": job_id, "snapshot": packed}], "job_id")
+            self._jobs.check(job_id)
+            self._parts.save_merged(job_id, merged)
 
     def merged(self, job_id: str) -> Snapshot | None:
         """The kept merge, or None."""
         with self._tables.reading():
-            rows = self._tables.rows("merged", "job_id = ?", [job_id])
-            return unpack_merged(rows[0]["snapshot"], self._chains) if rows else None
+            return self._parts.merged(job_id)
 
     def begin_epoch(self, controller_id: str, at_ms: int, at_least: int = 1) -> Authority:
         """Number this start of a controller."""
@@ -256,24 +206,8 @@ class SqliteStore:
         self._tables.close()
         self._lock.release()
 
-    def _jobs(
+    def _select(
         self, where: str | None = None, arguments: Arguments = (), *, order_by: str = "", limit: int = -1
     ) -> list[Job]:
         with self._tables.reading():
-            return [
-                job_of_rows(
-                    row,
-                    self._tables.rows("runs", "job_id = ?", [row["job_id"]], order_by="rowid"),
-                    self._tables.rows("decisions", "job_id = ?", [row["job_id"]], order_by="number"),
-                )
-                for row in self._tables.rows("jobs", where, arguments, order_by=order_by, limit=limit)
-            ]
-
-    def _check_job(self, job_id: str) -> None:
-        if not self._tables.rows("jobs", "job_id = ?", [job_id]):
-            raise NotFound(f"there is no job {job_id!r} in the store")
-
-    def _check_request(self, request_id: str) -> None:
-        made = self.job_id_of_request(request_id)
-        if made is not None:
-            raise StoreFailed(f"request {request_id!r} has made job {made} already, and can make no second one")
+            return self._jobs.select(where, arguments, order_by=order_by, limit=limit)
