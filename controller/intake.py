@@ -11,8 +11,9 @@ from controller.asking import Asked, Plan, plan_job
 from controller.fleet import Fleet
 from controller.judgement import Judgement
 from controller.live import LiveJobs
-from controller.policy.decide import Granted, decide
+from controller.policy.decide import decide
 from controller.policy.model import Policy
+from controller.policy.request import Granted
 from controller.requests import RequestLedger, Submitted
 from controller.results import ResultKeeper
 from controller.resuming import Resumed, resume

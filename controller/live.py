@@ -13,6 +13,7 @@ from controller.admitting import Admitting
 from controller.fleet import Fleet
 from controller.live_job import LiveJob
 from controller.results import ResultKeeper
+from controller.scheduler.draft import Execution
 from controller.scheduler.events import (
     Event,
     HostGone,
@@ -23,7 +24,7 @@ from controller.scheduler.events import (
     TimePassed,
 )
 from controller.scheduler.ledger import Room
-from controller.scheduler.machine import Execution, Transition, apply, next_wake_ms
+from controller.scheduler.machine import Transition, apply, next_wake_ms
 from controller.scheduler.restarting import WAITING, interrupt
 from controller.store.worker import StoreWorker
 from fleettrace.errors import NotFound, StoreFailed

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from controller.asking import Plan
-from controller.policy.decide import Denied, Granted, Request
 from controller.policy.model import Policy
+from controller.policy.request import Denied, Granted, Request
 from controller.scheduler.machine import Transition, begin
 from controller.scheduler.terms import JobTerms, Timing
 from controller.scheduler.waves import choose_canaries, classes_of

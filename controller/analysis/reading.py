@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controller.analysis.balance import Balance, balances
-from controller.analysis.buckets import bucket_text, quantile_bucket, quantile_index
+from controller.analysis.buckets import bucket_text, quantile_index
 from controller.analysis.frame_weights import FrameWeights, deepest
 from controller.analysis.frames import is_application_frame
 from controller.analysis.modes import Mode, find_modes
 from controller.analysis.wording import number_text, share_text
 from fleettrace.snapshot import LOG2, Count, Histogram, Snapshot, Stack, bucket_bounds, columns_of, key_text
 
-__all__ = ["NOTHING", "HistogramReading", "quantile_bucket", "read_histogram", "read_snapshot"]
+__all__ = ["NOTHING", "HistogramReading", "read_histogram", "read_snapshot"]
 
 NOTHING = "nothing was recorded"
 

@@ -11,7 +11,7 @@ from controller.analysis.table import Cells, cells_of, evenly
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["TRIM", "ChiSquare", "trimmed_shares"]
+__all__ = ["ChiSquare", "trimmed_shares"]
 
 TRIM = 0.1
 """Of the hosts' shares, so many at each end are left out of the mean: busy or odd hosts must not make it."""
@@ -19,18 +19,11 @@ LEAST_EXPECTED = 1.0
 """Categories where the typical host expects fewer events are taken together, as is usual for chi-square."""
 
 
-def trimmed_shares(samples: Sequence[Sample]) -> dict[Category, float]:
-    """The trimmed mean of the hosts' shares by category, which add up to 1.
+def trimmed_shares(cells: Cells, hosts: int) -> "NDArray[Any]":
+    """The trimmed mean of the hosts' shares, which add up to 1, by place of the category; ``hosts``: how many.
 
     The mean of shares and never the share of the sum, which the busiest hosts would dominate.
     """
-    cells = cells_of(samples)
-    means = _trimmed(cells, len(samples))
-    return {category: mean for category, mean in zip(cells.categories, means.tolist(), strict=True) if mean}
-
-
-def _trimmed(cells: Cells, hosts: int) -> "NDArray[Any]":
-    """By place of the category."""
     import numpy as np  # noqa: PLC0415
 
     order = np.argsort(cells.category + cells.share / 2)  # by category and then by share, in one sort
@@ -59,7 +52,7 @@ class ChiSquare:
         chosen = evenly(samples)
         events = np.array([sample.events for sample in chosen])
         cells = cells_of(chosen)
-        means = _trimmed(cells, len(chosen))
+        means = trimmed_shares(cells, len(chosen))
         enough = means * median(events.tolist()) >= LEAST_EXPECTED
         self._kept = {cells.categories[place]: float(means[place]) for place in np.flatnonzero(enough).tolist()}
         self._freedom = max(len(self._kept), 1)

@@ -13,7 +13,7 @@ from controller.policy.request import Denied, Granted, Request, team_text
 from fleettrace.model.redaction import strictest
 from fleettrace.model.run import RunLimits
 
-__all__ = ["Denied", "Granted", "Request", "decide"]
+__all__ = ["decide"]
 
 Number = TypeVar("Number", int, float)
 

@@ -33,7 +33,7 @@ from fleettrace.model.calibration import Calibration
 from fleettrace.model.job import CanaryCheck, Job, JobSpec, JobState, Run, RunState
 from fleettrace.model.run import RunOutcome
 
-__all__ = ["Execution", "Transition", "apply", "begin", "next_wake_ms"]
+__all__ = ["Transition", "apply", "begin", "next_wake_ms"]
 
 _ENDED_AS = {
     RunOutcome.COMPLETE: RunState.COMPLETE,

@@ -99,12 +99,6 @@ class ToolDefinition:
         """The probes that it attaches to, in order; of all alternatives."""
         return tuple(dict.fromkeys(attach.probe for attach in self.attach))
 
-    @property
-    def useful_capabilities(self) -> frozenset[str]:
-        """All that it can make use of, in any of its alternatives."""
-        more = (name for one in self.alternatives for name in one.capabilities)
-        return frozenset({*self.capabilities, *self.optional_capabilities, *more})
-
     def needs(self, alternative: Alternative) -> tuple[str, ...]:
         """The least that an alternative needs, sorted."""
         return tuple(sorted({*self.capabilities, *alternative.capabilities}))

@@ -7,7 +7,7 @@ docs/one-liners.md describes the language.
 
 from fleettrace.oneliner.counting import count_only
 from fleettrace.oneliner.definition import OneLiner, read_one_liner
-from fleettrace.oneliner.facts import MapFact, ProgramFacts, describe, printing_numbers
+from fleettrace.oneliner.facts import ProgramFacts, describe, printing_numbers
 from fleettrace.oneliner.parse import parse
 from fleettrace.oneliner.printer import FieldStyle, program_text
 from fleettrace.oneliner.refusals import OneLinerLimits, Refusal, refusals, too_many_probes, too_much_printed
@@ -15,7 +15,6 @@ from fleettrace.oneliner.tree import Program
 
 __all__ = [
     "FieldStyle",
-    "MapFact",
     "OneLiner",
     "OneLinerLimits",
     "Program",

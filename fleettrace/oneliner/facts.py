@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from fleettrace.model.capability import TRACING_CAPABILITIES
 from fleettrace.oneliner.printer import expression_text
-from fleettrace.oneliner.shapes import map_shapes
 from fleettrace.oneliner.tree import (
     AttachPoint,
     Builtin,
@@ -22,19 +21,9 @@ from fleettrace.oneliner.tree import (
 )
 from fleettrace.oneliner.walk import program_expressions, statements
 
-__all__ = ["MapFact", "ProgramFacts", "describe", "printing_numbers"]
+__all__ = ["ProgramFacts", "describe", "printing_numbers"]
 
 _PRINTING = frozenset({"print", "printf", "time"})
-
-
-@dataclass(frozen=True, slots=True)
-class MapFact:
-    """One map: its name (empty for the anonymous one), what it holds, and of how many parts its key is."""
-
-    name: str
-    holds: str
-    key_parts: int
-    has_stacks: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +31,19 @@ class ProgramFacts:
     """What a program touches. All lists are sorted and hold each thing once.
 
     ``fields``: of args, as ``args->name``; ``arguments``: ``arg0`` .. ``arg9`` and ``retval``; ``strings_read``: what
-    str() and buf() are given; ``memory_read``: pointers that are followed otherwise; ``printing_probes``: attach points
-    that may print once per event; ``timer_hz``: the fastest profile or interval, per CPU, 0 without one;
-    ``printing_timer_hz``: how often intervals print; ``string_bytes``: the most that a str() or buf() asks for, 0 where
-    none says;
-    ``traps``: attach points whose cost is a trap out of user mode, which BPF run times do not show.
+    str() and buf() are given; ``memory_read``: pointers that are followed otherwise; ``timer_hz``: the fastest profile
+    or interval, per CPU, 0 without one; ``printing_timer_hz``: how often intervals print; ``string_bytes``: the most
+    that a str() or buf() asks for, 0 where none says; ``traps``: attach points whose cost is a trap out of user mode,
+    which BPF run times do not show.
     """
 
     attach_points: tuple[AttachPoint, ...]
-    globs: tuple[AttachPoint, ...]
     traps: tuple[AttachPoint, ...]
     fields: tuple[str, ...]
     arguments: tuple[str, ...]
     strings_read: tuple[str, ...]
     memory_read: tuple[str, ...]
     functions: tuple[str, ...]
-    printing_probes: tuple[str, ...]
-    maps: tuple[MapFact, ...]
     timer_hz: float
     printing_timer_hz: float
     string_bytes: int
@@ -74,20 +59,12 @@ def describe(program: Program) -> ProgramFacts:
     names = functions | {one.name for one in found if isinstance(one, Builtin)}
     return ProgramFacts(
         attach_points=tuple(points),
-        globs=tuple(point for point in points if point.is_glob),
         traps=tuple(point for point in points if point.kind.is_user_trap),
         fields=_texts(one for one in found if isinstance(one, Field) and one.base == Builtin("args")),
         arguments=_texts(one for one in found if isinstance(one, Builtin) and _is_argument(one.name)),
         strings_read=_texts(one.arguments[0] for one in found if isinstance(one, Call) and one.name in {"str", "buf"}),
         memory_read=_texts(one for one in found if _follows_pointer(one)),
         functions=tuple(sorted(functions)),
-        printing_probes=tuple(
-            sorted({point.text for probe in program.probes if _prints(probe) for point in probe.attach})
-        ),
-        maps=tuple(
-            MapFact(shape.name, shape.kind.value, len(shape.keys), shape.has_stacks)
-            for _, shape in sorted(map_shapes(program).items())
-        ),
         timer_hz=max((point.rate_hz for point in points), default=0.0),
         printing_timer_hz=sum(
             point.rate_hz

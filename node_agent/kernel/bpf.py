@@ -21,7 +21,6 @@ __all__ = [
     "map_lookup",
     "map_lookup_batch",
     "map_next_key",
-    "map_update",
     "object_name",
     "program_load",
     "raw_tracepoint_open",
@@ -60,7 +59,6 @@ class Command(IntEnum):
 
     MAP_CREATE = 0
     MAP_LOOKUP_ELEM = 1
-    MAP_UPDATE_ELEM = 2
     MAP_GET_NEXT_KEY = 4
     PROG_LOAD = 5
     PROG_GET_NEXT_ID = 11
@@ -123,18 +121,6 @@ def map_lookup(fd: int, key: bytes, value: Buffer) -> bool:
             return False
         raise
     return True
-
-
-def map_update(fd: int, key: bytes, value: bytes) -> None:
-    """Set the value of a key (``BPF_ANY``).
-
-    Raises:
-        OSError: E2BIG when the map is full.
-    """
-    key_buffer = ctypes.create_string_buffer(key, len(key))
-    value_buffer = ctypes.create_string_buffer(value, len(value))
-    attributes = struct.pack("<IIQQQ", fd, 0, ctypes.addressof(key_buffer), ctypes.addressof(value_buffer), 0)
-    bpf(Command.MAP_UPDATE_ELEM, attributes)
 
 
 def map_next_key(fd: int, key: Buffer | None, next_key: Buffer) -> bool:

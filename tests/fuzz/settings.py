@@ -10,9 +10,11 @@ from typing import Any
 
 from controller.identity.oidc.config import parse_oidc
 from controller.install.inventory import parse_inventory
-from controller.policy import Granted, Policy, Request, decide
+from controller.policy.decide import decide
 from controller.policy.judging import judge
+from controller.policy.model import Policy
 from controller.policy.parse import parse_policy
+from controller.policy.request import Granted, Request
 from fleettrace.catalog import find_tool
 from fleettrace.errors import BadInput
 from fleettrace.model.host import Host, HostFacts

@@ -12,7 +12,8 @@ import pytest
 
 from controller.coordinator import Coordinator
 from controller.identity.principal import Principal, Scope
-from controller.policy import Policy, parse_policy
+from controller.policy.model import Policy
+from controller.policy.parse import parse_policy
 from fleettrace.errors import Refused
 from fleettrace.model.audit import AuditFilter
 from fleettrace.model.job import JobState

@@ -8,7 +8,7 @@ import pytest
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.importing import MAX_IMPORTS, Import, Importer
-from controller.policy import default_policy
+from controller.policy.parse import default_policy
 from controller.queries import Queries
 from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker

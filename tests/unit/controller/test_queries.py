@@ -10,7 +10,7 @@ import pytest
 from controller import queries
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
-from controller.policy import default_policy
+from controller.policy.parse import default_policy
 from controller.queries import MAX_RESULTS_AT_ONCE, Queries
 from controller.results import ResultKeeper
 from controller.store.memory import MemoryStore

@@ -8,8 +8,8 @@ import pytest
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.intake import Recovered
-from controller.policy import Policy, parse_policy
-from controller.policy.parse import default_policy
+from controller.policy.model import Policy
+from controller.policy.parse import default_policy, parse_policy
 from controller.returning import RETURN_MS, SETTLE_MS
 from controller.scheduler.events import Approved
 from fleettrace.model.audit import AuditFilter

@@ -9,7 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from controller.policy import parse_policy
+from controller.policy.parse import parse_policy
 from fleettrace.model.capability import TRACING_CAPABILITIES
 
 FOLDER = Path(__file__).parents[3] / "deploy" / "kubernetes"

@@ -3,6 +3,7 @@ from random import Random
 import pytest
 
 from controller.analysis.samples import Sample
+from controller.analysis.table import cells_of
 from controller.analysis.whole import ChiSquare, trimmed_shares
 from tests.unit.controller.analysis.fleets import draw
 
@@ -13,8 +14,9 @@ def sample(weights: dict[int, int]) -> Sample:
 
 
 def test_neither_a_busy_nor_an_odd_host_makes_what_is_typical() -> None:
-    usual = [sample({1: 70, 2: 30})] * 10
-    assert trimmed_shares([*usual, sample({1: 3, 2: 999_997})]) == {1: pytest.approx(0.7), 2: pytest.approx(0.3)}
+    cells = cells_of([*[sample({1: 70, 2: 30})] * 10, sample({1: 3, 2: 999_997})])
+    means = trimmed_shares(cells, 11).tolist()
+    assert dict(zip(cells.categories, means, strict=True)) == {1: pytest.approx(0.7), 2: pytest.approx(0.3)}
 
 
 def test_hosts_that_are_drawn_alike_have_normal_deviates() -> None:

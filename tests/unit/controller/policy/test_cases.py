@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.policy import load_policy, parse_policy
 from controller.policy.judging import judge
+from controller.policy.parse import load_policy, parse_policy
 from fleettrace.errors import BadInput
 
 POLICY = """

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.policy import Denied, Granted, Policy, Request, decide, default_policy, load_policy, parse_policy
+from controller.policy.decide import decide
+from controller.policy.model import Policy
+from controller.policy.parse import default_policy, load_policy, parse_policy
+from controller.policy.request import Denied, Granted, Request
 from fleettrace.catalog import ToolDefinition
 from fleettrace.model.host import Host
 from fleettrace.model.run import RunLimits

@@ -2,8 +2,8 @@
 
 import pytest
 
-from controller.policy import parse_policy
 from controller.policy.difference import difference
+from controller.policy.parse import parse_policy
 
 DB = '[[grant]]\nname = "db"\nteams = ["db"]\nhosts = "role=db"\ntools = ["runqlat", "profile"]\n'
 LIMIT = "max_duration_s = 20\n"

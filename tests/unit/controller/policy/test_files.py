@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.policy import load_policy, parse_policy
+from controller.policy.parse import load_policy, parse_policy
 from fleettrace.errors import BadInput
 from fleettrace.toml_tables import MAX_FILE_BYTES
 

@@ -5,8 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from controller.policy import Denied, Granted, Policy, Request, approving, decide, may_see_host, parse_policy, reading
 from controller.policy.classes import ToolClass, classes_of, is_listed
+from controller.policy.decide import decide
+from controller.policy.model import Policy
+from controller.policy.parse import parse_policy
+from controller.policy.request import Denied, Granted, Request
+from controller.policy.rights import approving, may_see_host, reading
 from fleettrace.catalog import builtin_tools, find_tool
 from fleettrace.errors import BadInput
 from fleettrace.model.host import Host

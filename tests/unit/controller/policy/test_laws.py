@@ -8,19 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.policy import (
-    AbortPolicy,
-    CanaryPolicy,
-    Denied,
-    Grant,
-    Granted,
-    Policy,
-    Request,
-    SiteLimits,
-    WavePolicy,
-    decide,
-)
 from controller.policy.classes import ToolClass
+from controller.policy.decide import decide
+from controller.policy.model import AbortPolicy, CanaryPolicy, Grant, Policy, SiteLimits, WavePolicy
+from controller.policy.request import Denied, Granted, Request
 from fleettrace.catalog import ToolDefinition
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.redaction import RedactAs, RedactedField
@@ -124,7 +115,12 @@ def test_what_is_granted_is_within_the_sites_limits_and_those_of_a_grant_that_co
     assert 1 <= len(request.hosts) <= site.max_hosts
     assert request.duration_ms in {None, outcome.duration_ms}
     assert set(request.tool.capabilities) <= set(limits.capabilities)
-    assert set(limits.capabilities) <= request.tool.useful_capabilities
+    of_alternatives = {name for one in request.tool.alternatives for name in one.capabilities}
+    assert set(limits.capabilities) <= {
+        *request.tool.capabilities,
+        *request.tool.optional_capabilities,
+        *of_alternatives,
+    }
     assert any(
         outcome.rule == f'grant "{grant.name}"'
         and grant.names_team(request.team)

@@ -2,7 +2,10 @@
 
 import pytest
 
-from controller.policy import Denied, Granted, Policy, Request, decide, default_policy, parse_policy
+from controller.policy.decide import decide
+from controller.policy.model import Policy
+from controller.policy.parse import default_policy, parse_policy
+from controller.policy.request import Denied, Granted, Request
 from fleettrace.model.host import Host
 from fleettrace.oneliner import read_one_liner
 

@@ -3,19 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.policy import (
-    AbortPolicy,
-    CanaryPolicy,
-    Grant,
-    SiteLimits,
-    WaitPolicy,
-    WavePolicy,
-    default_policy,
-    load_policy,
-    parse_policy,
-)
 from controller.policy.classes import ToolClass
-from controller.policy.parse import DEFAULT_POLICY_FILE
+from controller.policy.model import AbortPolicy, CanaryPolicy, Grant, SiteLimits, WaitPolicy, WavePolicy
+from controller.policy.parse import DEFAULT_POLICY_FILE, default_policy, load_policy, parse_policy
 from controller.policy_files import check_file
 from fleettrace.errors import BadInput
 from fleettrace.model.redaction import RedactAs, RedactedField

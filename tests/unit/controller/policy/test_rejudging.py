@@ -5,8 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from controller.policy import Granted, Policy, Request, decide, parse_policy
+from controller.policy.decide import decide
+from controller.policy.model import Policy
+from controller.policy.parse import parse_policy
 from controller.policy.rejudging import no_longer_granted
+from controller.policy.request import Granted, Request
 from fleettrace.catalog import find_tool
 from fleettrace.model.host import Host
 

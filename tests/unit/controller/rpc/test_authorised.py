@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from controller.identity.principal import LOCAL, Principal, Scope
-from controller.policy import parse_policy
+from controller.policy.parse import parse_policy
 from controller.rpc.authorised import acting_team
 from controller.rpc.requirements import REQUIREMENTS, JobRight
 from fleettrace.errors import BadInput, Refused

@@ -6,8 +6,8 @@ from itertools import chain, combinations
 import pytest
 
 from controller.identity.principal import Principal
-from controller.policy import parse_policy
 from controller.policy.classes import ToolClass
+from controller.policy.parse import parse_policy
 from fleettrace.catalog import builtin_tools
 from fleettrace.wire.v1 import control_pb2 as pb
 from tests.unit.controller.house import House, host

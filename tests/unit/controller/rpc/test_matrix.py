@@ -11,8 +11,8 @@ import pytest
 from google.protobuf.message_factory import GetMessageClass
 
 from controller.identity.principal import Principal
-from controller.policy import parse_policy
 from controller.policy.classes import ToolClass
+from controller.policy.parse import parse_policy
 from fleettrace.model.job import JobState
 from fleettrace.wire import v1
 from fleettrace.wire.v1 import access_pb2, inspection_pb2

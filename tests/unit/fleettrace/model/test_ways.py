@@ -48,7 +48,7 @@ def test_no_way_has_more_than_its_alternatives_need_and_can_use(tool: ToolDefini
         for name in way.alternatives:
             needed = set(tool.needs(alternatives[name]))
             assert needed <= set(way.capabilities) <= needed | {*tool.optional_capabilities}
-        assert set(way.capabilities) <= allowed & tool.useful_capabilities
+        assert set(way.capabilities) <= allowed
     tried = [name for way in ways for name in way.alternatives]
     assert tried == [one.name for one in tool.alternatives if set(tool.needs(one)) <= allowed]
     assert bool(ways) == (set(tool.capabilities) <= allowed)

@@ -4,7 +4,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from fleettrace.errors import BadInput, BadProgram
-from fleettrace.oneliner import FieldStyle, count_only, describe, parse, program_text
+from fleettrace.oneliner import FieldStyle, count_only, describe, parse, printing_numbers, program_text
 from fleettrace.oneliner.tree import Program
 from fleettrace.oneliner.validate import check_program
 from tests.unit.fleettrace.oneliner.strategies import programs
@@ -49,7 +49,7 @@ def test_the_count_only_program_keeps_every_probe_of_the_system_and_touches_less
     assert kept == [point for probe in program.probes for point in probe.attach if not point.kind.is_own]
     facts, all_facts = describe(counting), describe(program)
     assert set(facts.strings_read) <= set(all_facts.strings_read)
-    assert facts.printing_probes == ()
+    assert printing_numbers(counting) == frozenset()
 
 
 @settings(max_examples=150, deadline=None)
