@@ -8,26 +8,19 @@ from fractions import Fraction
 from fleettrace.errors import BadInput
 from fleettrace.snapshot import Histogram, bucket_bounds
 
-__all__ = ["add_up", "bucket_text", "quantile_bucket", "quantile_index"]
+__all__ = ["add_up", "bucket_text", "quantile_index"]
 
 MAX_DENOMINATOR = 10**6
 """0.99 is not exactly 99/100 in binary; as the nearest fraction of at most this denominator it is."""
 
 
-def quantile_bucket(histogram: Histogram, q: float) -> tuple[int, int]:
-    """The bounds, both inclusive, of the bucket that holds the q-quantile: the ceil(q n)-th smallest of n values.
-
-    Raises:
-        BadInput: ``q`` is not within 0 < q <= 1, or the histogram is empty.
-    """
-    return bucket_bounds(histogram.scheme, quantile_index(dict(histogram.counts), q))
-
-
 def quantile_index(weights: Mapping[int, float], q: float) -> int:
-    """Like :func:`quantile_bucket`, as a bucket's index; ``weights`` are counts by index, or shares.
+    """The index of the bucket that holds the q-quantile: the ceil(q n)-th smallest of n values.
+
+    ``weights`` are counts by index, or shares.
 
     Raises:
-        BadInput: as there.
+        BadInput: ``q`` is not within 0 < q <= 1, or there are no values.
     """
     total = sum(weights.values())
     if not 0 < q <= 1 or not total:

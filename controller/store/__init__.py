@@ -1,1 +1,1 @@
-"""What the controller keeps: the port, SQLite behind it, and a memory twin for tests."""
+"""What the controller keeps: the port, and SQLite behind it."""

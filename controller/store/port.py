@@ -1,4 +1,4 @@
-"""The store's port: what the controller keeps. SQLite implements it, and a memory twin for tests."""
+"""The store's port: what the controller keeps. SQLite implements it, and so does the twin in memory of the tests."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.store.memory import MemoryStore
 from controller.store.port import Store
 from controller.store.sqlite import SqliteStore
 from tests.contract.stores import Reopened
+from tests.fakes.memory_store import MemoryStore
 
 
 @pytest.fixture(params=["memory", "sqlite"])

@@ -23,7 +23,6 @@ from controller.inspection import Inspector, Request
 from controller.policy.parse import default_policy
 from controller.rpc import agent_link
 from controller.rpc.agent_link import AgentLinkService
-from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import Refused
@@ -54,6 +53,7 @@ from fleettrace.wire.codec import (
 from fleettrace.wire.limits import LEASE_MS, PROTOCOL_VERSION
 from fleettrace.wire.v1 import agent_link_pb2 as pb
 from tests.contract.dialling import Dialler, EnrolledHosts, Stream, StreamEnded, dialling, now_ms
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ordering import CHALLENGE, a_desk, opened
 
 COST = RunCost(hits=900, events=500, events_per_cpu=(500,))

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from controller.store.memory import MemoryStore
 from controller.store.port import Store
 from controller.store.worker import StoreWorker
 from fleettrace.errors import StoreFailed
@@ -15,6 +14,7 @@ from fleettrace.model.host import Host
 from fleettrace.model.job import HostPart, Job
 from fleettrace.model.order import Authority
 from fleettrace.snapshot import Snapshot
+from tests.fakes.memory_store import MemoryStore
 from tests.simulation.loop import VirtualLoop
 
 __all__ = ["Disk", "KilledError", "SimulatedWorker", "WatchedStore"]

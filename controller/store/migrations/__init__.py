@@ -17,12 +17,12 @@ from controller.store.migrations import (
     s0007_stacks_by_number,
 )
 
-__all__ = ["APPLICATION_ID", "MIGRATIONS", "known_steps", "unknown_steps"]
+__all__ = ["APPLICATION_ID", "MIGRATIONS", "STEPS", "unknown_steps"]
 
 APPLICATION_ID = int.from_bytes(b"FLTR", "big")
 """In the header of every database of ours (``PRAGMA application_id``)."""
 
-_STEPS = {
+STEPS = {
     "0001_hosts_jobs_parts": s0001_hosts_jobs_parts.apply,
     "0002_audit": s0002_audit.apply,
     "0003_shared_requests": s0003_shared_requests.apply,
@@ -31,17 +31,13 @@ _STEPS = {
     "0006_epochs": s0006_epochs.apply,
     "0007_stacks_by_number": s0007_stacks_by_number.apply,
 }
+"""By the names under which they are recorded, oldest first."""
 
 MIGRATIONS = Migrations("fleettrace")
-for _name, _apply in _STEPS.items():
+for _name, _apply in STEPS.items():
     MIGRATIONS(name=_name)(_apply)
-
-
-def known_steps() -> list[str]:
-    """The names of all steps, oldest first."""
-    return [*_STEPS]
 
 
 def unknown_steps(db: Database) -> list[str]:
     """Steps that a newer version has applied to this database."""
-    return [step.name for step in MIGRATIONS.applied(db) if step.name not in _STEPS]
+    return [step.name for step in MIGRATIONS.applied(db) if step.name not in STEPS]

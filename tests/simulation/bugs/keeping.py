@@ -10,13 +10,13 @@ import controller.results
 import controller.rpc.agent_link
 import controller.scheduler.machine
 import controller.scheduler.phases
-import controller.store.memory
 import node_agent.child.main
 import node_agent.guard
 import node_agent.link
 import node_agent.outbox
 import node_agent.runner
 import node_agent.session
+import tests.fakes.memory_store
 from controller.audit.chain import entry_of
 from controller.audit.jobs import job_entries
 from controller.coordinator import Coordinator
@@ -24,11 +24,11 @@ from controller.intake import Recovered
 from controller.live import LiveJobs
 from controller.requests import RequestLedger, Submitted
 from controller.results import ResultKeeper
-from controller.store.memory import MemoryStore
 from fleettrace.errors import StoreFailed
 from fleettrace.model.job import JobState
 from fleettrace.snapshot import Snapshot, merge
 from node_agent.session import Session
+from tests.fakes.memory_store import MemoryStore
 
 __all__ = [
     "acknowledged_before_durable",
@@ -139,7 +139,7 @@ def late_parts_are_not_merged(patch: Patch) -> None:
 
 def audit_leaves_out_waves(patch: Patch) -> None:
     patch.setattr(
-        controller.store.memory,
+        tests.fakes.memory_store,
         "job_entries",
         lambda before, job: [entry for entry in job_entries(before, job) if entry.kind != "job.wave"],
     )
@@ -147,7 +147,7 @@ def audit_leaves_out_waves(patch: Patch) -> None:
 
 def audit_leaves_out_the_restart(patch: Patch) -> None:
     patch.setattr(
-        controller.store.memory,
+        tests.fakes.memory_store,
         "job_entries",
         lambda before, job: [] if job.state is JobState.INTERRUPTED else job_entries(before, job),
     )

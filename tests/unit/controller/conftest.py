@@ -8,8 +8,8 @@ import pytest
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.policy.parse import default_policy
-from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ordering import a_desk
 from tests.unit.controller.house import Clock, House
 

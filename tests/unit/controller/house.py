@@ -8,13 +8,13 @@ from pathlib import Path
 from controller.asking import Asked
 from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
-from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
 from fleettrace.catalog import builtin_tools
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import HostPart, Job
 from fleettrace.model.run import Part, RunCost, RunKind, RunOutcome, StartRun
 from fleettrace.snapshot import LOG2, Histogram, Snapshot
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ordering import CHALLENGE, opened
 
 TEN = Snapshot(histograms=(Histogram((), "us", LOG2, ((3, 10),)),))

@@ -12,7 +12,6 @@ from controller.asking import Asked
 from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
 from controller.policy.parse import default_policy
-from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
 from fleettrace.catalog import builtin_tools
 from fleettrace.errors import NotFound, StoreFailed, Unreachable
@@ -21,6 +20,7 @@ from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome, StartRun
 from fleettrace.snapshot import LOG2, Histogram, Snapshot, merge
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ordering import CHALLENGE, a_desk, opened
 
 TEN = Snapshot(histograms=(Histogram((), "us", LOG2, ((3, 10),)),))

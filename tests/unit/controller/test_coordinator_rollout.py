@@ -7,11 +7,11 @@ import pytest
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.policy.parse import default_policy, parse_policy
-from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
 from fleettrace.errors import BadInput, Refused
 from fleettrace.model.job import HostPart, JobState
 from fleettrace.model.run import Part, RunOutcome
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ordering import a_desk
 from tests.unit.controller.house import ASKED, BUSY, TEN, Clock, House, host, names, tight_policy
 

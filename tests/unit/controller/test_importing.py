@@ -10,11 +10,11 @@ from controller.fleet import Fleet
 from controller.importing import MAX_IMPORTS, Import, Importer
 from controller.policy.parse import default_policy
 from controller.queries import Queries
-from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
 from fleettrace.errors import BadInput, NotFound
 from fleettrace.model.job import HostPart, Job, JobState
 from fleettrace.snapshot import EMPTY, Count, Snapshot, Stack, merge
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ordering import a_desk
 from tests.unit.controller.report import samples
 

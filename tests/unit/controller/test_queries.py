@@ -13,10 +13,10 @@ from controller.fleet import Fleet
 from controller.policy.parse import default_policy
 from controller.queries import MAX_RESULTS_AT_ONCE, Queries
 from controller.results import ResultKeeper
-from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
 from fleettrace.errors import NotFound
 from fleettrace.snapshot import merge
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ordering import a_desk
 from tests.unit.controller.report import samples
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from controller.requests import RequestLedger, Submitted
-from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
 from fleettrace.errors import StoreFailed
+from tests.fakes.memory_store import MemoryStore
 
 
 @pytest.mark.parametrize("request_id", ["", "r1"])

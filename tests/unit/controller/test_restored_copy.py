@@ -10,11 +10,11 @@ from pathlib import Path
 from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.policy.parse import default_policy
-from controller.store.memory import MemoryStore
 from controller.store.sqlite import SqliteStore
 from controller.store.worker import StoreWorker
 from fleettrace.model.job import JobState
 from fleettrace.model.run import RunKind
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ordering import CHALLENGE, a_desk
 from tests.unit.controller.house import ASKED, Clock, House, host
 

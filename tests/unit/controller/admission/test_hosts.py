@@ -13,7 +13,6 @@ from controller.audit.chain import entry_of
 from controller.fleet import Fleet
 from controller.identity.authority import Authority
 from controller.identity.host_certificate import HostCertificate, read_host_certificate
-from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
 from fleettrace.errors import BadInput, FleettraceError, NotFound, Unauthenticated
 from fleettrace.identity.join_token import JoinToken
@@ -22,6 +21,7 @@ from fleettrace.identity.pem import certificate_pem
 from fleettrace.model.audit import AuditFilter
 from fleettrace.model.host import Host, HostFacts
 from node_agent.identity.signing_request import make_signing_request
+from tests.fakes.memory_store import MemoryStore
 from tests.fakes.ordering import a_desk
 
 NOW_MS = 1_800_000_000_000

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from controller.admission.operators import OperatorAdmission
 from controller.identity.personal_token import PersonalToken
 from controller.identity.principal import Scope
-from controller.store.memory import MemoryStore
 from controller.store.worker import StoreWorker
 from fleettrace.errors import BadInput, NotFound, Unauthenticated
 from fleettrace.identity.lives import MAX_OPERATOR_TOKEN_LIFE_MS
+from tests.fakes.memory_store import MemoryStore
 
 NOW_MS = 1_800_000_000_000
 

@@ -7,7 +7,7 @@ from sqlite_utils import Database
 
 from controller.store.blobs import unpack_merged, unpack_parts
 from controller.store.chains import KeptChains
-from controller.store.migrations import MIGRATIONS, known_steps, unknown_steps
+from controller.store.migrations import MIGRATIONS, STEPS, unknown_steps
 from controller.store.rows import part_row
 from controller.store.tables import Tables
 from fleettrace.snapshot import Snapshot, Stack, stack_hash
@@ -17,7 +17,7 @@ from tests.unit.controller.report.samples import part as sample_part
 
 
 def test_steps_are_numbered_from_one_without_gaps() -> None:
-    numbers = [int(re.fullmatch(r"(\d{4})_[a-z_]+", name)[1]) for name in known_steps()]  # type: ignore[index]
+    numbers = [int(re.fullmatch(r"(\d{4})_[a-z_]+", name)[1]) for name in STEPS]  # type: ignore[index]
     assert numbers == list(range(1, len(numbers) + 1))
 
 
@@ -27,7 +27,7 @@ IDENTITIES = ("join_tokens", "enrolments", "operator_tokens")
 def test_all_steps_are_applied_and_recorded_and_not_again() -> None:
     db = Database(memory=True)
     MIGRATIONS.apply(db)
-    assert [step.name for step in MIGRATIONS.applied(db)] == known_steps()
+    assert [step.name for step in MIGRATIONS.applied(db)] == [*STEPS]
     schema = db.schema
     MIGRATIONS.apply(db)
     assert db.schema == schema

@@ -12,7 +12,6 @@ from controller.audit.epochs import epoch_entry
 from controller.audit.jobs import job_entries
 from controller.store.audit_log import cut_page
 from controller.store.blobs import Frames, clash, pack_merged, pack_part, unpack_merged, unpack_parts
-from controller.store.identity_memory import KeptIdentities, MemoryIdentities
 from controller.store.port import SeenBy
 from controller.store.rows import UNSEEN_REASON, check_job
 from fleettrace.errors import NotFound, StoreFailed
@@ -23,6 +22,7 @@ from fleettrace.model.order import Authority
 from fleettrace.model.run import RunKey, RunKind
 from fleettrace.snapshot import Snapshot, StackChains
 from fleettrace.wire.codec import host_from_wire, host_to_wire
+from tests.fakes.memory_identities import KeptIdentities, MemoryIdentities
 
 __all__ = ["MemoryStore"]
 
