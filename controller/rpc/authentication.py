@@ -3,7 +3,7 @@
 import base64
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any
 
 import grpc
 from grpc.aio import ServicerContext
@@ -37,13 +37,6 @@ _MALFORMED_JOIN = "this call holds no join token: create one with 'fleettrace to
 Context = ServicerContext[Any, Any]
 Handler = Any  # gRPC's method handlers have no type of their own
 Metadata = Iterable[tuple[str, str | bytes]]
-
-
-class CallDetails(Protocol):
-    """What gRPC tells of a call before its handler is chosen."""
-
-    method: str
-    invocation_metadata: Any
 
 
 class OperatorAuthentication(grpc.aio.ServerInterceptor):
