@@ -1,7 +1,7 @@
 """What an operator asks for, and everything that it names looked up: the tool, its parameters, the hosts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fleettrace.catalog import ToolDefinition, find_tool
 from fleettrace.errors import BadInput, BadParameter, NoHostMatches
@@ -20,19 +20,22 @@ MAX_CLASS_LABELS = 8
 """Each makes more classes, and each class has its canary."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A request to run, as it came; ``duration_ms`` 0: the policy's default."""
 
     tool: str
     selector: str
     duration_ms: int
-    canary: str
-    promote: bool
-    params: Mapping[str, str]
     team: str
     operator: str
-    request_id: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    request_id: str = ""
+    """The same one twice is one job; empty: every time another one."""
+    canary: str = ""
+    """The host to try it on; empty: one is chosen."""
+    promote: bool = False
+    """To go on where the gate says Hold."""
     despite_aborts: bool = False
     dry_run: bool = False
     program: str = ""

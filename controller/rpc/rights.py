@@ -72,12 +72,9 @@ class RightsService(ControlServicer):
                 tool=request.tool,
                 selector=request.selector,
                 duration_ms=request.duration_ms,
-                canary="",
-                promote=False,
                 params=dict(request.params),
                 team=request.team,
                 operator=request.operator,
-                request_id="",
                 program=request.program,
                 break_glass=request.break_glass,
             )

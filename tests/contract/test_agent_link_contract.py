@@ -83,7 +83,8 @@ class Link:
                 await asyncio.sleep(0)
 
     async def submit(self) -> str:
-        return (await self.coordinator.submit(Asked("runqlat", "all", 1_000, "", False, {}, "t", "o", ""))).job_id
+        asked = Asked(tool="runqlat", selector="all", duration_ms=1_000, team="t", operator="o")
+        return (await self.coordinator.submit(asked)).job_id
 
 
 def hello(name: str, *running: RunKey, protocol: int = PROTOCOL_VERSION) -> pb.AgentMessage:

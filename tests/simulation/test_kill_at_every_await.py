@@ -30,7 +30,15 @@ class Killed:
             world.hosts.append(host)
             world.watcher.hosts[host.name] = host
             world.at(0.1, host.start)
-        asked = Asked("runqlat", "all", 1_000, "", True, {}, "team", "ann", "r0")
+        asked = Asked(
+            tool="runqlat",
+            selector="all",
+            duration_ms=1_000,
+            team="team",
+            operator="ann",
+            request_id="r0",
+            promote=True,
+        )
         world.requests.append(asked)
         world.faults_met.add("controller killed")
         world.at(0.0, world.site.start)

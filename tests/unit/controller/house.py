@@ -29,7 +29,7 @@ def host(name: str, **labels: str) -> Host:
     return Host(name, labels, facts, connected=True, last_seen_ms=0)
 
 
-ASKED = Asked("runqlat", "all", 1_000, "", False, {}, "team", "ann", "")
+ASKED = Asked(tool="runqlat", selector="all", duration_ms=1_000, team="team", operator="ann")
 
 
 @dataclass

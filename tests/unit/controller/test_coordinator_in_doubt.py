@@ -25,7 +25,7 @@ from tests.fakes.ordering import CHALLENGE, a_desk, opened
 
 TEN = Snapshot(histograms=(Histogram((), "us", LOG2, ((3, 10),)),))
 BUSY = RunCost(hits=2_000, events=1_000, events_per_cpu=(600, 400))
-ASKED = Asked("runqlat", "all", 1_000, "", False, {}, "team", "ann", "")
+ASKED = Asked(tool="runqlat", selector="all", duration_ms=1_000, team="team", operator="ann")
 
 
 class FailingStore(MemoryStore):
