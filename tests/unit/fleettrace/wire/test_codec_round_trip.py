@@ -19,7 +19,7 @@ from fleettrace.model.tool import Cost, ToolDefinition, ToolListing
 from fleettrace.snapshot import MAX_ENTRIES, Count, Snapshot, merge
 from fleettrace.wire import codec
 from tests.unit.fleettrace import strategies
-from tests.unit.fleettrace.policy_answers import policy_answers
+from tests.unit.fleettrace.strategies.policy import policy_answers
 
 OWN_PARAMS = (
     Param("depth", 0, 0, 99, "of stacks"),

@@ -3,8 +3,8 @@
 from hypothesis import strategies as st
 
 from fleettrace.model.policy import GrantAnswer, PolicyAnswer
-from tests.unit.fleettrace.redactions import redact_rules
-from tests.unit.fleettrace.strategies import amounts, names, numbers, texts
+from tests.unit.fleettrace.strategies.basics import amounts, names, numbers, texts
+from tests.unit.fleettrace.strategies.redaction import redact_rules
 
 policy_answers = st.builds(
     PolicyAnswer,

@@ -5,10 +5,8 @@ from hypothesis import strategies as st
 from fleettrace.model.calibration import Calibration, HitKind
 from fleettrace.model.job import Trial
 from fleettrace.model.run import MapFill
+from tests.unit.fleettrace.strategies.basics import amounts, numbers, texts
 
-numbers = st.integers(0, 1 << 40)
-amounts = st.floats(0, 1e9)
-texts = st.text(max_size=12)
 _pair = (amounts, amounts)
 
 calibrations = st.builds(
