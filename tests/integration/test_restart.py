@@ -69,7 +69,7 @@ def test_a_job_that_waits_for_room_begins_under_the_next_controller(
 ) -> None:
     # GIVEN a host with as many runs as it bears, and a job that waits for it
     fleet.start_agent("api-1")
-    running = [asked(fleet, "--for", "30s"), asked(fleet, "--for", "30s")]
+    running = [asked(fleet, "--for", "60s"), asked(fleet, "--for", "60s")]
     fleet.wait_tracing("api-1")
     waiting = asked(fleet, "--for", "1s")
     assert job_of(fleet, waiting).state is JobState.QUEUED
