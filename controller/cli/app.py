@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli import bash_completion
+from controller.cli import shell_completion
 from controller.cli.lazy import Entry, lazy_group
 from fleettrace import __version__
 
@@ -79,7 +79,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-bash_completion.use()
+shell_completion.use()
 
 
 @app.callback()

@@ -31,7 +31,11 @@ class Entry:
             alone.add_typer(found, name=self.name, rich_help_panel=panel)
         else:
             alone.command(self.name, epilog=_epilog(program, self.name, self.examples), rich_help_panel=panel)(found)
-        return get_group(alone).commands[self.name]
+        command = get_group(alone).commands[self.name]
+        for one in (command, *getattr(command, "commands", {}).values()):
+            # The whole sentence: of what a shell shows in its list Typer cuts it at 45 characters.
+            one.short_help = (one.help or "").split("\n", 1)[0]
+        return command
 
 
 def _epilog(program: str, command: str, examples: Sequence[str]) -> str | None:
