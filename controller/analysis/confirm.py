@@ -20,7 +20,7 @@ from controller.analysis.profiles import Profiles, apart_by_octaves
 from controller.analysis.samples import Category, Sample, Trait, group_samples
 from controller.analysis.scores import score_few_hosts
 from controller.analysis.verdicts import MIN_EVENTS
-from controller.analysis.wording import share_text
+from controller.analysis.wording import share_text, times_text
 from fleettrace.model.job import HostPart
 
 __all__ = ["LEAST_CONTROLS", "Claim", "Measure", "Repeat", "claim_of", "matched_controls", "repeat_of"]
@@ -180,7 +180,7 @@ def _told(claim: Claim, effect: float) -> str:
         case Measure.SHAPE:
             return f"{claim.host} is {_size(claim, effect)} apart from its controls"
         case Measure.RATE:
-            return f"{claim.host} has {2**effect:.2g} times the events of its controls"
+            return f"{claim.host} has {times_text(2**effect)} the events of its controls"
         case Measure.SHARE:
             more = "more" if effect > 0 else "less"
             return (

@@ -8,7 +8,7 @@ from controller.analysis.callees import Blame
 from controller.analysis.profiles import Gap, apart_by_octaves
 from controller.analysis.rates import Rate
 from controller.analysis.samples import Category, Sample, Trait
-from controller.analysis.wording import share_text
+from controller.analysis.wording import share_text, times_text
 from fleettrace.snapshot import bucket_bounds
 
 __all__ = [
@@ -127,7 +127,7 @@ def describe_category(trait: Trait, own: Sample, others: Sequence[Sample], told:
 def describe_rate(rate: Rate) -> str:
     """How many events a host had against the typical one."""
     return (
-        f"{rate.factor:,.1f} times the events: {rate.events_per_s:,.1f} a second "
+        f"{times_text(rate.factor)} the events: {rate.events_per_s:,.1f} a second "
         f"against {rate.typical_events_per_s:,.1f}"
     )
 

@@ -1,7 +1,9 @@
 """Numbers in sentences."""
 
-__all__ = ["number_text", "share_text", "span_text"]
+__all__ = ["factor_text", "number_text", "share_text", "span_text", "times_text"]
 
+MAX_FACTOR = 100
+"""What is told of it is that it is more: what is left of the other side then is next to nothing, or chance."""
 _ROUNDING = 1e-9
 """Sums of shares are off by so much at most."""
 _LARGER = {"ns": ("us", "ms", "s"), "us": ("ms", "s"), "ms": ("s",)}
@@ -16,6 +18,20 @@ def share_text(part: float, total: float = 1.0) -> str:
     if share >= 1 - _ROUNDING:
         return "100%"
     return "<0.1%" if share < 0.0005 else ">99.9%" if share >= 0.9995 else f"{100 * share:.1f}%"
+
+
+def factor_text(factor: float) -> str:
+    """``2.3``, ``0.15``, ``62``; beyond a hundred either way it says no more than that: ``>100``, ``<0.01``."""
+    if factor > MAX_FACTOR:
+        return f">{MAX_FACTOR}"
+    if factor < 1 / MAX_FACTOR:
+        return f"<{1 / MAX_FACTOR:g}"
+    return f"{factor:.0f}" if factor >= 10 else f"{factor:.1f}" if factor >= 0.995 else f"{factor:#.2g}"
+
+
+def times_text(factor: float) -> str:
+    """``2.3 times``, ``more than 100 times``."""
+    return f"{factor_text(factor).replace('>', 'more than ').replace('<', 'less than ')} times"
 
 
 def number_text(count: int, noun: str) -> str:

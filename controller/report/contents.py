@@ -8,7 +8,7 @@ from fleettrace.model.names import counted
 from fleettrace.model.run import Part
 from fleettrace.snapshot import Snapshot, merge
 
-__all__ = ["Kind", "by_host", "events_of", "kinds_of", "title_of", "unseen_sentences"]
+__all__ = ["Kind", "by_host", "events_of", "kinds_of", "readings_of", "title_of", "unseen_sentences"]
 
 
 class Kind(StrEnum):
@@ -37,6 +37,11 @@ def events_of(part: Part) -> int:
     """How many events a part recorded, each once, whatever the number of results it went into."""
     cost = part.cost
     return max(cost.events - cost.lost_events, 0) if cost.events else part.snapshot.total
+
+
+def readings_of(result: JobResult) -> tuple[str, ...]:
+    """What is to be read besides the statement, which of an empty result has said it all."""
+    return tuple(reading for reading in result.readings if reading != result.statement)
 
 
 def title_of(result: JobResult) -> str:

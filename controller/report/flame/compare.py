@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from controller.analysis.wording import factor_text
 from controller.report.flame.graph import REST, FlameGraph
 from controller.report.flame.series import Series, SeriesKind
 
@@ -64,13 +65,12 @@ def difference(mine: float, mine_samples: int, other: float, other_samples: int)
 
 
 def ratio_text(mine: float, other: float) -> str:
-    """``2.3x``."""
+    """``2.3x``, ``>100x``."""
     if not other:
         return "only here"
     if not mine:
         return "not here"
-    ratio = mine / other
-    return f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.1f}x" if ratio >= 0.995 else f"{ratio:#.2g}x"
+    return f"{factor_text(mine / other)}x"
 
 
 def _two_proportions(mine: float, mine_samples: int, other: float, other_samples: int) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 
-from controller.report.contents import events_of
+from controller.report.contents import events_of, readings_of
 from controller.report.html.markup import Markup, sentence, tag
 from controller.report.text import evidence_lines
 from controller.report.text.coverage import build_lines, coverage_lines
@@ -65,7 +65,7 @@ def answer(result: JobResult) -> Markup:
     ranking = [suspect for suspect in result.suspects if not suspect.verdict.named]
     parts: list[Markup] = [tag("p", sentence(result.statement), class_="statement")] if result.statement else []
     if not result.merged.total:
-        parts.append(tag("p", "Nothing was recorded, so that there is nothing to read.", class_="warn"))
+        parts += [] if result.statement else [tag("p", "Nothing was recorded.", class_="warn")]
     elif suspects:
         parts.append(tag("ul", *(_suspect(suspect, "suspect") for suspect in suspects), class_="suspects"))
     elif len(result.hosts) > 1:
@@ -73,8 +73,8 @@ def answer(result: JobResult) -> Markup:
             parts.append(tag("p", "No host stands clearly out from the others."))
     else:
         parts.append(tag("p", "One host answered: there is none to compare it with."))
-    if result.readings:
-        parts.append(tag("ul", *(tag("li", sentence(reading)) for reading in result.readings)))
+    if readings := readings_of(result):
+        parts.append(tag("ul", *(tag("li", sentence(reading)) for reading in readings)))
     if ranking and result.merged.total:
         more = len(ranking) - MAX_RANKED
         rows = [_suspect(suspect, "ranked") for suspect in ranking[:MAX_RANKED]]

@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from controller.analysis.changes import Change
-from controller.analysis.wording import share_text
+from controller.analysis.wording import factor_text, share_text, times_text
 from controller.report.before_after import BeforeAfter, HostShift
 from controller.report.contents import events_of
 from controller.report.text.columns import Column, FittingTable
@@ -113,8 +113,7 @@ def job_line(job: Job) -> str:
 
 
 def _times(factor: float) -> str:
-    told = f"{factor:.2g}"
-    return "as many" if told == "1" else f"{told} times the"
+    return "as many" if factor_text(factor) == "1.0" else f"{times_text(factor)} the"
 
 
 def change_lines(change: Change, *, several: bool) -> list[tuple[str, Text | str]]:

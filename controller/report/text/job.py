@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from controller.analysis.balance import balances
-from controller.report.contents import events_of
+from controller.report.contents import events_of, readings_of
 from controller.report.families import families
 from controller.report.text.balance import render_balances
 from controller.report.text.counts import render_counts, render_events
@@ -50,12 +50,13 @@ def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
     ]
     if result.statement:
         blocks.append(Sentence(result.statement, "bold"))
-    findings = [("reading", Text(reading)) for reading in result.readings] + _suspects(result)
+    findings = [("reading", Text(reading)) for reading in readings_of(result)] + _suspects(result)
     if findings:
         blocks.append(labelled(findings))
     if result.hosts:
         whose = "All hosts" if len(result.hosts) > 1 else result.hosts[0].part.run.host
-        blocks += _snapshot(result.merged, whose)
+        if result.merged.total or not result.statement:
+            blocks += _snapshot(result.merged, whose)
         blocks += heat_maps(result)
         blocks.append(render_hosts(result.hosts, result.suspects))
     recorded = sum(events_of(host.part) for host in result.hosts)

@@ -35,5 +35,7 @@ function difference(mine, mineSamples, other, otherSamples, rules) {
 function ratioText(ratio) {
   if (ratio === Infinity) return "only here";
   if (ratio === 0) return "not here";
+  if (ratio > 100) return ">100x";
+  if (ratio < 0.01) return "<0.01x";
   return (ratio >= 10 ? ratio.toFixed(0) : ratio >= 0.995 ? ratio.toFixed(1) : ratio.toPrecision(2)) + "x";
 }

@@ -41,7 +41,7 @@ def test_a_host_with_sixteen_times_the_events_is_named_for_that_and_not_for_its_
     busy = waits("busy", {index: 16 * count for index, count in usual.items()})
     (first, *others) = compare_parts([*(waits(f"h-{number}", usual) for number in range(12)), busy])
     assert (first.host, first.verdict) == ("busy", "suspect")
-    assert first.evidence == ("16.0 times the events: 16,000.0 a second against 1,000.0; like the other 12 hosts")
+    assert first.evidence == ("16 times the events: 16,000.0 a second against 1,000.0; like the other 12 hosts")
     assert {other.verdict for other in others} == {"ranking"}
 
 
@@ -51,4 +51,4 @@ def test_a_host_that_is_slow_and_busy_is_told_as_both() -> None:
     found = compare_parts(parts)[0]
     assert found.verdict is Verdict.OUTLIER
     assert found.evidence.startswith("4.5 octaves longer than the other 12 hosts: ")
-    assert found.evidence.endswith("; 16.0 times the events: 16,000.0 a second against 1,000.0")
+    assert found.evidence.endswith("; 16 times the events: 16,000.0 a second against 1,000.0")

@@ -1,6 +1,6 @@
 import pytest
 
-from controller.analysis.wording import number_text, share_text
+from controller.analysis.wording import factor_text, number_text, share_text, times_text
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,33 @@ from controller.analysis.wording import number_text, share_text
 )
 def test_a_share_is_never_rounded_to_none_or_all(part: int, total: int, text: str) -> None:
     assert share_text(part, total) == text
+
+
+@pytest.mark.parametrize(
+    ("factor", "text"),
+    [
+        (61_925.3, ">100"),
+        (100.0, "100"),
+        (99.6, "100"),
+        (16.0, "16"),
+        (2.31, "2.3"),
+        (1.0, "1.0"),
+        (0.994, "0.99"),
+        (0.1, "0.10"),
+        (0.01, "0.010"),
+        (0.0016, "<0.01"),
+    ],
+)
+def test_a_factor_says_no_more_than_that_it_is_large_or_small(factor: float, text: str) -> None:
+    assert factor_text(factor) == text
+
+
+def test_a_factor_in_a_sentence() -> None:
+    assert [times_text(factor) for factor in (61_925.3, 2.5, 0.0016)] == [
+        "more than 100 times",
+        "2.5 times",
+        "less than 0.01 times",
+    ]
 
 
 def test_numbers_have_their_noun() -> None:

@@ -67,6 +67,13 @@ def test_every_form_of_the_answer_can_be_made(name: str) -> None:
     assert not any(">NaN" in page or '"NaN' in page for page in pages)
 
 
+def test_that_nothing_was_recorded_is_said_once() -> None:
+    nothing = "nothing was recorded"
+    result = replace(hostile.empty_result(), statement=nothing, readings=(nothing,))
+    assert rendered(render_job(result)).count(nothing) == 1
+    assert render_report(result).lower().count(nothing) == 1
+
+
 @pytest.mark.parametrize("name", RESULTS)
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_export_is_made_or_refused_in_a_sentence(name: str, form: str) -> None:
