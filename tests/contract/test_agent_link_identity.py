@@ -6,11 +6,8 @@ import grpc
 import pytest
 
 from fleettrace.wire.v1 import agent_link_pb2 as pb
-from tests.contract import test_agent_link_contract as contract
 from tests.contract.dialling import StreamEnded
-from tests.contract.test_agent_link_contract import Link, hello
-
-link = contract.link
+from tests.contract.links import Link, hello
 
 
 @pytest.mark.parametrize("link", ["tls"], indirect=True)

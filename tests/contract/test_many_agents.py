@@ -9,9 +9,7 @@ import pytest
 
 from fleettrace.wire.v1 import agent_link_pb2 as pb
 from tests.contract.dialling import Stream, StreamEnded
-from tests.contract.test_agent_link_contract import Link, link
-
-__all__ = ["link"]
+from tests.contract.links import Link
 
 HOSTS = {"memory": 10_000, "unix": 300, "tls": 40}
 """How many come at once, by the way they come: sockets and handshakes of both sides are this one process's."""

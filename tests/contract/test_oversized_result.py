@@ -7,9 +7,7 @@ from fleettrace.model.run import RunKey
 from fleettrace.wire.limits import MAX_MESSAGE_BYTES
 from fleettrace.wire.v1 import agent_link_pb2 as pb
 from fleettrace.wire.v1.agent_link_pb2_grpc import AgentLinkStub
-from tests.contract.test_agent_link_contract import Link, hello, link, part
-
-__all__ = ["link"]
+from tests.contract.links import Link, hello, part
 
 UNBOUNDED = (("grpc.max_send_message_length", -1),)
 
