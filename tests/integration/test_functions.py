@@ -10,7 +10,7 @@ import pytest
 from tests.compiled import stripped
 from tests.integration.fleet import LiveFleet
 from tests.kernel.calls import calls, compile_calls
-from tests.kernel.workload import workload
+from tests.kernel.processes import workload
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.compiled import compile_c
-from tests.kernel.workload import Workload, program_workload
+from tests.kernel.processes import Workload, program_workload
 
 THREADS = 4
 DEPTH = 11

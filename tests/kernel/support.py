@@ -22,7 +22,7 @@ from node_agent.kernel.btf import read_btf
 from node_agent.kernel.capabilities import effective_capabilities
 from node_agent.kernel.cgroups import Scope, find_cgroup2_mount, resolve_scope
 from node_agent.kernel.inventory import program_ids
-from tests.kernel.workload import Workload
+from tests.kernel.processes import Workload
 
 REPOSITORY = Path(__file__).parents[2]
 MAX_MAP_BYTES = 64 << 20

@@ -8,8 +8,8 @@ import pytest
 from fleettrace.catalog import Alternative, Attach, find_tool
 from fleettrace.errors import AttachFailed
 from node_agent.backends.bcc.tracer import BccTracer
+from tests.kernel.processes import workload
 from tests.kernel.support import attached, plan
-from tests.kernel.workload import workload
 
 pytestmark = pytest.mark.kernel
 

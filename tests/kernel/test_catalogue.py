@@ -20,10 +20,10 @@ from tests.checks.description import Known, Reference, checks_of, known_tools
 from tests.checks.parts import Part, count, keyed, part_of_snapshot, recorded
 from tests.checks.theirs import assert_alike, read_theirs
 from tests.kernel.calls import compile_calls
+from tests.kernel.processes import Workload
 from tests.kernel.reference import Reference as Running
 from tests.kernel.reference import bpftrace, reference
 from tests.kernel.support import attached, plan, temporary_cgroup
-from tests.kernel.workload import Workload
 from tests.kernel.works import start_work
 
 pytestmark = pytest.mark.kernel

@@ -18,9 +18,9 @@ from fleettrace.snapshot import Count
 from node_agent.backends.bcc.tracer import BccTracer
 from tests.kernel import file_workload as files
 from tests.kernel.blind_spot import completions_of
+from tests.kernel.processes import workload
 from tests.kernel.reference import agree, agree_but_for_borders, bpftrace, buckets_of, histogram_of, maps_of, reference
 from tests.kernel.support import attached, loop_device, plan, temporary_cgroup
-from tests.kernel.workload import workload
 
 pytestmark = pytest.mark.kernel
 

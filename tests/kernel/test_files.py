@@ -12,8 +12,8 @@ from fleettrace.snapshot import Count
 from node_agent.backends.bcc.tracer import BccTracer
 from tests.kernel import file_workload as files
 from tests.kernel.file_workload import FILE_CALL_BYTES, FILE_NAME, FILES_DIRECTORY
+from tests.kernel.processes import workload
 from tests.kernel.support import attached, plan, traced
-from tests.kernel.workload import workload
 
 pytestmark = pytest.mark.kernel
 

@@ -12,9 +12,9 @@ import pytest
 from fleettrace.catalog import Alternative, ParamValue, builtin_tools, find_tool
 from node_agent.child.protocol import Attached, Failed
 from node_agent.kernel.perf_events import KPROBE_TYPE
+from tests.kernel.processes import Workload, workload
 from tests.kernel.support import recorded
 from tests.kernel.tracing_child import as_user, tracing_child
-from tests.kernel.workload import Workload, workload
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(120)]
 

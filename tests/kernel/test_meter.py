@@ -10,8 +10,8 @@ from node_agent.backends.port import ProbeStats
 from node_agent.child.breaker import Breaker
 from node_agent.child.meter import Meter
 from node_agent.child.protocol import ChildPlan
+from tests.kernel.processes import workload
 from tests.kernel.support import attached, plan
-from tests.kernel.workload import workload
 
 CALLS = 20_011
 

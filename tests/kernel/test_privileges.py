@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.kernel.processes import workload
 from tests.kernel.support import NOBODY
 from tests.kernel.tracer_process import Result, tracing
-from tests.kernel.workload import workload
 
 pytestmark = pytest.mark.kernel
 

@@ -10,8 +10,9 @@ import pytest
 from fleettrace.snapshot import Stack
 from node_agent.backends.bcc.tracer import BccTracer
 from node_agent.kernel.cpus import online_cpus
+from tests.kernel.processes import workload
 from tests.kernel.support import attached, plan, temporary_cgroup
-from tests.kernel.workload import BUSY_FUNCTION, workload
+from tests.kernel.workload import BUSY_FUNCTION
 
 pytestmark = pytest.mark.kernel
 

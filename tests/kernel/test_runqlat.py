@@ -9,9 +9,10 @@ from fleettrace.model.run import RunKind
 from fleettrace.snapshot import LOG2, Snapshot
 from fleettrace.snapshot.histogram import fold
 from node_agent.backends.bcc.tracer import BccTracer
+from tests.kernel.processes import workload
 from tests.kernel.reference import histogram_of, reference
 from tests.kernel.support import attached, plan, temporary_cgroup
-from tests.kernel.workload import WAITS_US, workload
+from tests.kernel.workload import WAITS_US
 
 pytestmark = pytest.mark.kernel
 

@@ -11,9 +11,9 @@ import pytest
 from fleettrace.snapshot import Stack
 from node_agent.backends.bcc.tracer import BccTracer
 from tests.compiled import stripped
+from tests.kernel.processes import program_workload
 from tests.kernel.spinning import CHAIN, GENERATED, compile_spinning
 from tests.kernel.support import attached, plan, temporary_cgroup
-from tests.kernel.workload import program_workload
 
 pytestmark = pytest.mark.kernel
 

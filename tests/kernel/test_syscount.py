@@ -10,9 +10,10 @@ from fleettrace.errors import BadInput
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Snapshot
 from node_agent.backends.bcc.tracer import BccTracer
+from tests.kernel.processes import workload
 from tests.kernel.reference import counts_of, reference
 from tests.kernel.support import attached, plan, temporary_cgroup, traced
-from tests.kernel.workload import RARE_SYSCALL, workload
+from tests.kernel.workload import RARE_SYSCALL
 
 pytestmark = pytest.mark.kernel
 

@@ -14,10 +14,10 @@ from fleettrace.catalog import ParamValue
 from fleettrace.model.run import RunKind
 from node_agent.backends.bcc.tracer import BccTracer
 from tests.kernel import tcp_workload as traffic
+from tests.kernel.processes import workload
 from tests.kernel.reference import Reference, assert_same_buckets, reference, sessions_of
 from tests.kernel.support import attached, plan, remove_cgroup, temporary_cgroup, traced
 from tests.kernel.test_toolbox import matching, number, sums
-from tests.kernel.workload import workload
 
 pytestmark = pytest.mark.kernel
 

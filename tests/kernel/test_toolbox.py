@@ -8,8 +8,9 @@ import pytest
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Count
 from node_agent.backends.bcc.tracer import BccTracer
+from tests.kernel.processes import workload
 from tests.kernel.support import attached, plan, temporary_cgroup, traced
-from tests.kernel.workload import BLOCK_BYTES, NO_SUCH_FILE, OPENED_FILE, workload
+from tests.kernel.workload import BLOCK_BYTES, NO_SUCH_FILE, OPENED_FILE
 
 pytestmark = pytest.mark.kernel
 

@@ -20,9 +20,9 @@ from node_agent.backends.port import ProbeStats
 from node_agent.kernel.cgroups import find_cgroup2_mount
 from tests.compiled import stripped
 from tests.kernel.calls import DEPTH, SLEEPS_US, THREADS, calls, compile_calls
+from tests.kernel.processes import Workload, program_workload
 from tests.kernel.support import NOBODY, attached, plan, recorded, temporary_cgroup, wait_until
 from tests.kernel.tracer_process import tracing
-from tests.kernel.workload import Workload, program_workload
 
 pytestmark = pytest.mark.kernel
 

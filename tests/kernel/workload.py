@@ -18,16 +18,13 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 RARE_SYSCALL = "ioprio_get"
 _RARE_NUMBER = {"x86_64": 252, "aarch64": 31}[platform.machine()]
 _FUTEX_NUMBER = {"x86_64": 202, "aarch64": 98}[platform.machine()]
 _FUTEX_WAIT_PRIVATE = 128
-
-_ROOT = Path(__file__).parents[2]
-_END_S = 10
 
 WAITS_US = (48, 96, 192, 384, 768)
 """In the middle of a bucket each, so that a microsecond more or less changes nothing."""
@@ -308,64 +305,6 @@ def serve(workloads: Mapping[str, Callable[..., Iterator[None] | None]]) -> None
     print("done", time.process_time(), flush=True)
     sys.stdin.read()
     next(rest, None)
-
-
-class Workload:
-    """A workload that has not begun."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.pid = process.pid
-        self.cpu_s = 0.0
-
-    def run(self) -> None:
-        """Let it do all its work, and wait until it has."""
-        self.begin()
-        self.finish()
-
-    def begin(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
-
-    def end(self) -> None:
-        """Let it go: when this returns it has ended."""
-        self._process.communicate()
-
-    def finish(self) -> None:
-        assert self._process.stdout is not None
-        word, cpu_s = self._process.stdout.readline().split()
-        assert word == "done"
-        self.cpu_s = float(cpu_s)
-
-
-def workload(
-    name: str, number: int, *arguments: str, cgroup: Path | None = None, module: str = ""
-) -> AbstractContextManager[Workload]:
-    """Start a workload, of this module or another, in a cgroup if one is given; it ends with the context."""
-    where = ["-m", module] if module else ["-I", __file__]
-    own = bool(module)
-    return program_workload(sys.executable, *where, name, str(number), *arguments, cgroup=cgroup, has_processes=own)
-
-
-@contextmanager
-def program_workload(*command: str, cgroup: Path | None = None, has_processes: bool = False) -> Iterator[Workload]:
-    """The same of a program that keeps to the protocol; ``has_processes``: of its own, which it ends itself."""
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=_ROOT)
-    try:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        if cgroup is not None:
-            (cgroup / "cgroup.procs").write_text(str(process.pid))
-        yield Workload(process)
-    finally:
-        # A workload with processes of its own ends them when its input ends.
-        if has_processes and process.poll() is None:
-            with suppress(subprocess.TimeoutExpired):
-                process.communicate(timeout=_END_S)
-        process.kill()
-        process.communicate()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tests.kernel import file_workload, stir, tcp_workload, workload
-from tests.kernel.workload import Workload, program_workload
+from tests.kernel.processes import Workload, program_workload
 
 __all__ = ["COMPILED", "MODULES", "start_work", "work_command", "work_function"]
 

@@ -16,7 +16,7 @@ from fleettrace.errors import AttachFailed
 from fleettrace.model.run import RunKind
 from node_agent.backends.bpftrace.tracer import BpftraceTracer
 from tests.kernel.bpftrace.support import LIBC, PYTHON, busy, plan, traced
-from tests.kernel.workload import workload
+from tests.kernel.processes import workload
 
 pytestmark = pytest.mark.kernel
 
