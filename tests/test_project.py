@@ -18,7 +18,11 @@ from controller.cli.app import app
 ROOT = Path(__file__).parents[1]
 THIS = Path(__file__)
 
-MAX_MODULE_LINES = 400
+PRODUCT = frozenset({"controller", "fleettrace", "node_agent"})
+MAX_PRODUCT_LINES = 300
+"""Of a module of the product: about 200 lines are the aim, and what needs more than these does a second thing."""
+MAX_LINES = 400
+"""Of any other module, such as a test's."""
 GENERATED = "<!-- Generated"
 
 # Put together, so that this file does not hold what it looks for.
@@ -60,7 +64,11 @@ def pages() -> list[Path]:
 
 
 def test_modules_do_one_thing() -> None:
-    too_long = {named(path): count for path in python_modules() if (count := text(path).count("\n")) > MAX_MODULE_LINES}
+    too_long = {}
+    for path in python_modules():
+        lines = text(path).count("\n")
+        if lines > (MAX_PRODUCT_LINES if named(path).split("/")[0] in PRODUCT else MAX_LINES):
+            too_long[named(path)] = lines
 
     assert too_long == {}
 
@@ -178,7 +186,7 @@ def spoken() -> tuple[str, ...]:
     """Every text of the programs' own modules; what is filled in stands as a NUL."""
     texts = []
     for path in python_modules():
-        if named(path).split("/")[0] not in {"controller", "node_agent", "fleettrace"}:
+        if named(path).split("/")[0] not in PRODUCT:
             continue
         for node in ast.walk(ast.parse(text(path))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
