@@ -33,87 +33,61 @@ class AccessService(AccessServicer):
         self._operators = operators
         self._clock_ms = clock_ms
 
+    @guarded
     async def WhoAmI(self, request: pb.WhoAmIRequest, context: Context) -> pb.WhoAmIResponse:
         """Who calls, as far as it is proven."""
+        caller = principal_of(context)
+        return pb.WhoAmIResponse(
+            operator=caller.operator,
+            teams=caller.teams,
+            scopes=sorted(caller.scopes),
+            proof=caller.proof,
+            local=caller.local,
+        )
 
-        async def answer() -> pb.WhoAmIResponse:
-            caller = principal_of(context)
-            return pb.WhoAmIResponse(
-                operator=caller.operator,
-                teams=caller.teams,
-                scopes=sorted(caller.scopes),
-                proof=caller.proof,
-                local=caller.local,
-            )
-
-        return await guarded(context, answer)
-
+    @guarded
     async def CreateJoinToken(self, request: pb.CreateJoinTokenRequest, context: Context) -> pb.CreateJoinTokenResponse:
         """A one-time token for a host."""
+        labels = dict(request.labels)
+        record, token = await self._tokens.create(request.host, labels, request.lifetime_ms, request.operator)
+        return pb.CreateJoinTokenResponse(token=self._join_token(record), text=token.text())
 
-        async def answer() -> pb.CreateJoinTokenResponse:
-            labels = dict(request.labels)
-            record, token = await self._tokens.create(request.host, labels, request.lifetime_ms, request.operator)
-            return pb.CreateJoinTokenResponse(token=self._join_token(record), text=token.text())
-
-        return await guarded(context, answer)
-
+    @guarded
     async def ListJoinTokens(self, request: pb.ListJoinTokensRequest, context: Context) -> pb.ListJoinTokensResponse:
         """All tokens, without their secrets."""
+        tokens = await self._tokens.list()
+        return pb.ListJoinTokensResponse(tokens=[self._join_token(token) for token in tokens])
 
-        async def answer() -> pb.ListJoinTokensResponse:
-            tokens = await self._tokens.list()
-            return pb.ListJoinTokensResponse(tokens=[self._join_token(token) for token in tokens])
-
-        return await guarded(context, answer)
-
+    @guarded
     async def RevokeJoinToken(self, request: pb.RevokeJoinTokenRequest, context: Context) -> pb.RevokeJoinTokenResponse:
         """Make a token worthless."""
+        await self._tokens.revoke(request.token_id, request.operator)
+        return pb.RevokeJoinTokenResponse()
 
-        async def answer() -> pb.RevokeJoinTokenResponse:
-            await self._tokens.revoke(request.token_id, request.operator)
-            return pb.RevokeJoinTokenResponse()
-
-        return await guarded(context, answer)
-
+    @guarded
     async def RevokeHost(self, request: pb.RevokeHostRequest, context: Context) -> pb.RevokeHostResponse:
         """Let a host connect no more, and cut its stream."""
+        was_connected = await self._hosts.revoke(request.host, request.reason, request.operator)
+        return pb.RevokeHostResponse(was_connected=was_connected)
 
-        async def answer() -> pb.RevokeHostResponse:
-            was_connected = await self._hosts.revoke(request.host, request.reason, request.operator)
-            return pb.RevokeHostResponse(was_connected=was_connected)
-
-        return await guarded(context, answer)
-
+    @guarded
     async def AddOperator(self, request: pb.AddOperatorRequest, context: Context) -> pb.AddOperatorResponse:
         """A personal token for an operator."""
+        record, token = await self._operators.add(
+            request.operator_name, request.teams, request.scopes, request.lifetime_ms, request.operator
+        )
+        return pb.AddOperatorResponse(token=self._operator_token(record), text=token.text())
 
-        async def answer() -> pb.AddOperatorResponse:
-            record, token = await self._operators.add(
-                request.operator_name, request.teams, request.scopes, request.lifetime_ms, request.operator
-            )
-            return pb.AddOperatorResponse(token=self._operator_token(record), text=token.text())
-
-        return await guarded(context, answer)
-
+    @guarded
     async def ListOperators(self, request: pb.ListOperatorsRequest, context: Context) -> pb.ListOperatorsResponse:
         """All personal tokens, without their secrets."""
+        tokens = await self._operators.list()
+        return pb.ListOperatorsResponse(tokens=[self._operator_token(token) for token in tokens])
 
-        async def answer() -> pb.ListOperatorsResponse:
-            tokens = await self._operators.list()
-            return pb.ListOperatorsResponse(tokens=[self._operator_token(token) for token in tokens])
-
-        return await guarded(context, answer)
-
+    @guarded
     async def RevokeOperator(self, request: pb.RevokeOperatorRequest, context: Context) -> pb.RevokeOperatorResponse:
         """Make all tokens of an operator worthless."""
-
-        async def answer() -> pb.RevokeOperatorResponse:
-            return pb.RevokeOperatorResponse(
-                revoked=await self._operators.revoke(request.operator_name, request.operator)
-            )
-
-        return await guarded(context, answer)
+        return pb.RevokeOperatorResponse(revoked=await self._operators.revoke(request.operator_name, request.operator))
 
     def _join_token(self, token: JoinTokenRecord) -> pb.JoinToken:
         return pb.JoinToken(

@@ -63,49 +63,40 @@ class ControlService(RightsService):
         self._queries = queries
         self._importer = importer
 
+    @guarded
     async def ListHosts(self, request: pb.ListHostsRequest, context: Context) -> pb.ListHostsResponse:
         """Hosts that the selector matches; none given: all."""
+        hosts = filter(self._seen(context), self._fleet.select(parse_selector(request.selector or "all")))
+        return pb.ListHostsResponse(hosts=[host_to_wire(host) for host in hosts])
 
-        async def answer() -> pb.ListHostsResponse:
-            hosts = filter(self._seen(context), self._fleet.select(parse_selector(request.selector or "all")))
-            return pb.ListHostsResponse(hosts=[host_to_wire(host) for host in hosts])
-
-        return await guarded(context, answer)
-
+    @guarded
     async def ListTools(self, request: pb.ListToolsRequest, context: Context) -> pb.ListToolsResponse:
         """The tools that the controller ships."""
+        return pb.ListToolsResponse(tools=[tool_to_wire(tool) for tool in builtin_tools().values()])
 
-        async def answer() -> pb.ListToolsResponse:
-            return pb.ListToolsResponse(tools=[tool_to_wire(tool) for tool in builtin_tools().values()])
-
-        return await guarded(context, answer)
-
+    @guarded
     async def SubmitJob(self, request: pb.SubmitJobRequest, context: Context) -> pb.SubmitJobResponse:
         """Open a job."""
-
-        async def answer() -> pb.SubmitJobResponse:
-            asked = Asked(
-                tool=request.tool,
-                selector=request.selector,
-                duration_ms=request.duration_ms,
-                canary=request.canary,
-                promote=request.promote,
-                params=dict(request.params),
-                team=request.team,
-                operator=request.operator,
-                request_id=request.request_id,
-                despite_aborts=request.despite_aborts,
-                dry_run=request.dry_run,
-                program=request.program,
-                priority=_priority(request.priority),
-                break_glass=request.break_glass,
-                no_share=request.no_share,
-                class_labels=tuple(request.class_labels),
-            )
-            submitted = await self._coordinator.submit(asked, self._seen(context))
-            return pb.SubmitJobResponse(job_id=submitted.job_id, shared=submitted.shared)
-
-        return await guarded(context, answer)
+        asked = Asked(
+            tool=request.tool,
+            selector=request.selector,
+            duration_ms=request.duration_ms,
+            canary=request.canary,
+            promote=request.promote,
+            params=dict(request.params),
+            team=request.team,
+            operator=request.operator,
+            request_id=request.request_id,
+            despite_aborts=request.despite_aborts,
+            dry_run=request.dry_run,
+            program=request.program,
+            priority=_priority(request.priority),
+            break_glass=request.break_glass,
+            no_share=request.no_share,
+            class_labels=tuple(request.class_labels),
+        )
+        submitted = await self._coordinator.submit(asked, self._seen(context))
+        return pb.SubmitJobResponse(job_id=submitted.job_id, shared=submitted.shared)
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncIterator[pb.Job]:
         """A job as it changes."""
@@ -130,68 +121,53 @@ class ControlService(RightsService):
             return job_totals_to_pieces(await self._queries.job_totals(job_id))
         return job_result_to_pieces(await self._queries.job_result(job_id, host))
 
+    @guarded
     async def ImportPart(self, request: pb.ImportPartRequest, context: Context) -> pb.ImportPartResponse:
         """What was measured by hand, beside a job's parts."""
-
-        async def answer() -> pb.ImportPartResponse:
-            part = await self._importer.take(
-                Import(
-                    job_id=request.job_id,
-                    host=request.host,
-                    snapshot=merge([snapshot_from_wire(request.snapshot)]),
-                    like=request.like,
-                    window_ms=request.window_ms,
-                    operator=request.operator,
-                    origin=request.origin,
-                )
+        part = await self._importer.take(
+            Import(
+                job_id=request.job_id,
+                host=request.host,
+                snapshot=merge([snapshot_from_wire(request.snapshot)]),
+                like=request.like,
+                window_ms=request.window_ms,
+                operator=request.operator,
+                origin=request.origin,
             )
-            total = part.part.snapshot.total
-            return pb.ImportPartResponse(host=part.part.run.host, host_class=part.host_class, events=total)
+        )
+        total = part.part.snapshot.total
+        return pb.ImportPartResponse(host=part.part.run.host, host_class=part.host_class, events=total)
 
-        return await guarded(context, answer)
-
+    @guarded
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         """The newest jobs."""
+        principal = principal_of(context)
+        seen_by = await self._visibility.jobs(principal)
+        jobs = await self._queries.jobs(request.limit, seen_by)
+        listed = {job.spec.job_id for job in jobs}
+        if seen_by is not None:
+            jobs = [*(job for job in self._visibility.awaiting(principal) if job.spec.job_id not in listed), *jobs]
+        return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
 
-        async def answer() -> pb.ListJobsResponse:
-            principal = principal_of(context)
-            seen_by = await self._visibility.jobs(principal)
-            jobs = await self._queries.jobs(request.limit, seen_by)
-            listed = {job.spec.job_id for job in jobs}
-            if seen_by is not None:
-                jobs = [*(job for job in self._visibility.awaiting(principal) if job.spec.job_id not in listed), *jobs]
-            return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
-
-        return await guarded(context, answer)
-
+    @guarded
     async def ClearHost(self, request: pb.ClearHostRequest, context: Context) -> pb.Host:
         """An operator has looked at what a run has left on a host."""
+        host = self._fleet.host(request.host)
+        if host is None or not self._seen(context)(host):
+            raise NotFound(f"there is no host {request.host!r}; see 'fleettrace hosts'")
+        return host_to_wire(await self._coordinator.clear_host(host.name, request.operator))
 
-        async def answer() -> pb.Host:
-            host = self._fleet.host(request.host)
-            if host is None or not self._seen(context)(host):
-                raise NotFound(f"there is no host {request.host!r}; see 'fleettrace hosts'")
-            return host_to_wire(await self._coordinator.clear_host(host.name, request.operator))
-
-        return await guarded(context, answer)
-
+    @guarded
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
         """End a job."""
+        return job_to_wire(await self._coordinator.cancel(request.job_id, request.operator))
 
-        async def answer() -> pb.Job:
-            return job_to_wire(await self._coordinator.cancel(request.job_id, request.operator))
-
-        return await guarded(context, answer)
-
+    @guarded
     async def CancelAllJobs(self, request: pb.CancelAllJobsRequest, context: Context) -> pb.ListJobsResponse:
         """End every job."""
-
-        async def answer() -> pb.ListJobsResponse:
-            principal = principal_of(context)
-            jobs = await self._coordinator.cancel_all(request.operator, lambda job: may_stop(principal, job))
-            return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
-
-        return await guarded(context, answer)
+        principal = principal_of(context)
+        jobs = await self._coordinator.cancel_all(request.operator, lambda job: may_stop(principal, job))
+        return pb.ListJobsResponse(jobs=[job_to_wire(job) for job in jobs])
 
     async def AskHosts(self, request: pb.AskHostsRequest, context: Context) -> AsyncIterator[pb.AskHostsReply]:
         """Questions besides traces, and the answers as they come."""

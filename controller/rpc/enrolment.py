@@ -25,40 +25,27 @@ class EnrolmentService(EnrolmentServicer):
         self._agents_port = agents_port
         self._clock_ms = clock_ms
 
+    @guarded
     async def Enrol(self, request: pb.EnrolRequest, context: Context) -> pb.HostCredential:
         """A host's first certificate, for its join token."""
+        token_id, secret = join_credential_of(context.invocation_metadata())
+        return self._credential(
+            await self._admission.enrol(token_id, secret, request.host, request.default_host, request.signing_request)
+        )
 
-        async def answer() -> pb.HostCredential:
-            token_id, secret = join_credential_of(context.invocation_metadata())
-            return self._credential(
-                await self._admission.enrol(
-                    token_id, secret, request.host, request.default_host, request.signing_request
-                )
-            )
-
-        return await guarded(context, answer)
-
+    @guarded
     async def Renew(self, request: pb.RenewRequest, context: Context) -> pb.HostCredential:
         """Its next one, for the one that it has."""
+        certificate = host_certificate_of(context)
+        if certificate is None:
+            raise Unauthenticated("who calls over the Unix socket has no certificate to renew, and needs none")
+        return self._credential(self._admission.renew(certificate, request.signing_request))
 
-        async def answer() -> pb.HostCredential:
-            certificate = host_certificate_of(context)
-            if certificate is None:
-                raise Unauthenticated("who calls over the Unix socket has no certificate to renew, and needs none")
-            return self._credential(self._admission.renew(certificate, request.signing_request))
-
-        return await guarded(context, answer)
-
+    @guarded
     async def RenewLate(self, request: pb.RenewLateRequest, context: Context) -> pb.HostCredential:
         """Its next one, for one that is over."""
-
-        async def answer() -> pb.HostCredential:
-            certificate = late_certificate_of(context.invocation_metadata())
-            return self._credential(
-                await self._admission.renew_late(certificate, request.signing_request, request.proof)
-            )
-
-        return await guarded(context, answer)
+        certificate = late_certificate_of(context.invocation_metadata())
+        return self._credential(await self._admission.renew_late(certificate, request.signing_request, request.proof))
 
     def _credential(self, admitted: Admitted) -> pb.HostCredential:
         return pb.HostCredential(

@@ -46,81 +46,63 @@ class RightsService(ControlServicer):
         self._policing = policing
         self._clock_ms = clock_ms
 
+    @guarded
     async def ApproveJob(self, request: pb.ApproveJobRequest, context: Context) -> pb.Job:
         """Let a job go on that waits for a second person."""
+        teams = approving_teams(principal_of(context), request.team)
+        return job_to_wire(await self._approvals.approve(request.job_id, request.operator, teams))
 
-        async def answer() -> pb.Job:
-            teams = approving_teams(principal_of(context), request.team)
-            return job_to_wire(await self._approvals.approve(request.job_id, request.operator, teams))
-
-        return await guarded(context, answer)
-
+    @guarded
     async def DenyJob(self, request: pb.DenyJobRequest, context: Context) -> pb.Job:
         """End it instead."""
+        teams = approving_teams(principal_of(context), request.team)
+        return job_to_wire(await self._approvals.deny(request.job_id, request.operator, teams, request.reason))
 
-        async def answer() -> pb.Job:
-            teams = approving_teams(principal_of(context), request.team)
-            return job_to_wire(await self._approvals.deny(request.job_id, request.operator, teams, request.reason))
-
-        return await guarded(context, answer)
-
+    @guarded
     async def ExplainPolicy(self, request: pb.ExplainPolicyRequest, context: Context) -> pb.PolicyAnswer:
         """What policy would answer."""
+        asked = Asked(
+            tool=request.tool,
+            selector=request.selector,
+            duration_ms=request.duration_ms,
+            params=dict(request.params),
+            team=request.team,
+            operator=request.operator,
+            program=request.program,
+            break_glass=request.break_glass,
+        )
+        return policy_answer_to_wire(await self._policing.explain(asked, self._seen(context)))
 
-        async def answer() -> pb.PolicyAnswer:
-            asked = Asked(
-                tool=request.tool,
-                selector=request.selector,
-                duration_ms=request.duration_ms,
-                params=dict(request.params),
-                team=request.team,
-                operator=request.operator,
-                program=request.program,
-                break_glass=request.break_glass,
-            )
-            return policy_answer_to_wire(await self._policing.explain(asked, self._seen(context)))
-
-        return await guarded(context, answer)
-
+    @guarded
     async def ReloadPolicy(self, request: pb.ReloadPolicyRequest, context: Context) -> pb.ReloadPolicyResponse:
         """Read the policy's file again."""
+        done = await self._policing.reload(request.operator)
+        return pb.ReloadPolicyResponse(
+            origin=done.origin, version=done.version, before=done.before, stopped=done.stopped
+        )
 
-        async def answer() -> pb.ReloadPolicyResponse:
-            done = await self._policing.reload(request.operator)
-            return pb.ReloadPolicyResponse(
-                origin=done.origin, version=done.version, before=done.before, stopped=done.stopped
-            )
-
-        return await guarded(context, answer)
-
+    @guarded
     async def ShareJob(self, request: pb.ShareJobRequest, context: Context) -> pb.ShareJobResponse:
         """Let another team see a job, or no longer."""
+        job = await self._coordinator.job(request.job_id)
+        shares = await self._visibility.share(
+            job, request.team, not request.unshare, request.operator, self._clock_ms()
+        )
+        return pb.ShareJobResponse(teams=shares)
 
-        async def answer() -> pb.ShareJobResponse:
-            job = await self._coordinator.job(request.job_id)
-            shares = await self._visibility.share(
-                job, request.team, not request.unshare, request.operator, self._clock_ms()
-            )
-            return pb.ShareJobResponse(teams=shares)
-
-        return await guarded(context, answer)
-
+    @guarded
     async def ListAudit(self, request: pb.ListAuditRequest, context: Context) -> pb.ListAuditResponse:
         """A page of the audit log."""
-
-        async def answer() -> pb.ListAuditResponse:
-            wanted = AuditFilter(
-                teams=await self._audited_teams(principal_of(context), request.team),
-                host=request.host,
-                kind=request.kind,
-                since_ms=request.since_ms,
-            )
-            page = await self._audit.page(
-                wanted, cursor=request.cursor, limit=request.limit, oldest_first=request.oldest_first
-            )
-            return audit_page_to_wire(page)
-
-        return await guarded(context, answer)
+        wanted = AuditFilter(
+            teams=await self._audited_teams(principal_of(context), request.team),
+            host=request.host,
+            kind=request.kind,
+            since_ms=request.since_ms,
+        )
+        page = await self._audit.page(
+            wanted, cursor=request.cursor, limit=request.limit, oldest_first=request.oldest_first
+        )
+        return audit_page_to_wire(page)
 
     def _seen(self, context: Context) -> Callable[[Host], bool]:
         """Which hosts there are for who calls."""

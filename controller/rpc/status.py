@@ -1,6 +1,7 @@
 """The one place that maps the error tree to gRPC statuses."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
 import grpc
@@ -22,6 +23,8 @@ from fleettrace.wire.metadata import CODE_KEY, RULE_KEY
 
 __all__ = ["abort_with", "guarded", "status_of"]
 
+Service = TypeVar("Service")
+Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 _STATUS: dict[type[FleettraceError], grpc.StatusCode] = {
@@ -53,13 +56,20 @@ async def abort_with(context: ServicerContext[Any, Any], error: FleettraceError)
     await context.abort(status_of(error), str(error))
 
 
-async def guarded(context: ServicerContext[Any, Any], answer: Callable[[], Awaitable[Answer]]) -> Answer:
-    """What a method answers; an error of the tree ends the call."""
-    try:
-        return await answer()
-    except FleettraceError as error:
-        await abort_with(context, error)
-        raise _unreachable() from error
+def guarded(
+    method: Callable[[Service, Request, ServicerContext[Any, Any]], Awaitable[Answer]],
+) -> Callable[[Service, Request, ServicerContext[Any, Any]], Coroutine[Any, Any, Answer]]:
+    """A method of a service that gives one answer: an error of the tree ends the call with its status."""
+
+    @wraps(method)
+    async def answering(self: Service, request: Request, context: ServicerContext[Any, Any]) -> Answer:
+        try:
+            return await method(self, request, context)
+        except FleettraceError as error:
+            await abort_with(context, error)
+            raise _unreachable() from error
+
+    return answering
 
 
 def _unreachable() -> NoReturn:
