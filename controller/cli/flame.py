@@ -76,6 +76,8 @@ def flame(
         raise BadInput(f"the tree is for the terminal: name the file {output.stem}.html or {output.stem}.svg")
     if host and against:
         raise BadInput("--host compares with the rest and --against with another job: give one of them")
+    if against == job:
+        raise BadInput(f"{job} is compared with itself: name an earlier job")
     terminal = Terminal()
     with connect(controller) as client, fetching(terminal) as waiting:
         result = waiting.job(client, job)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from controller.analysis.buckets import quantile_index
 from controller.analysis.changes import Change, compare_jobs
 from controller.analysis.profiles import apart_by_octaves
-from controller.report.contents import by_host, kinds_of
+from controller.report.contents import by_host, check_one_question, kinds_of
 from fleettrace.errors import BadInput
 from fleettrace.model.findings import Span
 from fleettrace.model.job import JobResult
@@ -62,14 +62,12 @@ def before_and_after(before: JobResult, after: JobResult) -> BeforeAfter:
     """Compare two ended or running jobs of one tool.
 
     Raises:
-        BadInput: it is one job, or they have nothing to compare: tools, kinds of result or units differ.
+        BadInput: it is one job, or they have nothing to compare: tools, programs, kinds of result or units differ.
     """
     ids = before.job.spec.job_id, after.job.spec.job_id
-    tools = before.job.spec.tool, after.job.spec.tool
     if ids[0] == ids[1]:
         raise BadInput(f"{ids[0]} is compared with itself: name an earlier and a later job")
-    if tools[0] != tools[1]:
-        raise BadInput(f"{ids[0]} is of {tools[0]} and {ids[1]} of {tools[1]}: choose two jobs of one tool")
+    check_one_question(before, after)
     for job_id, result in zip(ids, (before, after), strict=True):
         if not result.merged.total:
             raise BadInput(f"job {job_id} recorded nothing to compare: 'fleettrace show {job_id}' says why")

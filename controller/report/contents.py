@@ -3,12 +3,22 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
+from fleettrace.errors import BadInput
 from fleettrace.model.job import JobResult
 from fleettrace.model.names import counted
 from fleettrace.model.run import Part
 from fleettrace.snapshot import Snapshot, merge
 
-__all__ = ["Kind", "by_host", "events_of", "kinds_of", "readings_of", "title_of", "unseen_sentences"]
+__all__ = [
+    "Kind",
+    "by_host",
+    "check_one_question",
+    "events_of",
+    "kinds_of",
+    "readings_of",
+    "title_of",
+    "unseen_sentences",
+]
 
 
 class Kind(StrEnum):
@@ -42,6 +52,19 @@ def events_of(part: Part) -> int:
 def readings_of(result: JobResult) -> tuple[str, ...]:
     """What is to be read besides the statement, which of an empty result has said it all."""
     return tuple(reading for reading in result.readings if reading != result.statement)
+
+
+def check_one_question(before: JobResult, after: JobResult) -> None:
+    """Raise :class:`BadInput` for jobs of different tools, or one-liners of different programs: whatever differs
+    between their results says nothing of the hosts."""
+    (old, new) = (before.job.spec, after.job.spec)
+    if old.tool != new.tool:
+        raise BadInput(f"{old.job_id} is of {old.tool} and {new.job_id} of {new.tool}: choose two jobs of one tool")
+    if old.program != new.program:
+        raise BadInput(
+            f"{old.job_id} and {new.job_id} ran different programs: choose two jobs of one, "
+            "as 'fleettrace show' prints it"
+        )
 
 
 def title_of(result: JobResult) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from controller.report.contents import kinds_of, title_of, unseen_sentences
+from controller.report.contents import check_one_question, kinds_of, title_of, unseen_sentences
 from controller.report.flame.series import Chains, OnChains, Series, SeriesKind, series_of
 from controller.report.flame.tree import MAX_NODES, FrameTree, build_tree
 from fleettrace.errors import BadInput
@@ -42,8 +42,11 @@ def flame_graph(
     No value is lost: what ``max_nodes`` leave no place for is put together, and the notes say so.
 
     Raises:
-        BadInput: nothing was recorded, it is no stacks, the host has no part, or the two jobs' units differ.
+        BadInput: nothing was recorded, it is no stacks, the host has no part, or the two jobs asked different questions
+            or have different units.
     """
+    if earlier is not None:
+        check_one_question(earlier, result)
     results = [result] if earlier is None else [result, earlier]
     units = {_unit(each) for each in results}
     if len(units) > 1:

@@ -32,7 +32,7 @@ def test_svg_on_stdout(fleettrace: Command, control: FakeControl) -> None:
 
 def test_before_and_after(fleettrace: Command, control: FakeControl) -> None:
     control.result = samples.stacks_result()
-    outcome = fleettrace("flame", "k3f9q2", "--against", "k3f9q2")
+    outcome = fleettrace("flame", "k3f9q2", "--against", "j1")
     assert "against job k3f9q2, typical host: mean of 2 hosts' shares" in " ".join(outcome.stdout.split())
 
 
@@ -41,6 +41,7 @@ def test_what_cannot_be_is_one_sentence(fleettrace: Command, control: FakeContro
         (["--format", "html"], "an HTML page is a file: give -o flame.html"),
         (["-o", str(tmp_path / "flame.txt")], "name the file flame.html or flame.svg"),
         (["--host", "api-1", "--against", "j1"], "give one of them"),
+        (["--against", "k3f9q2"], "k3f9q2 is compared with itself: name an earlier job"),
         ([], "job k3f9q2 holds histograms and no stacks, so that there is no flame graph"),
     ):
         outcome = fleettrace("flame", "k3f9q2", *arguments)

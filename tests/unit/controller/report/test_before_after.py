@@ -18,6 +18,11 @@ QUICK = {2: 900, 3: 800, 4: 300}
 SLOW = {4: 900, 5: 800, 6: 300}
 
 
+def of_program(result: JobResult, program: str) -> JobResult:
+    """The same as a one-liner's."""
+    return replace(result, job=replace(result.job, spec=replace(result.job.spec, tool="one-liner", program=program)))
+
+
 def with_unit(result: JobResult, unit: str) -> JobResult:
     histograms = tuple(replace(own, unit=unit) for own in result.merged.histograms)
     hosts = tuple(
@@ -82,6 +87,14 @@ def test_stacks_come_with_a_differential_flame_graph() -> None:
 def test_what_cannot_be_compared_is_refused(other: JobResult, why: str) -> None:
     with pytest.raises(BadInput, match=why):
         before_and_after(samples.waits_result("j1", QUICK), other)
+
+
+def test_results_of_two_programs_are_not_before_and_after() -> None:
+    opens, reads = "tracepoint:a:open { @[comm] = count(); }", "tracepoint:a:read { @[comm] = count(); }"
+    before, after = (samples.waits_result(name, QUICK) for name in ("j1", "j2"))
+    with pytest.raises(BadInput, match="j1 and j2 ran different programs: choose two jobs of one"):
+        before_and_after(of_program(before, opens), of_program(after, reads))
+    assert before_and_after(of_program(before, opens), of_program(after, opens)).changes
 
 
 def test_pages_are_small_and_say_the_same() -> None:

@@ -1,5 +1,6 @@
 """The tree and the values on it."""
 
+from dataclasses import replace
 from random import Random
 
 import numpy as np
@@ -130,6 +131,13 @@ def test_different_units_are_not_compared() -> None:
     times = hostile.result_of(hostile.stacks(("a", 1), unit="us"))
     with pytest.raises(BadInput, match="stacks in samples and in us cannot be compared"):
         flame_graph(hostile.result_of(hostile.stacks(("a", 1))), earlier=times)
+
+
+def test_stacks_of_two_questions_are_not_compared() -> None:
+    result = hostile.result_of(hostile.stacks(("a", 1), unit="us"))
+    waits = replace(result, job=replace(result.job, spec=replace(result.job.spec, tool="futexwait", job_id="j2")))
+    with pytest.raises(BadInput, match=r"j2 is of futexwait and k3f9q2 of .*: choose two jobs of one tool"):
+        flame_graph(result, earlier=waits)
 
 
 def test_events_of_unequal_weight_say_less() -> None:
