@@ -31,10 +31,11 @@ MAX_TOLD = 8
 
 
 class Leftovers:
-    """What was found, kept in ``state_directory``."""
+    """What was found, kept in ``state_directory``; where that cannot be written, as long as the agent lives."""
 
     def __init__(self, state_directory: Path) -> None:
         self._file = state_directory / "dirty.json"
+        self._unwritten: dict[str, Any] = {}
         self.unknown = ""
         """Why it could not be seen whether the last run has left anything; empty: it could."""
         self.on_change: Callable[[], None] = lambda: None
@@ -61,11 +62,17 @@ class Leftovers:
         self.unknown = unknown[0] if unknown else ""
         if left:
             kept = {"boot_id": boot_id(), "run": str(key), "left": left, "held": list(held), "at": int(time.time())}
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._file.with_suffix(".new")
-            temporary.write_text(json.dumps(kept))
-            temporary.replace(self._file)
+            try:
+                self._write(kept)
+            except OSError:  # a full disk is no reason to trace on
+                self._unwritten = kept
             self.on_change()
+
+    def _write(self, kept: dict[str, Any]) -> None:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._file.with_suffix(".new")
+        temporary.write_text(json.dumps(kept))
+        temporary.replace(self._file)
 
     def clear_soon(self) -> None:
         """Like :meth:`clear`; what comes of it is told."""
@@ -82,7 +89,7 @@ class Leftovers:
         """Take runs again: somebody has looked. Gives what that means, in words.
 
         Raises:
-            Refused: what was left is still there.
+            Refused: what was left is still there, or its mark cannot be removed.
         """
         kept = self._read()
         left, _ = await look([str(thing) for thing in kept.get("held", ())])
@@ -90,16 +97,24 @@ class Leftovers:
             raise Refused(
                 f"this host stays dirty, still there: {', '.join(left)}; end what holds it first", "host.dirty"
             )
-        with suppress(FileNotFoundError):
-            self._file.unlink()
+        try:
+            self._file.unlink(missing_ok=True)
+        except NotADirectoryError:
+            pass
+        except OSError as error:
+            raise Refused(
+                f"this host stays dirty: {self._file} cannot be removed ({error.strerror}); remove it by hand",
+                "host.dirty",
+            ) from error
+        self._unwritten = {}
         return "this host takes runs again" if kept else "this host is clean"
 
     def _read(self) -> dict[str, Any]:
         try:
             kept = json.loads(self._file.read_text())
         except (OSError, ValueError):
-            return {}
-        return kept if isinstance(kept, dict) else {}
+            return self._unwritten
+        return self._unwritten or (kept if isinstance(kept, dict) else {})
 
 
 async def look(held: Sequence[str]) -> tuple[list[str], list[str]]:
