@@ -68,10 +68,18 @@ def _containers(mount: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _names(cgroup: Path, proc: Path) -> set[str]:
-    """The host name that the first process of a container sees; nothing where this process may not look."""
+    """The host name that the first process of a container sees; nothing where this process may not look.
+
+    The file is the container's, which may have made it anything: it is not waited for.
+    """
     try:
-        pids = (cgroup / "cgroup.procs").read_text().split()
-        with (proc / pids[0] / "root/etc/hostname").open("rb") as file:
-            return {file.read(_MAX_NAME_BYTES).decode(errors="replace").strip()}
-    except (OSError, IndexError):
+        file = proc / str(first_process(cgroup)) / "root/etc/hostname"
+        fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, BadInput):
         return set()
+    try:
+        return {os.read(fd, _MAX_NAME_BYTES).decode(errors="replace").strip()} - {""}
+    except OSError:
+        return set()
+    finally:
+        os.close(fd)

@@ -1,5 +1,6 @@
 """Containers by id, beginning of an id, or name, in the layouts of the engines."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,23 @@ def test_a_name_is_the_host_name_that_the_container_sees(mount: Path, tmp_path: 
     (tmp_path / "proc/17/root/etc").mkdir(parents=True)
     (tmp_path / "proc/17/root/etc/hostname").write_text("api-7f9c\n")
     assert find_container("api-7f9c", mount, tmp_path / "proc").path == mount / LAYOUTS[TWO]
+
+
+def test_a_container_whose_processes_are_in_groups_of_its_own_has_its_name_too(mount: Path, tmp_path: Path) -> None:
+    own = mount / LAYOUTS[ONE] / "init.scope"
+    own.mkdir()
+    (own / "cgroup.procs").write_text("21\n")
+    (tmp_path / "proc/21/root/etc").mkdir(parents=True)
+    (tmp_path / "proc/21/root/etc/hostname").write_text("db-0\n")
+    assert find_container("db-0", mount, tmp_path / "proc").path == mount / LAYOUTS[ONE]
+
+
+def test_a_container_that_makes_its_host_name_a_pipe_keeps_nobody_waiting(mount: Path, tmp_path: Path) -> None:
+    (mount / LAYOUTS[ONE] / "cgroup.procs").write_text("21\n")
+    (tmp_path / "proc/21/root/etc").mkdir(parents=True)
+    os.mkfifo(tmp_path / "proc/21/root/etc/hostname")
+    with pytest.raises(BadInput, match="no container here is called 'db-0'"):
+        find_container("db-0", mount, tmp_path / "proc")
 
 
 def test_what_an_engine_runs_beside_is_no_container() -> None:
