@@ -22,6 +22,8 @@ def check_place(path: Path) -> None:
     """Raise :class:`StoreFailed` unless ``path`` is, or could become, a file that can be written to."""
     if path.is_dir():
         raise StoreFailed(f"{path} is a directory: name a file in it")
+    if path.exists() and not path.is_file():
+        raise StoreFailed(f"{path} is a device or a pipe: name a file, or a place for one")
     if not path.parent.is_dir():
         raise StoreFailed(f"{path.parent} is no directory: create it first, or name a file elsewhere")
     if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):

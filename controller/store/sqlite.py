@@ -3,6 +3,7 @@
 :meth:`SqliteStore.open` and all methods belong in one thread, as SQLite's connection does.
 """
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -28,7 +29,7 @@ from fleettrace.snapshot import Snapshot
 
 __all__ = ["SqliteStore"]
 
-_SIDE_FILES = ("", "-journal", "-wal", "-shm")
+_SIDE_FILES = ("-journal", "-wal", "-shm")
 
 
 class SqliteStore:
@@ -67,7 +68,9 @@ class SqliteStore:
                 for suffix in _SIDE_FILES:
                     path.with_name(path.name + suffix).unlink(missing_ok=True)
                 if existed:
-                    path.touch()  # it was there, and empty
+                    os.truncate(path, 0)  # it was there, and empty
+                else:
+                    path.unlink(missing_ok=True)
             lock.release()
             raise
 

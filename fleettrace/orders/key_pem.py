@@ -53,7 +53,8 @@ def read_private(path: Path, *, passphrase: str = "") -> SigningKey:
                 raise BadInput(f"{path} holds a private key and others may read it: chmod 600 {path}")
             data = file.read(MAX_FILE_BYTES)
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+        whose = "it is for the user who made it alone" if isinstance(error, PermissionError) else "name the key's file"
+        raise BadInput(f"{path} cannot be read ({error.strerror}): {whose}") from error
     try:
         return SigningKey.of_pem(data, passphrase.encode() or None)
     except BadInput as error:

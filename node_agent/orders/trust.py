@@ -131,7 +131,9 @@ def _read(path: Path) -> _Memory:
     except FileNotFoundError:
         return _Memory()
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+        raise BadInput(
+            f"{path} cannot be read ({error.strerror}): give the agent's user its state directory"
+        ) from error
     except (ValueError, TypeError, KeyError, BadInput, RecursionError) as error:
         raise BadInput(
             f"{path} is damaged: restore it, or remove it, and this host takes the next controller's key"

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -99,6 +100,19 @@ def test_a_directory_that_is_a_file(path: Path) -> None:
 def test_a_file_that_is_a_directory(path: Path) -> None:
     assert "is a directory: name a file in it" in refused(path.parent)
     assert contents(path.parent.parent) == {}
+
+
+def test_a_pipe_is_no_place_for_a_database(path: Path) -> None:
+    os.mkfifo(path)
+    assert "is a device or a pipe: name a file" in refused(path)
+    assert stat.S_ISFIFO(path.stat().st_mode)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="making a device takes root")
+def test_a_device_is_no_place_for_a_database_and_stays_what_it_is(path: Path) -> None:
+    os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))  # what /dev/null is
+    assert "is a device or a pipe: name a file" in refused(path)
+    assert stat.S_ISCHR(path.stat().st_mode)
 
 
 @contextmanager
@@ -236,10 +250,13 @@ def test_a_database_that_cannot_be_finished_is_not_begun(
 
     monkeypatch.setattr(MIGRATIONS, "apply", full)
     if existed:
-        path.touch()
+        path.touch(0o600)
+    before = path.stat() if existed else None
     # WHEN a database is to be made THEN what is there is what was there
     assert "database or disk is full; check the disk's space" in refused(path)
     assert {name: data for name, (data, _) in contents(path.parent).items()} == ({"fleet.db": b""} if existed else {})
+    if before is not None:
+        assert (path.stat().st_ino, path.stat().st_mode) == (before.st_ino, before.st_mode)
 
 
 def test_a_database_that_was_there_survives_a_step_that_fails(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
