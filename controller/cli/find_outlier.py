@@ -22,13 +22,13 @@ from controller.cli.options import (
     local_user,
     parse_params,
 )
-from controller.cli.submitting import Duration, await_result, duration_to_ms, submit
+from controller.cli.submitting import BreakGlass, Canary, Duration, Urgency, await_result, duration_to_ms, submit
 from controller.cli.terminal import Terminal
 from controller.client import Client, JobRequest
 from controller.report.json import outlier_document
 from controller.report.outlier import RUNS, Hunt, LaterRun
 from controller.report.text import render_hunt
-from fleettrace.model.job import JobResult, JobState
+from fleettrace.model.job import JobResult, JobState, Priority
 from fleettrace.model.params import FINE
 from fleettrace.model.selector import parse_selector
 from fleettrace.snapshot import LOG2
@@ -46,10 +46,13 @@ def find_outlier(
     *,
     on: Selector,
     duration: Duration = "",
+    canary: Canary = "",
     param: Param = None,
     promote: Annotated[
         bool, typer.Option("--promote", help="Go on when the canary is too quiet to judge; recorded with each job.")
     ] = False,
+    priority: Urgency = Priority.ROUTINE,
+    break_glass: BreakGlass = "",
     as_json: Json = False,
     team: Team = "",
     controller: Controller = "",
@@ -68,7 +71,10 @@ def find_outlier(
         selector=parse_selector(on).text,
         request_id=secrets.token_hex(16),
         duration_ms=duration_to_ms(duration),
+        canary=canary,
         promote=promote,
+        priority=priority.value,
+        break_glass=break_glass,
         params=parse_params([*(given or ()), *(param or ())]),
         team=team,
         operator=local_user(),
@@ -104,7 +110,8 @@ def _confirm(client: Client, scan: JobResult, request: JobRequest, terminal: Ter
     hosts = (claim.host, *controls)
     terminal.note("suspect", f"{claim.host} stands out: running again beside {', '.join(controls)}")
     # Another run is other evidence; one that somebody else has under way may have begun before the first one ended.
-    again = replace(request, selector=",".join(hosts), params=_finer(client, request), no_share=True)
+    # And one of its hosts goes first, whoever did in the scan.
+    again = replace(request, selector=",".join(hosts), params=_finer(client, request), no_share=True, canary="")
     hunt = Hunt(scan, claim, controls)
     while not hunt.decided:
         terminal.note("again", f"run {2 + len(hunt.later)} of at most {RUNS}")

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from controller.cli.completing import complete_host
 from controller.cli.exit_codes import ExitCode, exit_code_of
 from controller.cli.options import (
     Controller,
@@ -22,7 +21,7 @@ from controller.cli.options import (
     parse_params,
 )
 from controller.cli.program import read_program
-from controller.cli.submitting import Duration, await_result, duration_to_ms, submit
+from controller.cli.submitting import BreakGlass, Canary, Duration, Urgency, await_result, duration_to_ms, submit
 from controller.cli.terminal import Terminal
 from controller.client import JobRequest
 from controller.report.json import job_document, submitted_document
@@ -41,16 +40,7 @@ def run(
     on: Selector,
     program: Program = None,
     duration: Duration = "",
-    canary: Annotated[
-        str,
-        typer.Option(
-            "--canary",
-            metavar="HOST",
-            help="Try it on this host of its class first.",
-            autocompletion=complete_host,
-            show_default=False,
-        ),
-    ] = "",
+    canary: Canary = "",
     param: Param = None,
     promote: Annotated[
         bool,
@@ -71,13 +61,7 @@ def run(
             help="Run it although it was aborted too often; a grant must allow it, and it is recorded.",
         ),
     ] = False,
-    priority: Annotated[
-        Priority,
-        typer.Option(
-            "--priority",
-            help="An incident comes first in the queue and ends routine jobs in its way; a grant must allow it.",
-        ),
-    ] = Priority.ROUTINE,
+    priority: Urgency = Priority.ROUTINE,
     class_label: Annotated[
         list[str] | None,
         typer.Option(
@@ -89,15 +73,7 @@ def run(
     no_share: Annotated[
         bool, typer.Option("--no-share", help="Run a job of its own, also where an identical one is under way.")
     ] = False,
-    break_glass: Annotated[
-        str,
-        typer.Option(
-            "--break-glass",
-            metavar="REASON",
-            help="In an emergency: use a grant that is for emergencies alone. Why is kept, and shown with the job.",
-            show_default=False,
-        ),
-    ] = "",
+    break_glass: BreakGlass = "",
     detach: Annotated[bool, typer.Option("--detach", help="Print the id of the job and do not wait for it.")] = False,
     as_json: Json = False,
     team: Team = "",

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from controller.cli.completing import complete_host
 from controller.cli.exit_codes import ExitCode
 from controller.cli.fetching import fetching
 from controller.cli.follow import follow
@@ -14,10 +15,10 @@ from controller.cli.terminal import Terminal
 from controller.cli.tools import unknown_tool
 from controller.client import Client, JobRequest
 from fleettrace.errors import BadDuration, UnknownTool
-from fleettrace.model.job import JobResult
+from fleettrace.model.job import JobResult, Priority
 from fleettrace.model.names import parse_duration_ms
 
-__all__ = ["Duration", "await_result", "duration_to_ms", "submit"]
+__all__ = ["BreakGlass", "Canary", "Duration", "Urgency", "await_result", "duration_to_ms", "submit"]
 
 MAX_DURATION_MS = (1 << 32) - 1
 """What the wire can carry; policy allows far less."""
@@ -28,6 +29,34 @@ Duration = Annotated[
         "--for",
         metavar="DURATION",
         help="How long each host traces: `500ms`, `5s`, `2m`. Default: the policy's, which also sets the ceiling.",
+        show_default=False,
+    ),
+]
+
+
+Canary = Annotated[
+    str,
+    typer.Option(
+        "--canary",
+        metavar="HOST",
+        help="Try it on this host of its class first.",
+        autocompletion=complete_host,
+        show_default=False,
+    ),
+]
+Urgency = Annotated[
+    Priority,
+    typer.Option(
+        "--priority",
+        help="An incident comes first in the queue and ends routine jobs in its way; a grant must allow it.",
+    ),
+]
+BreakGlass = Annotated[
+    str,
+    typer.Option(
+        "--break-glass",
+        metavar="REASON",
+        help="In an emergency: use a grant that is for emergencies alone. Why is kept, and shown with the job.",
         show_default=False,
     ),
 ]

@@ -56,6 +56,16 @@ def test_confirmed_when_a_second_run_beside_controls_says_the_same(control: Fake
     assert "api-3 stands out: running again beside" in outcome.stderr
 
 
+def test_what_decides_whether_it_may_run_holds_for_every_run(control: FakeControl, fleettrace: Command) -> None:
+    control.earlier_results = [result("api-3")]
+    control.result = result("api-3", hosts=4)
+    urgent = ("--priority", "incident", "--break-glass", "checkout is down", "--canary", "api-9")
+    fleettrace("find-outlier", "runqlat", "--on", "role=api", *urgent)
+    scan, again = submitted(control)
+    assert (scan.priority, scan.break_glass, scan.canary) == ("incident", "checkout is down", "api-9")
+    assert (again.priority, again.break_glass, again.canary) == ("incident", "checkout is down", "")
+
+
 def test_not_confirmed_after_three_runs_is_said_plainly(control: FakeControl, fleettrace: Command) -> None:
     control.earlier_results = [result("api-3")]
     control.result = result(hosts=4)
