@@ -82,7 +82,8 @@ def _check_order(order: StartRun, now_ms: int, own_name: str) -> None:
     if order.expires_at_ms <= now_ms:
         late = _seconds(now_ms - order.expires_at_ms)
         raise Refused(
-            f"the order reached {own_name} {late} after it expired: compare the two clocks and submit the job again",
+            f"the order reached {own_name} {late} after it expired, by its own clock: set that one "
+            "('fleettrace doctor' says how far it is off), and submit the job again",
             "order.expires_at",
         )
     limits = order.limits

@@ -165,7 +165,8 @@ def test_an_expired_order_is_refused(late_ms: int) -> None:
     rule, sentence = refusal(now_ms=ORDER.expires_at_ms + late_ms)
     assert rule == "order.expires_at"
     assert sentence == (
-        f"the order reached db-1 {late_ms / 1000:g} s after it expired: compare the two clocks and submit the job again"
+        f"the order reached db-1 {late_ms / 1000:g} s after it expired, by its own clock: set that one "
+        "('fleettrace doctor' says how far it is off), and submit the job again"
     )
 
 
