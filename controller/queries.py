@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from controller.analysis.compare import compare_parts
 from controller.analysis.coverage import coverage_of
@@ -25,6 +26,7 @@ __all__ = ["Queries"]
 
 DEFAULT_JOBS = 50
 MAX_JOBS = 1_000
+MAX_NAMED_HOSTS = 5
 MAX_RESULTS_AT_ONCE = 2
 """Results that are put together at a time: a large fleet's takes some 500 MB meanwhile. More wait for their turn."""
 
@@ -74,12 +76,20 @@ class Queries:
         job = await self._coordinator.job(job_id)
         kept = await self._store.call(lambda store: store.parts(job_id))
         if host and host not in {*job.spec.targets, *(part.part.run.host for part in kept)}:
-            raise NotFound(f"job {job_id} was not for {host!r}; its hosts are {', '.join(job.spec.targets)}")
+            raise NotFound(f"job {job_id} was not for {host!r}; {_near(host, job.spec.targets)}")
         ended = [part for part in kept if part.part.outcome is not RunOutcome.FAILED]
         runs = {part.part.run for part in kept}
         going_on = [part for part in self._coordinator.interim_parts(job_id) if part.part.run not in runs]
         # Comparing a large fleet takes a second, in which agents must be heard.
         return await asyncio.to_thread(_result, job, ended, going_on, host)
+
+
+def _near(host: str, targets: Sequence[str]) -> str:
+    """Those that may have been meant, or the first ones."""
+    if close := get_close_matches(host, targets, MAX_NAMED_HOSTS):
+        return f"did you mean {' or '.join(close)}?"
+    more = f" and {len(targets) - MAX_NAMED_HOSTS:,} more" if len(targets) > MAX_NAMED_HOSTS else ""
+    return f"its hosts are {', '.join(targets[:MAX_NAMED_HOSTS])}{more}"
 
 
 def _result(job: Job, ended: Sequence[HostPart], going_on: Sequence[HostPart], host: str) -> JobResult:

@@ -27,6 +27,12 @@ Service = TypeVar("Service")
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
+MAX_SENTENCE_BYTES = 6_000
+"""As a status carries it: what is not printable ASCII takes three bytes for each of its own. gRPC takes a status with
+more than 8 KiB in all for a stream that has broken."""
+MAX_RULE_CHARS = 1_000
+MORE = "[...]"
+
 _STATUS: dict[type[FleettraceError], grpc.StatusCode] = {
     BadInput: grpc.StatusCode.INVALID_ARGUMENT,
     Malformed: grpc.StatusCode.INVALID_ARGUMENT,
@@ -52,8 +58,19 @@ async def abort_with(context: ServicerContext[Any, Any], error: FleettraceError)
     """End a call with an error of the tree; never returns."""
     # Metadata is ASCII; names of rules come from a file and may hold anything.
     rule = getattr(error, "rule", "").encode("ascii", "backslashreplace").decode()
-    context.set_trailing_metadata(((CODE_KEY, error.code), (RULE_KEY, rule)))
-    await context.abort(status_of(error), str(error))
+    context.set_trailing_metadata(((CODE_KEY, error.code), (RULE_KEY, rule[:MAX_RULE_CHARS])))
+    await context.abort(status_of(error), _bounded(str(error)))
+
+
+def _bounded(sentence: str) -> str:
+    """What of a sentence fits into a status, which is UTF-8."""
+    sentence = sentence.encode(errors="backslashreplace").decode()
+    left = MAX_SENTENCE_BYTES
+    for place, letter in enumerate(sentence):
+        left -= 1 if " " <= letter <= "~" and letter != "%" else 3 * len(letter.encode())
+        if left < 0:
+            return f"{sentence[:place]} {MORE}"
+    return sentence
 
 
 def guarded(

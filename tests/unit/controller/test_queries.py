@@ -92,3 +92,16 @@ async def test_totals_of_a_job_without_a_merge_are_added_up(store: StoreWorker) 
 async def test_totals_of_no_job(store: StoreWorker) -> None:
     with pytest.raises(NotFound):
         await queries_of(store).job_totals("nope")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [("api-11x", "did you mean api-11"), ("db", r"its hosts are api-1, api-2, api-3, api-4, api-5 and 995 more$")],
+)
+async def test_of_a_host_that_the_job_was_not_for_a_few_others_are_told(
+    store: StoreWorker, asked: str, told: str
+) -> None:
+    job = samples.done_job(spec=samples.spec(hosts=1_000))
+    await store.call(lambda store: store.save_job(job))
+    with pytest.raises(NotFound, match=told):
+        await queries_of(store).job_result(job.spec.job_id, asked)
