@@ -14,7 +14,6 @@ from controller.admission.operators import OperatorAdmission
 from controller.approvals import Approvals
 from controller.auditing import AuditReader, tell_head, tell_heads
 from controller.clock import SteadyClock
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.identity.authority import Authority
 from controller.identity.oidc.config import load_oidc
@@ -23,6 +22,7 @@ from controller.identity.oidc.keys import IssuerKeys
 from controller.identity.oidc.verify import IdTokens
 from controller.importing import Importer
 from controller.inspection import Inspector
+from controller.jobs.coordinator import Coordinator
 from controller.orders.desk import OrderDesk
 from controller.orders.settings import OrderSettings
 from controller.policing import Policing

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.jobs.coordinator import Coordinator
 from controller.policy.cases import imagined_host
 from controller.policy.request import Denied
 from controller.policy.rights import approving

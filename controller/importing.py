@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from controller.coordinator import Coordinator
-from controller.results import ResultKeeper
+from controller.jobs.coordinator import Coordinator
+from controller.jobs.results import ResultKeeper
 from controller.store.worker import StoreWorker
 from fleettrace.errors import BadInput, BadLabel
 from fleettrace.model.job import Decision, HostPart, Job

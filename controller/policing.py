@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from controller.asking import Asked, plan_job
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.jobs.asking import Asked, plan_job
+from controller.jobs.coordinator import Coordinator
+from controller.jobs.submission import request_of
 from controller.policy.explaining import explain
 from controller.policy.model import Policy
 from controller.policy.parse import load_policy
-from controller.submission import request_of
 from fleettrace.errors import BadInput, FleettraceError
 from fleettrace.model.host import Host
 from fleettrace.model.policy import PolicyAnswer
@@ -76,7 +76,7 @@ class Policing:
         """What policy would answer to a request, on the hosts that there are for who asks; nothing is recorded.
 
         Raises:
-            BadInput, NoHostMatches: as :func:`controller.asking.plan_job`.
+            BadInput, NoHostMatches: as :func:`controller.jobs.asking.plan_job`.
         """
         plan = plan_job(asked, list(filter(may_see, self._fleet.hosts())), able=False)
         used = await self._coordinator.jobs_today(asked.team)

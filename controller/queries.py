@@ -10,8 +10,8 @@ from controller.analysis.findings import histogram_readings, suspect_of
 from controller.analysis.leaks import add_leaking_hosts
 from controller.analysis.reading import read_snapshot
 from controller.analysis.statement import state_findings
-from controller.coordinator import Coordinator
-from controller.results import addable_parts
+from controller.jobs.coordinator import Coordinator
+from controller.jobs.results import addable_parts
 from controller.store.port import SeenBy
 from controller.store.worker import StoreWorker
 from fleettrace.catalog import builtin_tools

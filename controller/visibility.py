@@ -4,8 +4,8 @@ A job that somebody may not see is as one that is not there.
 """
 
 from controller.approvals import Approvals
-from controller.coordinator import Coordinator
 from controller.identity.principal import Principal, Scope
+from controller.jobs.coordinator import Coordinator
 from controller.policy.request import Denied
 from controller.policy.rights import may_see_host, reading
 from controller.store.port import SeenBy

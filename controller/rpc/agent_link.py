@@ -10,8 +10,8 @@ import grpc
 from grpc.aio import ServicerContext
 
 from controller.admission.hosts import HostAdmission
-from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
+from controller.jobs.coordinator import Coordinator
 from controller.orders.desk import OrderDesk
 from controller.rpc.agent_identity import AgentIdentity
 from controller.rpc.status import abort_with

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 
 from controller.approvals import Approvals
-from controller.asking import Asked
 from controller.auditing import AuditReader
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.identity.principal import principal_of
 from controller.importing import Import, Importer
 from controller.inspection import Inspector, Request
+from controller.jobs.asking import Asked
+from controller.jobs.coordinator import Coordinator
 from controller.policing import Policing
 from controller.queries import Queries
 from controller.rpc.rights import Context, RightsService

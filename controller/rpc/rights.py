@@ -6,10 +6,10 @@ from typing import Any
 from grpc.aio import ServicerContext
 
 from controller.approvals import Approvals
-from controller.asking import Asked
 from controller.auditing import AuditReader
-from controller.coordinator import Coordinator
 from controller.identity.principal import Principal, principal_of
+from controller.jobs.asking import Asked
+from controller.jobs.coordinator import Coordinator
 from controller.policing import Policing
 from controller.rpc.authorised import approving_teams
 from controller.rpc.status import guarded

@@ -10,9 +10,9 @@ import pytest
 
 from controller.admission.hosts import HostAdmission
 from controller.admission.join_tokens import JoinTokens
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.identity.authority import Authority
+from controller.jobs.coordinator import Coordinator
 from controller.policy.parse import default_policy
 from controller.rpc.agent_link import AgentLinkService
 from controller.store.port import Store

@@ -3,9 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
-from controller.asking import Asked
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.jobs.asking import Asked
+from controller.jobs.coordinator import Coordinator
 from fleettrace.catalog import builtin_tools
 from fleettrace.model.host import HostFacts
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome

@@ -8,7 +8,7 @@ from fleettrace.model.run import RunKind
 from tests.simulation.story import Story
 
 if TYPE_CHECKING:
-    from controller.coordinator import Coordinator
+    from controller.jobs.coordinator import Coordinator
 
 __all__ = ["BudgetWatch"]
 

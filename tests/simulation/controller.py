@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable
 
 from controller.admission.hosts import HostAdmission
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.jobs.coordinator import Coordinator
 from controller.rpc.agent_link import AgentLinkService
 from fleettrace.errors import StoreFailed
 from tests.fakes.ordering import a_desk

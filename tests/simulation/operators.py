@@ -6,9 +6,9 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from controller.approvals import Approvals
-from controller.asking import Asked
-from controller.coordinator import Coordinator
-from controller.requests import Submitted
+from controller.jobs.asking import Asked
+from controller.jobs.coordinator import Coordinator
+from controller.jobs.requests import Submitted
 from fleettrace.errors import FleettraceError, StoreFailed, Unreachable
 from fleettrace.model.job import Job, JobState
 from tests.simulation.controller import ControllerSite

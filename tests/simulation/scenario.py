@@ -8,8 +8,8 @@ from typing import Any
 
 from grpc.aio import AioRpcError
 
-from controller.asking import Asked
 from controller.fleet import Fleet
+from controller.jobs.asking import Asked
 from fleettrace.model.run import RunKind, StartRun
 from fleettrace.wire.v1 import agent_link_pb2 as link_pb
 from tests.simulation.controller import ControllerSite

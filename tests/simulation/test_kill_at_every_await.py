@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from controller.asking import Asked
+from controller.jobs.asking import Asked
 from tests.simulation.host import SimulatedHost
 from tests.simulation.scenario import World, run_scenario
 

@@ -7,8 +7,8 @@ controller or an agent believes, and with rules written down a second time inste
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.jobs.coordinator import Coordinator
 from fleettrace.model.job import HostPart, Job, JobState, Run, RunState
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome, StartRun
 from fleettrace.snapshot import EMPTY, Snapshot

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-import controller.coordinator
-import controller.results
+import controller.jobs.coordinator
+import controller.jobs.results
 import controller.rpc.agent_link
 import controller.scheduler.checking
 import controller.scheduler.gate

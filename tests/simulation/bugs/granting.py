@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 import controller.approvals
-import controller.intake
-import controller.live
+import controller.jobs.intake
+import controller.jobs.live
+import controller.jobs.submission
 import controller.scheduler.approving
 import controller.scheduler.phases
-import controller.submission
-from controller.judgement import Judgement
-from controller.returning import Returning
+from controller.jobs.judgement import Judgement
+from controller.jobs.returning import Returning
 from controller.scheduler.draft import Draft
 from controller.scheduler.machine import begin
 
@@ -37,7 +37,7 @@ def nobody_is_asked_to_approve(patch: Patch) -> None:
     def at_once(spec: Any, *args: Any, **options: Any) -> Any:
         return begin(replace(spec, approve_by_ms=0), *args, **options)
 
-    patch.setattr(controller.submission, "begin", at_once)
+    patch.setattr(controller.jobs.submission, "begin", at_once)
 
 
 def policy_changes_leave_jobs_alone(patch: Patch) -> None:
@@ -61,5 +61,5 @@ def hosts_are_not_waited_for(patch: Patch) -> None:
 
 
 def restart_ends_what_waits(patch: Patch) -> None:
-    for module in (controller.intake, controller.live):
+    for module in (controller.jobs.intake, controller.jobs.live):
         patch.setattr(module, "WAITING", frozenset())

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-import controller.coordinator
-import controller.results
+import controller.jobs.coordinator
+import controller.jobs.results
 import controller.rpc.agent_link
 import controller.scheduler.machine
 import controller.scheduler.phases
@@ -19,11 +19,11 @@ import node_agent.session
 import tests.fakes.memory_store
 from controller.audit.chain import entry_of
 from controller.audit.jobs import job_entries
-from controller.coordinator import Coordinator
-from controller.intake import Recovered
-from controller.live import LiveJobs
-from controller.requests import RequestLedger, Submitted
-from controller.results import ResultKeeper
+from controller.jobs.coordinator import Coordinator
+from controller.jobs.intake import Recovered
+from controller.jobs.live import LiveJobs
+from controller.jobs.requests import RequestLedger, Submitted
+from controller.jobs.results import ResultKeeper
 from fleettrace.errors import StoreFailed
 from fleettrace.model.job import JobState
 from fleettrace.snapshot import Snapshot, merge
@@ -123,11 +123,11 @@ def merge_counts_twice(patch: Patch) -> None:
         parts = list(snapshots)
         return merge([*parts, *parts[:1]])
 
-    patch.setattr(controller.results, "merge", doubled)
+    patch.setattr(controller.jobs.results, "merge", doubled)
 
 
 def merge_leaves_out_the_last(patch: Patch) -> None:
-    patch.setattr(controller.results, "merge", lambda snapshots: merge(list(snapshots)[:-1]))
+    patch.setattr(controller.jobs.results, "merge", lambda snapshots: merge(list(snapshots)[:-1]))
 
 
 def late_parts_are_not_merged(patch: Patch) -> None:

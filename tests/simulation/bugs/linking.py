@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-import controller.coordinator
-import controller.results
+import controller.jobs.coordinator
+import controller.jobs.results
 import controller.rpc.agent_link
 import controller.scheduler.machine
 import controller.scheduler.phases
@@ -16,8 +16,8 @@ import node_agent.link
 import node_agent.outbox
 import node_agent.runner
 import node_agent.session
-from controller.coordinator import Coordinator
 from controller.fleet import Connection
+from controller.jobs.coordinator import Coordinator
 from controller.rpc.agent_link import AgentLinkService
 from fleettrace.errors import Malformed
 from node_agent.outbox import Outbox

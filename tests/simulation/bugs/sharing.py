@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-import controller.admitting
+import controller.jobs.admitting
+import controller.jobs.submission
 import controller.scheduler.ledger
-import controller.submission
-from controller.admitting import Admitting
+from controller.jobs.admitting import Admitting
 from controller.scheduler.ledger import Claim
 from controller.scheduler.queueing import claim_of
 from node_agent.controller_clock import ControllerClock
@@ -33,11 +33,13 @@ Patch = pytest.MonkeyPatch
 
 def every_job_has_room(patch: Patch) -> None:
     plan = controller.scheduler.ledger.plan_admission
-    patch.setattr(controller.admitting, "plan_admission", lambda held, waiting, room_of: plan([], waiting, room_of))
+    patch.setattr(
+        controller.jobs.admitting, "plan_admission", lambda held, waiting, room_of: plan([], waiting, room_of)
+    )
 
 
 def measured_jobs_cost_nothing(patch: Patch) -> None:
-    patch.setattr(controller.admitting, "claim_of", lambda execution: replace(claim_of(execution), cpu_pct={}))
+    patch.setattr(controller.jobs.admitting, "claim_of", lambda execution: replace(claim_of(execution), cpu_pct={}))
 
 
 def jobs_pass_in_the_queue(patch: Patch) -> None:
@@ -57,7 +59,7 @@ def nobody_looks_at_the_queue(patch: Patch) -> None:
 
 
 def other_questions_share_a_job(patch: Patch) -> None:
-    patch.setattr(controller.submission, "_question", lambda spec: spec.tool)
+    patch.setattr(controller.jobs.submission, "_question", lambda spec: spec.tool)
 
 
 def waves_do_not_wait(patch: Patch) -> None:

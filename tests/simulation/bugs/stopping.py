@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-import controller.coordinator
-import controller.results
+import controller.jobs.coordinator
+import controller.jobs.results
 import controller.rpc.agent_link
 import controller.scheduler.machine
 import controller.scheduler.phases
@@ -16,7 +16,7 @@ import node_agent.link
 import node_agent.outbox
 import node_agent.runner
 import node_agent.session
-from controller.live import LiveJobs
+from controller.jobs.live import LiveJobs
 from controller.scheduler.draft import Draft
 from fleettrace.model.job import RunState
 from node_agent.live_run import LiveRun

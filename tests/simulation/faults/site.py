@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from controller.asking import Asked
+from controller.jobs.asking import Asked
 from fleettrace.model.job import Priority
 from tests.simulation.host import SimulatedHost
 from tests.simulation.loop import WORLD

@@ -5,8 +5,8 @@ from itertools import count
 
 import pytest
 
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.jobs.coordinator import Coordinator
 from controller.policy.parse import default_policy
 from controller.store.worker import StoreWorker
 from tests.fakes.memory_store import MemoryStore

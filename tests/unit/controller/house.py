@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from controller.asking import Asked
-from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
+from controller.jobs.asking import Asked
+from controller.jobs.coordinator import Coordinator
 from controller.store.worker import StoreWorker
 from fleettrace.catalog import builtin_tools
 from fleettrace.model.host import Host, HostFacts

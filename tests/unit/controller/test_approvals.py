@@ -10,8 +10,8 @@ from typing import Any
 import grpc
 import pytest
 
-from controller.coordinator import Coordinator
 from controller.identity.principal import Principal, Scope
+from controller.jobs.coordinator import Coordinator
 from controller.policy.model import Policy
 from controller.policy.parse import parse_policy
 from fleettrace.errors import Refused

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
 from controller.importing import MAX_IMPORTS, Import, Importer
+from controller.jobs.coordinator import Coordinator
 from controller.policy.parse import default_policy
 from controller.queries import Queries
 from controller.store.worker import StoreWorker

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from controller import queries
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.jobs.coordinator import Coordinator
+from controller.jobs.results import ResultKeeper
 from controller.policy.parse import default_policy
 from controller.queries import MAX_RESULTS_AT_ONCE, Queries
-from controller.results import ResultKeeper
 from controller.store.worker import StoreWorker
 from fleettrace.errors import NotFound
 from fleettrace.snapshot import merge

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.jobs.coordinator import Coordinator
 from controller.policy.parse import default_policy, parse_policy
 from controller.store.worker import StoreWorker
 from fleettrace.errors import BadInput, Refused

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from controller.asking import Plan
+from controller.jobs.asking import Plan
 from controller.policy.model import Policy
 from controller.policy.request import Denied, Granted, Request
 from controller.scheduler.machine import Transition, begin

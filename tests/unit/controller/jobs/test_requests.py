@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from controller.requests import RequestLedger, Submitted
+from controller.jobs.requests import RequestLedger, Submitted
 from controller.store.worker import StoreWorker
 from fleettrace.errors import StoreFailed
 from tests.fakes.memory_store import MemoryStore

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.jobs.coordinator import Coordinator
 from controller.policy.parse import default_policy
 from controller.store.sqlite import SqliteStore
 from controller.store.worker import StoreWorker

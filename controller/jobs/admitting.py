@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 from controller.fleet import Fleet
-from controller.live_job import LiveJob
+from controller.jobs.live_job import LiveJob
 from controller.scheduler.events import Admitted, Event, Preempted, Waits
 from controller.scheduler.ledger import Room, plan_admission
 from controller.scheduler.queueing import claim_of

@@ -8,13 +8,13 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from controller.asking import Asked
 from controller.fleet import Fleet
-from controller.intake import Intake, Recovered
-from controller.live import LiveJobs
+from controller.jobs.asking import Asked
+from controller.jobs.intake import Intake, Recovered
+from controller.jobs.live import LiveJobs
+from controller.jobs.requests import Submitted
+from controller.jobs.results import ResultKeeper
 from controller.policy.model import Policy
-from controller.requests import Submitted
-from controller.results import ResultKeeper
 from controller.scheduler.events import (
     Approved,
     CancelAsked,

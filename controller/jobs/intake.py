@@ -6,22 +6,22 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from controller.aborts import MAX_KEPT, AbortLedger
-from controller.asking import Asked, Plan, plan_job
 from controller.fleet import Fleet
-from controller.judgement import Judgement
-from controller.live import LiveJobs
+from controller.jobs.aborts import MAX_KEPT, AbortLedger
+from controller.jobs.asking import Asked, Plan, plan_job
+from controller.jobs.judgement import Judgement
+from controller.jobs.live import LiveJobs
+from controller.jobs.requests import RequestLedger, Submitted
+from controller.jobs.results import ResultKeeper
+from controller.jobs.resuming import Resumed, resume
+from controller.jobs.returning import RETURN_MS, Returning
+from controller.jobs.submission import find_identical, open_job, request_of
 from controller.policy.decide import decide
 from controller.policy.model import Policy
 from controller.policy.request import Granted
-from controller.requests import RequestLedger, Submitted
-from controller.results import ResultKeeper
-from controller.resuming import Resumed, resume
-from controller.returning import RETURN_MS, Returning
 from controller.scheduler.events import Withdrawn
 from controller.scheduler.restarting import WAITING, interrupt
 from controller.store.worker import StoreWorker
-from controller.submission import find_identical, open_job, request_of
 from fleettrace.errors import BadInput, Refused, StoreFailed, Unreachable
 from fleettrace.model.audit import AuditEntry
 from fleettrace.model.host import Host
@@ -127,7 +127,7 @@ class Intake:
         ``may_see`` says which hosts there are for who asks.
 
         Raises:
-            BadInput, NoHostMatches: see :func:`controller.asking.plan_job`.
+            BadInput, NoHostMatches: see :func:`controller.jobs.asking.plan_job`.
             Refused: policy said no, or too many jobs are running or waiting.
             StoreFailed: the job could not be written down, and was not begun.
             Unreachable: the controller is stopping.

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from controller.asking import Asked, Plan
+from controller.jobs.asking import Asked, Plan
+from controller.jobs.submission import open_job, request_of
 from controller.policy.decide import decide
 from controller.policy.model import Policy
 from controller.policy.request import Denied, Granted, Request
 from controller.scheduler.draft import Execution
 from controller.scheduler.restarting import carry_over
-from controller.submission import open_job, request_of
 from fleettrace.catalog import find_tool
 from fleettrace.errors import FleettraceError
 from fleettrace.model.host import Host

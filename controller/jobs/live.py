@@ -9,10 +9,10 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from typing import Any
 
-from controller.admitting import Admitting
 from controller.fleet import Fleet
-from controller.live_job import LiveJob
-from controller.results import ResultKeeper
+from controller.jobs.admitting import Admitting
+from controller.jobs.live_job import LiveJob
+from controller.jobs.results import ResultKeeper
 from controller.scheduler.draft import Execution
 from controller.scheduler.events import (
     Event,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from controller import intake as intake_module
-from controller.asking import Asked
-from controller.coordinator import Coordinator
 from controller.fleet import Connection, Fleet
+from controller.jobs import intake as intake_module
+from controller.jobs.asking import Asked
+from controller.jobs.coordinator import Coordinator
 from controller.policy.parse import default_policy
 from controller.store.worker import StoreWorker
 from fleettrace.catalog import builtin_tools
@@ -89,7 +89,7 @@ class House:
 
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
-    monkeypatch.setattr("controller.live.STORE_RETRY_S", 0.01)
+    monkeypatch.setattr("controller.jobs.live.STORE_RETRY_S", 0.01)
     store = FailingStore()
     worker = StoreWorker(lambda: store)
     await worker.open()

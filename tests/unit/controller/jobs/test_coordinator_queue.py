@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.intake import MAX_QUEUED_JOBS
+from controller.jobs.intake import MAX_QUEUED_JOBS
 from fleettrace.errors import Refused
 from fleettrace.model.job import HostPart, Job, JobState, Priority
 from fleettrace.model.run import Part, RunOutcome

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
+from controller.jobs.coordinator import Coordinator
 from controller.policy.parse import default_policy
 from controller.queries import Queries
 from fleettrace.catalog import find_tool

@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from controller.asking import plan_job
+from controller.jobs.asking import plan_job
 from fleettrace.errors import FleettraceError
 from tests.unit.controller.house import ASKED, host
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from controller.coordinator import Coordinator
 from controller.fleet import Fleet
-from controller.intake import Recovered
+from controller.jobs.coordinator import Coordinator
+from controller.jobs.intake import Recovered
+from controller.jobs.returning import RETURN_MS, SETTLE_MS
 from controller.policy.model import Policy
 from controller.policy.parse import default_policy, parse_policy
-from controller.returning import RETURN_MS, SETTLE_MS
 from controller.scheduler.events import Approved
 from fleettrace.model.audit import AuditFilter
 from fleettrace.model.host import Host
