@@ -16,13 +16,24 @@ __all__ = ["parse_options"]
 DEFAULT_STATE_DIRECTORY = Path("/var/lib/fleettrace")
 """Where compiled programs are kept; only the agent's user may write there."""
 
-_EPILOG = """An agent on a machine that cannot trace connects all the same and says why; 'fleettrace-agent doctor' says
-what to do about it, without a controller.
+_EPILOG = """commands:
+  serve   connect to a controller and run what it orders (the default)
+  doctor  say what this machine can trace, and the line that mends what it
+          cannot; it needs no controller
+  clear   let this host take runs again, once you have looked at what a run has
+          left behind in the kernel
 
-exit codes: 0 ended by a signal, and of doctor: all is fine; 2 bad option or host file; 3 the controller refused this
-agent; 5 no controller answers to enrol this host; 6 of doctor: this machine cannot trace, or cannot run one of the
-tools; 17 this host is not enrolled, was revoked, or its certificate is over; 130 interrupted before it served.
-Neither systemd nor the agent's supervisor starts it again after 2, 3 and 17: they need a person first."""
+An agent on a machine that cannot trace connects all the same, and says why.
+
+exit codes:
+  0    ended by a signal; of doctor: all is fine
+  2    bad option or host file *
+  3    the controller refused this agent *
+  5    no controller answers to enrol this host
+  6    of doctor: this machine cannot trace, or cannot run one of the tools
+  17   this host is not enrolled, was revoked, or its certificate is over *
+  130  interrupted before it served
+  * needs a person: neither systemd nor the agent's supervisor starts it again"""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,7 +50,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """
     parser = _Parser(
         prog="fleettrace-agent",
-        description="Runs bounded traces on this host for a fleettrace controller; it listens on no port.",
+        description="Runs bounded traces on this host for a fleettrace controller; listens on no port.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -49,7 +60,7 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         nargs="?",
         choices=("serve", "doctor", "clear"),
         default="serve",
-        help="serve a controller (default), or look",
+        help="what each does is told below",
     )
     add("--json", action="store_true", help="of doctor: print one JSON document")
     add(
@@ -92,6 +103,12 @@ def parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help=f"the host's own limits (default: {guard.DEFAULT_PATH})",
     )
-    add("--state-directory", type=Path, default=DEFAULT_STATE_DIRECTORY, metavar="DIR", help="compiled programs")
+    add(
+        "--state-directory",
+        type=Path,
+        default=DEFAULT_STATE_DIRECTORY,
+        metavar="DIR",
+        help=f"compiled programs and the certificate (default: {DEFAULT_STATE_DIRECTORY})",
+    )
     add("--version", action="version", version=f"fleettrace-agent {__version__}")
     return parser.parse_args(arguments)

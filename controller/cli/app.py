@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli import shell_completion
+from controller.cli import plain_help, shell_completion
 from controller.cli.lazy import Entry, lazy_group
 from fleettrace import __version__
 
@@ -22,42 +22,50 @@ _PANELS = {
             "-e 'tracepoint:syscalls:sys_enter_openat { @[comm] = count(); }' --on role=api --for 5s",
         ),
         Entry("find-outlier", "runqlat --on role=api --for 5s", "biolatency --on all --json"),
-        Entry("tools"),
+        Entry("tools", "runqlat"),
         Entry("probes", "'sched:*' --on all"),
         Entry("doctor", "--on all"),
     ),
     "Read answers, and hand them on": (
         Entry("jobs"),
-        Entry("show"),
-        Entry("compare"),
-        Entry("report"),
-        Entry("flame"),
-        Entry("export"),
-        Entry("import", module="import_", attribute="import_result"),
-        Entry("share"),
-        Entry("cancel"),
+        Entry("show", "k3f9q2", "k3f9q2 --host api-3", "k3f9q2 --watch"),
+        Entry("compare", "k3f9q2", "k3f9q2 j9d8c7b6a", "k3f9q2 -o hosts.html"),
+        Entry("report", "k3f9q2 -o report.html"),
+        Entry("flame", "k3f9q2", "k3f9q2 --host api-3 -o flame.html", "k3f9q2 --against j9d8c7b6a -o change.svg"),
+        Entry("export", "k3f9q2 --format pprof -o job.pb.gz", "k3f9q2 --format csv --host api-3"),
+        Entry("import", "k3f9q2 waits.txt --host db-9 --unit us", module="import_", attribute="import_result"),
+        Entry("share", "k3f9q2 --with storage"),
+        Entry("cancel", "k3f9q2", "--all"),
     ),
     "Hosts": (
         Entry("hosts"),
-        Entry("install"),
-        Entry("upgrade"),
-        Entry("uninstall"),
-        Entry("tunnel"),
-        Entry("wheelhouse"),
+        Entry("install", "--on ssh://root@api-1,ssh://root@api-2 --label role=api", "--inventory fleet.toml"),
+        Entry("upgrade", "--inventory fleet.toml"),
+        Entry("uninstall", "--on ssh://root@api-1"),
+        Entry("tunnel", "--on ssh://root@edge-1 --dial 10.0.0.1:7070 --stream 10.0.0.1:7071"),
+        Entry("wheelhouse", "packages --arch x86_64 --python 3.11"),
         Entry("token"),
     ),
     "Who may do what, and who did": (
-        Entry("login"),
+        Entry("login", "--controller controller.example:7070 --ca authority.pem"),
         Entry("logout", module="login"),
         Entry("whoami", module="login"),
         Entry("operator"),
         Entry("policy"),
-        Entry("approve"),
-        Entry("deny", module="approve"),
+        Entry("approve", "k3f9q2"),
+        Entry("deny", "k3f9q2 --reason 'at the peak of the day'", module="approve"),
         Entry("approver"),
         Entry("audit"),
     ),
-    "The controller": (Entry("serve"), Entry("ca"), Entry("order-key")),
+    "The controller": (
+        Entry(
+            "serve",
+            "--db fleet.db --listen unix:/run/fleettrace.sock",
+            "--db fleet.db --listen 0.0.0.0:7070 --listen-agents 0.0.0.0:7071 --ca ca --policy policy.toml",
+        ),
+        Entry("ca"),
+        Entry("order-key"),
+    ),
 }
 
 app = typer.Typer(
@@ -79,6 +87,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+plain_help.use()
 shell_completion.use()
 
 

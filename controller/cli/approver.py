@@ -49,7 +49,8 @@ def sign(
     ] = "",
     *,
     program: Annotated[
-        str | None, typer.Option("-e", metavar="PROGRAM", help="A one-liner instead, `@FILE`, or `-` for stdin.")
+        str | None,
+        typer.Option("-e", "--program", metavar="PROGRAM", help="A one-liner instead, `@FILE`, or `-` for stdin."),
     ] = None,
     key: Key,
     until: Annotated[str, typer.Option("--until", metavar="WHEN", help="When it ends: `30d`, or `2026-12-31` (UTC).")],
@@ -57,6 +58,7 @@ def sign(
         list[str] | None,
         typer.Option(
             "-p",
+            "--param",
             metavar="NAME=VALUE",
             help="What a parameter of the tool's own may be, `*` for anything; without it its default alone. Filters "
             "are free. May be repeated.",

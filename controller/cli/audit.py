@@ -22,7 +22,7 @@ from fleettrace.model.audit import AuditFilter, AuditHead
 __all__ = ["audit"]
 
 MAX_NUMBER = (1 << 63) - 1
-"""Of an entry, as the database counts."""
+"""Of an entry, as the database counts; before a larger one are all that there are."""
 
 audit = typer.Typer(no_args_is_help=True, help="Show who decided what, and make sure that the log of it is whole.")
 
@@ -53,7 +53,11 @@ def list_entries(
     before: Annotated[
         int,
         typer.Option(
-            "--before", min=0, max=MAX_NUMBER, metavar="NUMBER", help="Only entries before this one: the next page."
+            "--before",
+            min=0,
+            metavar="NUMBER",
+            help="Only entries before this one: the next page.",
+            show_default=False,
         ),
     ] = 0,
     as_json: Json = False,
@@ -62,7 +66,7 @@ def list_entries(
     """List decisions, the newest first."""
     wanted = _filter(team, host, kind, since)
     with connect(controller) as client:
-        page = client.audit_page(wanted, cursor=before, limit=limit)
+        page = client.audit_page(wanted, cursor=min(before, MAX_NUMBER), limit=limit)
     entries = [(record.number, entry_of(record)) for record in page.records]
     Terminal(as_json=as_json).show(render_audit(entries, page.next), audit_document(entries, page.next))
     return ExitCode.OK

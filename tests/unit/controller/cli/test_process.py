@@ -2,15 +2,18 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from controller.cli import completing, options
-from controller.cli.app import app
+from controller.cli.app import _PANELS, PROGRAM, app
 from controller.cli.exit_codes import _BY_STATE, ExitCode
 from fleettrace import __version__
 from fleettrace.errors import BadInput
@@ -87,6 +90,24 @@ def test_help_names_every_command_and_run_its_exit_codes() -> None:
     for code in ExitCode:
         told = code.told_of("run").replace("`", "")
         assert (f"• {code.value} {told}" in words) is bool(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "example"),
+    [(entry.name, example) for entries in _PANELS.values() for entry in entries for example in entry.examples],
+)
+def test_the_examples_of_the_help_are_what_a_command_takes(name: str, example: str) -> None:
+    command = get_command(app)
+    group = typer.Context(command, info_name=PROGRAM)
+    context = command.commands[name].make_context(name, shlex.split(example), parent=group)  # type: ignore[attr-defined]
+    assert context.params
+
+
+def test_a_flag_has_no_type_and_a_value_has_one() -> None:
+    words = " ".join(CliRunner().invoke(app, ["run", "--help"]).stdout.split())
+    assert "--promote Go on" in words
+    assert "<str>" not in words
+    assert "--priority <routine|incident> An incident" in words
 
 
 def test_every_way_in_which_a_job_ends_has_an_exit_code_of_its_own() -> None:
