@@ -16,7 +16,7 @@ from fleettrace.orders.targets import tree_root
 from fleettrace.wire.codec import signed_to_wire
 from fleettrace.wire.v1 import agent_link_pb2 as link
 from node_agent.guard import check
-from node_agent.host_policy import default_host_policy
+from node_agent.guard.policy import default_host_policy
 from tests.fuzz.target import Target
 
 __all__ = ["TARGETS"]

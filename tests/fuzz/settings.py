@@ -18,7 +18,7 @@ from controller.policy.request import Granted, Request
 from fleettrace.catalog import find_tool
 from fleettrace.errors import BadInput
 from fleettrace.model.host import Host, HostFacts
-from node_agent.host_policy import default_host_policy, parse_host_policy
+from node_agent.guard.policy import default_host_policy, parse_host_policy
 from tests.fakes.issuer import provider_file
 from tests.fuzz.target import Target, text_target
 
@@ -102,7 +102,7 @@ TARGETS = {
     "policy": Target(_policy, _policies),
     "host_policy": Target(
         _host_policy,
-        lambda: [(ROOT / name / "agent.toml").read_bytes() for name in ("deploy", "node_agent")],
+        lambda: [(ROOT / name / "agent.toml").read_bytes() for name in ("deploy", "node_agent/guard")],
     ),
     "provider": text_target(lambda text: parse_oidc(text, "o"), lambda: [_PROVIDER]),
     "inventory": text_target(lambda text: parse_inventory(text, "i"), lambda: [_INVENTORY]),

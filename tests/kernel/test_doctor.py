@@ -13,7 +13,7 @@ from fleettrace.catalog import builtin_tools
 from fleettrace.model.inspection import ProbesQuestion, TrialOutcome
 from node_agent.backends.bcc.object_cache import ObjectCache
 from node_agent.backends.bcc.source import tool_source
-from node_agent.host_policy import parse_host_policy
+from node_agent.guard.policy import parse_host_policy
 from node_agent.inspection.probes import find_probes
 from node_agent.inspection.setting import InspectionSetting
 from node_agent.inspection.trials import try_tools

@@ -13,7 +13,7 @@ from fleettrace.model.run import Part, RunKey, RunKind, RunLimits, StartRun
 from fleettrace.orders.envelope import CHALLENGE_BYTES
 from node_agent import guard
 from node_agent.child.protocol import Measured, Sample
-from node_agent.host_policy import default_host_policy
+from node_agent.guard.policy import default_host_policy
 from node_agent.link import Identity, Link
 from node_agent.orders.gate import OrderGate
 from node_agent.orders.trust import OrderTrust

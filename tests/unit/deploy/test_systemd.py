@@ -9,7 +9,7 @@ import pytest
 
 from fleettrace.errors import BadInput
 from fleettrace.model.capability import CAPABILITY_NAMES, TRACING_CAPABILITIES
-from node_agent.host_policy import default_host_policy
+from node_agent.guard.policy import default_host_policy
 from node_agent.supervisor import FINAL_STATUSES
 
 UNITS = Path(__file__).parents[3] / "deploy" / "systemd"

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from fleettrace.catalog import ToolDefinition
 from fleettrace.errors import DigestMismatch, Refused, Unfit
 from fleettrace.model.run import OneLinerBounds, RunLimits, StartRun
-from node_agent.host_policy import DEFAULT_PATH, HostPolicy, load_host_policy
+from node_agent.guard.policy import DEFAULT_PATH, HostPolicy, load_host_policy
 
 __all__ = ["DEFAULT_PATH", "HostPolicy", "capabilities_for", "check", "load_host_policy"]
 
@@ -64,14 +64,14 @@ def check(
 
 def _check_program(policy: HostPolicy, order: StartRun, own_name: str) -> OneLinerBounds:
     # Imported where needed: the language and its parser would stay in an agent's memory.
-    from node_agent.guard_programs import check_program  # noqa: PLC0415
+    from node_agent.guard.programs import check_program  # noqa: PLC0415
 
     return check_program(policy.one_liner, order, f"on {own_name} ({policy.origin})")
 
 
 def _check_approvals(policy: HostPolicy, order: StartRun, tool: ToolDefinition, now_ms: int, own_name: str) -> None:
     # Imported where needed: most hosts ask for none.
-    from node_agent.guard_approvals import check_approvals  # noqa: PLC0415
+    from node_agent.guard.approvals import check_approvals  # noqa: PLC0415
 
     check_approvals(policy, order, tool, now_ms, f"on {own_name} ({policy.origin})")
 

@@ -3,7 +3,7 @@
 from fleettrace.catalog import ToolDefinition
 from fleettrace.model.run import StartRun
 from fleettrace.orders.approvals import approving, check_approved
-from node_agent.host_policy import HostPolicy
+from node_agent.guard.policy import HostPolicy
 
 __all__ = ["check_approvals"]
 

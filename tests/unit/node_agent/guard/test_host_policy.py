@@ -6,10 +6,10 @@ import pytest
 from fleettrace.errors import BadInput
 from fleettrace.model.redaction import RedactAs, RedactedField
 from fleettrace.model.run import OneLinerBounds
-from node_agent import host_policy
-from node_agent.host_policy import HostPolicy, OneLinerPolicy, default_host_policy, load_host_policy, parse_host_policy
+from node_agent.guard import policy as host_policy
+from node_agent.guard.policy import HostPolicy, OneLinerPolicy, default_host_policy, load_host_policy, parse_host_policy
 
-EXAMPLE = Path(__file__).parents[3] / "deploy" / "agent.toml"
+EXAMPLE = Path(__file__).parents[4] / "deploy" / "agent.toml"
 BUILTIN_ONE_LINERS = OneLinerPolicy(
     allowed=True,
     may_read_strings=True,

@@ -8,7 +8,7 @@ from fleettrace.catalog import find_tool
 from fleettrace.errors import BadProgram, DigestMismatch, Refused
 from fleettrace.model.run import OneLinerBounds, RunKey, RunKind, RunLimits, StartRun
 from node_agent.guard import check
-from node_agent.host_policy import HostPolicy, default_host_policy
+from node_agent.guard.policy import HostPolicy, default_host_policy
 
 COUNT = "tracepoint:syscalls:sys_enter_openat {\n  @[comm] = count();\n}\n"
 ASKED = OneLinerBounds(max_probes=1_000, max_keys=7, max_printed_per_s=1e6)

@@ -3,7 +3,7 @@
 from fleettrace.errors import Refused
 from fleettrace.model.run import OneLinerBounds, StartRun
 from fleettrace.oneliner import OneLinerLimits, describe, parse, refusals
-from node_agent.host_policy import OneLinerPolicy
+from node_agent.guard.policy import OneLinerPolicy
 
 __all__ = ["check_program"]
 

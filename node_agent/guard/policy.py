@@ -129,7 +129,7 @@ def load_host_policy(path: Path | None = None) -> HostPolicy:
 
 @cache
 def default_host_policy() -> HostPolicy:
-    """The built-in host policy, ``node_agent/agent.toml``."""
+    """The built-in host policy, ``node_agent/guard/agent.toml``."""
     return parse_host_policy(_builtin_text(), "the built-in host policy")
 
 

@@ -10,7 +10,7 @@ from fleettrace.catalog import Alternative, Cost, Decode, Param, ResultKind, Too
 from fleettrace.errors import BadParameter, DigestMismatch, Refused, Unfit
 from fleettrace.model.run import OneLinerBounds, RunKey, RunKind, RunLimits, StartRun
 from node_agent.guard import check
-from node_agent.host_policy import HostPolicy, OneLinerPolicy
+from node_agent.guard.policy import HostPolicy, OneLinerPolicy
 
 NOW_MS = 1_000_000
 BOTH = ("CAP_BPF", "CAP_PERFMON")
