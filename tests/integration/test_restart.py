@@ -83,7 +83,7 @@ def test_a_job_that_waits_for_room_begins_under_the_next_controller(
     job = until(fleet, waiting, JobState.DONE)
     assert any("the controller was restarted while the job waited" in one.reason for one in job.decisions)
     shown = fleet.json("show", waiting)
-    assert [host["outcome"] for host in shown["hosts"]] == ["complete"]
+    assert [(host["outcome"], host["reason"]) for host in shown["hosts"]] == [("complete", "")]
     assert shown["merged"]["counts"]
     assert fleet.json("audit", "verify")
 

@@ -186,13 +186,16 @@ def test_ctrl_c_at_a_real_terminal(control: FakeControl, address: str) -> None:
         text=True,
     ) as process:
         os.close(theirs)
-        assert seen.wait(LIMIT_S)
-        # WHEN Ctrl-C is pressed and the question answered
-        read_until(ours, b"wave 2/2")
-        process.send_signal(signal.SIGINT)
-        read_until(ours, b"[g]o on watching?")
-        os.write(ours, b"c\n")
-        stdout, _ = process.communicate(timeout=LIMIT_S)
+        try:
+            assert seen.wait(LIMIT_S)
+            # WHEN Ctrl-C is pressed and the question answered
+            read_until(ours, b"wave 2/2")
+            process.send_signal(signal.SIGINT)
+            read_until(ours, b"[g]o on watching?")
+            os.write(ours, b"c\n")
+            stdout, _ = process.communicate(timeout=LIMIT_S)
+        finally:
+            process.kill()  # or leaving the context would wait for it, whatever the test's time-out says
     os.close(ours)
     # THEN the job is cancelled and the report is alone on stdout
     assert process.returncode == ExitCode.CANCELLED
