@@ -10,7 +10,7 @@ from lark.visitors import Transformer_NonRecursive, v_args
 
 from fleettrace.errors import BadProgram
 from fleettrace.oneliner.attach import parse_attach_point
-from fleettrace.oneliner.calls import check_call
+from fleettrace.oneliner.calls import check_call, cut_name
 from fleettrace.oneliner.limits import MAX_DEPTH, MAX_STRING_BYTES, MAX_UNROLL
 from fleettrace.oneliner.source import bad_program, place
 from fleettrace.oneliner.tree import (
@@ -182,6 +182,8 @@ class Builder(Transformer_NonRecursive[Token, Program]):
 
     def _binary(self, meta: Meta, operator: str, children: list[Any]) -> Binary:
         left, right = (self._value(meta, child) for child in children)
+        if operator in {"==", "!="} and (cut := cut_name(left, right) or cut_name(right, left)):
+            raise self._bad(meta, f'a process\' name is never equal to this: the kernel cuts names off, write "{cut}"')
         return self._node(meta, Binary(operator, left, right), *children)
 
     def _integer(self, meta: Meta, token: Token) -> int:

@@ -1,14 +1,15 @@
-"""Calls: whether a function may be called, with what."""
+"""Calls and comparisons: whether they may be made, with what."""
 
 import difflib
 import re
 from collections.abc import Sequence
 
+from fleettrace.model.params import comm_of
 from fleettrace.oneliner.limits import MAX_STRING_BYTES
-from fleettrace.oneliner.tree import Expression, Integer, MapRef, String
+from fleettrace.oneliner.tree import Builtin, Expression, Field, Integer, MapRef, String
 from fleettrace.oneliner.vocabulary import FUNCTIONS, REFUSED_FUNCTIONS
 
-__all__ = ["check_call"]
+__all__ = ["check_call", "cut_name"]
 
 MAX_LINEAR_BUCKETS = 1_000
 MAX_STACK_FRAMES = 127
@@ -62,6 +63,16 @@ def _check_arguments(name: str, arguments: Sequence[Expression]) -> str:  # noqa
             return f"strncmp() compares 1 to {MAX_STRING_BYTES} bytes"
         case "lhist", *_:
             return _check_linear(arguments[1:])
+        case _:
+            return ""
+
+
+def cut_name(compared: Expression, text: Expression) -> str:
+    """What the kernel cuts a text to that is compared with a process' name; empty: it is none, or kept whole."""
+    match compared, text:
+        case ((Builtin("comm") | Field(Builtin("args"), "comm" | "prev_comm" | "next_comm")), String(name)):
+            cut = comm_of(name)
+            return "" if cut == name else cut
         case _:
             return ""
 

@@ -1,6 +1,6 @@
 """What policy needs to know of a program, told from its tree alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from fleettrace.model.capability import TRACING_CAPABILITIES
@@ -13,17 +13,19 @@ from fleettrace.oneliner.tree import (
     Cast,
     Expression,
     Field,
+    Index,
     Integer,
     Probe,
     ProbeKind,
     Program,
     Unary,
 )
-from fleettrace.oneliner.walk import program_expressions, statements
+from fleettrace.oneliner.walk import expressions, inside, program_expressions, statements
 
 __all__ = ["ProgramFacts", "describe", "printing_numbers"]
 
 _PRINTING = frozenset({"print", "printf", "time"})
+_READING_TEXT = frozenset({"str", "buf"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ def describe(program: Program) -> ProgramFacts:
         traps=tuple(point for point in points if point.kind.is_user_trap),
         fields=_texts(one for one in found if isinstance(one, Field) and one.base == Builtin("args")),
         arguments=_texts(one for one in found if isinstance(one, Builtin) and _is_argument(one.name)),
-        strings_read=_texts(one.arguments[0] for one in found if isinstance(one, Call) and one.name in {"str", "buf"}),
-        memory_read=_texts(one for one in found if _follows_pointer(one)),
+        strings_read=_texts(one.arguments[0] for one in found if isinstance(one, Call) and one.name in _READING_TEXT),
+        memory_read=_texts(one for probe in program.probes for one in _memory_reads(probe)),
         functions=tuple(sorted(functions)),
         timer_hz=max((point.rate_hz for point in points), default=0.0),
         printing_timer_hz=sum(
@@ -87,11 +89,36 @@ def _is_argument(name: str) -> bool:
     return name == "retval" or (name[:3] == "arg" and name[3:].isdigit())
 
 
-def _follows_pointer(expression: Expression) -> bool:
+def _memory_reads(probe: Probe) -> Iterator[Expression]:
+    """What follows a pointer. An index within what str() or buf() reads belongs to the text, which is judged itself."""
+    found = list(expressions(probe))
+    of_texts = {
+        id(part)
+        for one in found
+        if isinstance(one, Call) and one.name in _READING_TEXT
+        for part in inside(one)
+        if isinstance(part, Index)
+    }
+    has_arrays = all(_has_arrays(point) for point in probe.attach)
+    for one in found:
+        if id(one) not in of_texts and _follows_pointer(one, has_arrays=has_arrays):
+            yield one
+
+
+def _has_arrays(point: AttachPoint) -> bool:
+    """Whether a field of its args that can be indexed is an array: a system call's are numbers and pointers."""
+    return point.kind is ProbeKind.TRACEPOINT and not point.is_glob and point.target[0] != "syscalls"
+
+
+def _follows_pointer(expression: Expression, *, has_arrays: bool) -> bool:
     match expression:
         case Unary("*"):
             return True
         case Field(base) if base != Builtin("args"):
+            return True
+        case Index(Field(Builtin("args"))):
+            return not has_arrays
+        case Index():
             return True
         case Cast(name):
             return name.startswith("struct ")

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fleettrace.oneliner.inference import KeyType, Types, label_of
+from fleettrace.oneliner.inference import NO_UNIT, KeyType, Types, label_of, typed_statements
 from fleettrace.oneliner.tree import Assign, Call, CallStatement, Expression, MapRef, ProbeKind, Program, Step
 from fleettrace.oneliner.vocabulary import AGGREGATIONS
-from fleettrace.oneliner.walk import direct, inside, parts, program_expressions, statements
+from fleettrace.oneliner.walk import direct, inside, parts, statements
 
 __all__ = ["KeyPart", "MapShape", "ValueKind", "map_shapes"]
 
@@ -67,31 +67,36 @@ class MapShape:
 
 def map_shapes(program: Program) -> Mapping[str, MapShape]:
     """The shape of every map, by name."""
-    types = Types(program)
     read = _read_maps(program)
     hidden = _cleared_at_the_end(program)
     shapes: dict[str, MapShape] = {}
     for name, references in _keyed_references(program).items():
-        kind, unit = _value(program, name, types)
+        kind, unit = _value(program, name)
         is_state = kind is ValueKind.VALUE and name in read
-        shapes[name] = MapShape(name, kind, _key(references, types), unit, not is_state and name not in hidden)
+        shapes[name] = MapShape(name, kind, _key(references), unit, not is_state and name not in hidden)
     return shapes
 
 
-def _keyed_references(program: Program) -> Mapping[str, list[MapRef]]:
-    found: defaultdict[str, list[MapRef]] = defaultdict(list)
-    for expression in program_expressions(program):
-        if isinstance(expression, MapRef):
-            found[expression.name].append(expression)
+def _keyed_references(program: Program) -> Mapping[str, list[tuple[MapRef, Types]]]:
+    """Where each map is used, with what is known of variables there."""
+    found: defaultdict[str, list[tuple[MapRef, Types]]] = defaultdict(list)
+    for probe in program.probes:
+        places = [] if probe.predicate is None else [(probe.predicate, Types())]
+        for statement, types in typed_statements(probe):
+            places += [(expression, types) for expression in direct(statement)]
+        for place, types in places:
+            for expression in inside(place):
+                if isinstance(expression, MapRef):
+                    found[expression.name].append((expression, types))
     # Whole maps, in print(@x), say nothing of the keys.
-    return {name: [one for one in all_of if one.keys] or all_of for name, all_of in found.items()}
+    return {name: [one for one in all_of if one[0].keys] or all_of for name, all_of in found.items()}
 
 
-def _key(references: list[MapRef], types: Types) -> tuple[KeyPart, ...]:
+def _key(references: list[tuple[MapRef, Types]]) -> tuple[KeyPart, ...]:
     labels: list[str] = []
     key: list[KeyPart] = []
-    for at, expression in enumerate(references[0].keys):
-        seen = {types.of(reference.keys[at]) for reference in references}
+    for at, expression in enumerate(references[0][0].keys):
+        seen = {types.of(reference.keys[at]) for reference, types in references}
         label = label_of(expression) or f"key{at + 1}"
         if label in labels:
             label = f"{label}_{at + 1}"
@@ -100,25 +105,30 @@ def _key(references: list[MapRef], types: Types) -> tuple[KeyPart, ...]:
     return tuple(key)
 
 
-def _value(program: Program, name: str, types: Types) -> tuple[ValueKind, str]:
-    """Kind and unit, from the statements that give the map its values."""
+def _value(program: Program, name: str) -> tuple[ValueKind, str]:
+    """Kind and unit, from the statements that give the map its values; values of several units have none."""
+    kind = ValueKind.VALUE
     adds = assigns = False
-    unit = "value"
+    units: set[str] = set()
     for probe in program.probes:
-        for statement in statements(probe.body):
+        for statement, types in typed_statements(probe):
             match statement:
                 case Assign(MapRef(target), "=", Call(function, arguments)) if (
                     target == name and function in AGGREGATIONS
                 ):
                     kind = _KIND_OF[function]
-                    return kind, "count" if kind is ValueKind.COUNT else types.unit(arguments[0])
+                    units.add("count" if kind is ValueKind.COUNT else types.unit(arguments[0]))
                 case Assign(MapRef(target), "+=" | "-=", value) if target == name:
-                    adds, unit = True, types.unit(value)
+                    adds = True
+                    units.add(types.unit(value))
                 case Step(MapRef(target)) if target == name:
-                    adds, unit = True, "count"
+                    adds = True
+                    units.add("count")
                 case Assign(MapRef(target)) if target == name and probe.attach[0].kind is not ProbeKind.BEGIN:
                     assigns = True
-    return (ValueKind.ADDED, unit) if adds and not assigns else (ValueKind.VALUE, unit)
+    if kind is ValueKind.VALUE and adds and not assigns:
+        kind = ValueKind.ADDED
+    return kind, units.pop() if len(units) == 1 else NO_UNIT
 
 
 def _read_maps(program: Program) -> set[str]:

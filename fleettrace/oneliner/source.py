@@ -8,7 +8,7 @@ from fleettrace.oneliner.vocabulary import REFUSED_WORDS
 
 __all__ = ["bad_program", "blank_comments", "check_text", "place"]
 
-_COMMENT_OR_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_COMMENT_OR_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\A#![^\n]*|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 _NO_UTF8 = re.compile(r"[\ud800-\udfff]")
 """What a byte of a command line becomes that is no UTF-8 (PEP 383); no program can hold it."""

@@ -7,6 +7,7 @@ from fleettrace.model.params.forms import (
     TEXT_LENGTHS,
     ParamType,
     ParamValue,
+    comm_of,
     parse_network,
 )
 from fleettrace.model.params.param import Param
@@ -24,6 +25,7 @@ __all__ = [
     "Param",
     "ParamType",
     "ParamValue",
+    "comm_of",
     "parse_network",
     "parse_values",
     "resolve_values",

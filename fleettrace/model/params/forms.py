@@ -13,6 +13,7 @@ __all__ = [
     "TEXT_LENGTHS",
     "ParamType",
     "ParamValue",
+    "comm_of",
     "parse_network",
     "reads_as",
 ]
@@ -82,6 +83,11 @@ TEXT_LENGTHS: Mapping[str, int] = {
     ParamType.NAME: MAX_PROBE_NAME_CHARS,
 }
 """The types of text that a tool may have as its own parameters, with the most characters of each."""
+
+
+def comm_of(name: str) -> str:
+    """What the kernel makes of a process' name: its first 15 bytes (``__set_task_comm`` in fs/exec.c)."""
+    return name.encode(errors="replace")[:MAX_COMM_BYTES].decode(errors="ignore")
 
 
 def reads_as(kind: ParamType, text: str) -> bool:

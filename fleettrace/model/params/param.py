@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from fleettrace.errors import BadParameter
-from fleettrace.model.params.forms import FORMS, NUMERIC_TYPES, TEXT_LENGTHS, ParamType, ParamValue, reads_as
+from fleettrace.model.params.forms import FORMS, NUMERIC_TYPES, TEXT_LENGTHS, ParamType, ParamValue, comm_of, reads_as
 
 __all__ = ["Param"]
 
@@ -66,7 +66,9 @@ class Param:
                     f"{tool}'s {self.name} must be one of {', '.join(self.choices)}, not {str(value)[:40]!r}"
                 )
         elif not isinstance(value, str) or not reads_as(self.type, value):
-            raise BadParameter(f"{tool}'s {self.name} must be {FORMS[self.type]}, not {str(value)[:40]!r}")
+            raise BadParameter(
+                f"{tool}'s {self.name} must be {FORMS[self.type]}, not {str(value)[:40]!r}{_way_out(self.type, value)}"
+            )
 
     def parse(self, tool: str, text: str) -> ParamValue:
         """The value of a text as typed.
@@ -83,3 +85,9 @@ class Param:
         if not _WHOLE_NUMBER.fullmatch(text):
             raise BadParameter(f"{tool}'s {self.name} must be a whole number, not {text[:40]!r}")
         return int(text)
+
+
+def _way_out(kind: ParamType, value: ParamValue) -> str:
+    if kind is ParamType.COMM and isinstance(value, str) and reads_as(kind, cut := comm_of(value)):
+        return f": the kernel cuts longer names off, to {cut!r}"
+    return ""

@@ -67,6 +67,11 @@ def test_a_value_of_the_wrong_form_is_refused_in_one_sentence(name: str, value: 
     assert "\n" not in str(refusal.value)
 
 
+def test_a_name_that_is_too_long_is_told_as_the_kernel_has_it() -> None:
+    with pytest.raises(BadParameter, match=r"1 to 15 bytes, not 'kube-controller-manager': .* to 'kube-controller'$"):
+        parse_values("t", ALL, {"comm": "kube-controller-manager"})
+
+
 @pytest.mark.parametrize("text", ["192.0.2.1", "10.0.0.0/8", "0.0.0.0/0", "::1", "2001:db8::/32", "::ffff:192.0.2.1"])
 def test_an_address_or_a_network_is_taken_as_it_is_written(text: str) -> None:
     assert parse_values("t", ALL, {"address": text})["address"] == text

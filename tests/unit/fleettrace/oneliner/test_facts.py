@@ -55,6 +55,27 @@ REASONS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("text", "memory"),
+    [
+        # Of a system call, what can be indexed is a pointer into the memory of its process.
+        ("t:syscalls:sys_enter_write { @[args->buf[0], args->buf[1]] = count(); }", ("args->buf[0]", "args->buf[1]")),
+        ("t:*:sys_enter_write { @[args->buf[0]] = count(); }", ("args->buf[0]",)),
+        ("t:a:b, u:/bin/sh:f { @[args->buf[0]] = count(); }", ("args->buf[0]",)),
+        ("t:a:b { $p = args->buf; @[$p[0]] = count(); }", ("$p[0]",)),
+        ("t:a:b /args->buf[0][1] == 47/ { @ = count(); }", ("args->buf[0][1]",)),
+        ("t:syscalls:sys_enter_execve { @[args->argv[0]] = count(); }", ("args->argv[0]",)),
+        # Which is what the grant for texts is for, where it is read as text.
+        ("t:syscalls:sys_enter_execve { @[str(args->argv[0])] = count(); }", ()),
+        # Elsewhere the kernel's own records hold arrays.
+        ("t:raw_syscalls:sys_enter { @[args->id, args->args[0]] = count(); }", ()),
+        ("t:sock:inet_sock_set_state { @[args->saddr[3]] = count(); }", ()),
+    ],
+)
+def test_an_index_that_follows_a_pointer_reads_memory(text: str, memory: tuple[str, ...]) -> None:
+    assert describe(parse(text)).memory_read == memory
+
+
 @pytest.mark.parametrize("key", REASONS)
 def test_each_refusal_has_its_key_its_reason_and_the_way_out(key: str) -> None:
     text, reason = REASONS[key]
@@ -129,6 +150,36 @@ def test_units_are_told_from_the_expression(expression: str, unit: str) -> None:
     tree = parse(f"kprobe:f {{ @s[tid] = nsecs; $d = nsecs - @s[tid]; @h = hist({expression}); }}")
 
     assert map_shapes(tree)["h"].unit == unit
+
+
+@pytest.mark.parametrize(
+    ("body", "unit"),
+    [
+        ("$d = nsecs - @s[tid]; $d = $d / 1000; @h = hist($d);", "us"),
+        ("$d = nsecs - @s[tid]; $d /= 1000000; @h = hist($d);", "ms"),
+        ("$d = nsecs - @s[tid]; @h = hist($d); $d = $d / 1000;", "ns"),
+        ("$d = nsecs - @s[tid]; if (pid) { $d = $d / 1000; } @h = hist($d);", "value"),
+        ("$d = nsecs - @s[tid]; if (pid) { $d /= 1000; } else { $d /= 1000; } @h = hist($d);", "us"),
+        ("$d = nsecs - @s[tid]; if (pid) { @h = hist($d); }", "ns"),
+        ("$d = nsecs - @s[tid]; unroll(2) { @h = hist($d); $d /= 1000; }", "value"),
+        ("$d = nsecs - @s[tid]; unroll(2) { @h = hist($d); }", "ns"),
+        ("@h = hist(nsecs); @h = hist(args->bytes);", "value"),
+        ("@h = sum(nsecs);", "ns"),
+        ("@h += nsecs; @h++;", "value"),
+    ],
+)
+def test_a_variable_has_the_unit_of_what_it_holds_where_it_is_used(body: str, unit: str) -> None:
+    tree = parse(f"kprobe:f {{ @s[tid] = nsecs; {body} }}")
+
+    assert map_shapes(tree)["h"].unit == unit
+
+
+def test_variables_of_one_probe_say_nothing_of_those_of_another() -> None:
+    tree = parse("kprobe:f { $v = pid; @a[$v] = sum(nsecs); } kprobe:g { $v = comm; @b[$v] = hist(args->ret); }")
+    units = parse("kprobe:f { $v = nsecs; @a = hist($v); } kprobe:g { $v = args->bytes; @b = hist($v); }")
+
+    assert [shape.keys[0].type for shape in map_shapes(tree).values()] == [KeyType.INTEGER, KeyType.TEXT]
+    assert [shape.unit for shape in map_shapes(units).values()] == ["ns", "bytes"]
 
 
 @pytest.mark.parametrize(

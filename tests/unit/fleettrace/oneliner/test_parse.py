@@ -32,9 +32,11 @@ ACCEPTED = {
     "two keys": "tracepoint:block:block_rq_issue { @[comm, args->rwbs] = count(); }",
     "all statistics": f"{K} {{ @a = avg(arg0); @b = min(arg0); @c = max(arg0); "
     "@d = stats(arg0); @e = lhist(arg0, 0, 10, 2); }",
+    "a name of 15 bytes": f'{K} /comm == "kube-controller" && args->path != "/a/path/of/more"/ {{ @++; }}',
     "no semicolons": f"{K}{{@++}}",
     "else if": f"{K} {{ if (pid) {{ @a++; }} else if (tid) {{ @b++; }} else {{ @c++; }} }}",
     "comments": f"// one\n{K} /* two */ {{ @ = count(); // three\n }}",
+    "a script's first line": f"#!/usr/bin/env bpftrace\n{K} {{ @ = count(); }}",
     "a comment's signs in a string": f'{K} {{ printf("// /* while (1) system(\\n"); }}',
     "literals": f"{K} {{ @ = 0x10 + 1e3 + 7; }}",
     "short names": "t:syscalls:sys_enter_read, k:f, kr:f, "
@@ -94,6 +96,8 @@ REFUSED = {
     "too much text": (f"{K} {{ @[str(arg0, 4096)] = count(); }}", "at most 200 bytes"),
     "bounds of lhist": (f"{K} {{ @ = lhist(arg0, 0, 1000000, 1); }}", "widen the step"),
     "bare args": (f"{K} {{ @[args] = count(); }}", "name one of its fields"),
+    "a name that is never equal": (f'{K} /comm == "kube-controller-manager"/ {{ @++; }}', 'write "kube-controller"'),
+    "a name of a field": (f'{K} {{ if ("systemd-networkd-x" != args->next_comm) {{ @++; }} }}', '"systemd-network"'),
     "two ways": (f"{K} {{ @ = count(); @ = hist(pid); }}", "names of their own"),
     "two shapes": (f"{K} {{ @[pid] = count(); @[pid, tid] = count(); }}", "different numbers of keys"),
     "never set": (f"{K} {{ print(@x); }}", "never gets a value"),
