@@ -15,6 +15,9 @@ from node_agent.kernel.syscall_names import syscall_name
 
 __all__ = ["record_bytes", "record_labels", "text_of_comm"]
 
+CUT_OFF = "…"
+"""What a text ends in that is longer than its field."""
+
 _BLOCK_DEVICES = Path("/sys/dev/block")
 _SKIPPED = "skip"
 _MINOR_BITS = 20  # MKDEV() in include/linux/kdev_t.h
@@ -56,10 +59,16 @@ def text_of_comm(comm: bytes) -> str:
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text) or "?"
 
 
+def _whole_text(raw: bytes) -> str:
+    """A text that the kernel has cut off where its field ended says so; one that just fills it cannot be told apart."""
+    text = text_of_comm(raw)
+    return text + CUT_OFF if raw.find(b"\0") in {-1, len(raw) - 1} else text
+
+
 def _words(raw: bytes) -> str:
-    """The arguments of a process: each ends in a zero."""
+    """The arguments of a process: each ends in a zero, and the last one does not where they were cut off."""
     words = raw.rstrip(b"\0").replace(b"\0", b" ")
-    return text_of_comm(words) if words else "-"
+    return text_of_comm(words) + (CUT_OFF if raw[-1:] != b"\0" else "") if words else "-"
 
 
 def _number(raw: bytes) -> int:
@@ -98,7 +107,7 @@ def _device_name(number: int) -> str:
 
 
 _READERS: dict[str, Callable[[bytes], str]] = {
-    "text": text_of_comm,
+    "text": _whole_text,
     "args": _words,
     "comm": text_of_comm,
     "syscall": lambda raw: syscall_name(_number(raw)),

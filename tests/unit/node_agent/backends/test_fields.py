@@ -50,6 +50,14 @@ def test_arguments_are_words_and_none_is_a_dash() -> None:
     assert read(bytes(8), "args", size=8) == "-"
 
 
+def test_what_is_longer_than_its_field_says_so() -> None:
+    assert read(b"/etc/ho\0", "text", size=8) == "/etc/ho…"
+    assert read(b"/etc/h\0\0", "text", size=8) == read(b"/etc/h\0s", "text", size=8) == "/etc/h"
+    assert read("/etc/ü".encode()[:7] + b"\0", "text", size=8) == "/etc/ü…"
+    assert read(b"ls\0-l\0/e", "args", size=8) == "ls -l /e…"
+    assert read(b"ls\0-l\0/\0", "args", size=8) == "ls -l /"
+
+
 def test_a_record_is_its_fields_one_after_the_other_but_for_what_is_skipped() -> None:
     fields = [KeyField("a", "u32"), KeyField("gap", "skip"), KeyField("b", "text", 4)]
     assert record_bytes(fields) == 12
