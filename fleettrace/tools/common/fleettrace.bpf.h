@@ -45,6 +45,14 @@
 
 struct task_struct;
 
+// Reads a task's name into a variable that is zeroed: up to its end, because before 5.16 the kernel leaves there what an earlier,
+// longer name has left behind (__set_task_comm() in fs/exec.c). bpf_get_current_comm() fills up with zeros itself.
+#define FT_READ_COMM(to, task)                                                                       \
+    ({                                                                                               \
+        _Static_assert(sizeof(to) == FT_SIZE_task_struct__comm, "task_struct.comm differs");         \
+        bpf_probe_read_kernel_str(&(to), sizeof(to), (void *)(task) + FT_OFFSET_task_struct__comm); \
+    })
+
 // hits: the probe fired. events: it was something to record (passed the filters). lost: of the events, those that
 // could not be recorded. So: events = recorded + lost, exactly.
 struct ft_counters {
@@ -194,7 +202,7 @@ static __always_inline bool ft_task_wanted(void *task)
             return false;
     }
     if (PARAM(FT_COMM_LOW)) {
-        FT_READ(comm, task, task_struct, comm);
+        FT_READ_COMM(comm, task);
         if (comm[0] != PARAM(FT_COMM_LOW) || comm[1] != PARAM(FT_COMM_HIGH))
             return false;
     }

@@ -39,7 +39,7 @@ int on_signal(struct bpf_raw_tracepoint_args *ctx)
     struct signal_key key = { .signal = signal };
     sent.pid = bpf_get_current_pid_tgid() >> 32;
     bpf_get_current_comm(&sent.process, sizeof(sent.process));
-    FT_READ(sent.target, target, task_struct, comm);
+    FT_READ_COMM(sent.target, target);
     FT_READ(sent.target_pid, target, task_struct, tgid);
     __builtin_memcpy(&key.process, &sent.process, sizeof(key.process));
     __builtin_memcpy(&key.target, &sent.target, sizeof(key.target));
