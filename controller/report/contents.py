@@ -16,6 +16,7 @@ __all__ = [
     "events_of",
     "kinds_of",
     "readings_of",
+    "started_at_ms",
     "title_of",
     "unseen_sentences",
 ]
@@ -52,6 +53,12 @@ def events_of(part: Part) -> int:
 def readings_of(result: JobResult) -> tuple[str, ...]:
     """What is to be read besides the statement, which of an empty result has said it all."""
     return tuple(reading for reading in result.readings if reading != result.statement)
+
+
+def started_at_ms(result: JobResult, part: Part) -> int:
+    """When a part's window began (Unix ms), for formats that must have a time; nobody knows of one that was measured by
+    hand, and that its job was asked for is the nearest to it that is known."""
+    return part.started_at_ms or result.job.spec.created_at_ms
 
 
 def check_one_question(before: JobResult, after: JobResult) -> None:

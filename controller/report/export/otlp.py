@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from controller.report.contents import by_host, title_of
+from controller.report.contents import by_host, started_at_ms, title_of
 from controller.report.export.buckets import Bounds, common_bounds
 from fleettrace import __version__
 from fleettrace.model.job import JobResult
@@ -82,8 +82,8 @@ def _metric(name: str, description: str, unit: str, data: Document) -> Document:
 def _window(result: JobResult, host: str) -> Document:
     """From the first start to the last end of the host's windows, Unix ns."""
     parts = [item.part for item in result.hosts if item.part.run.host == host]
-    start_ms = min(part.started_at_ms for part in parts)
-    end_ms = max(part.started_at_ms + part.duration_ms for part in parts)
+    start_ms = min(started_at_ms(result, part) for part in parts)
+    end_ms = max(started_at_ms(result, part) + part.duration_ms for part in parts)
     return {"startTimeUnixNano": str(start_ms * 1_000_000), "timeUnixNano": str(end_ms * 1_000_000)}
 
 

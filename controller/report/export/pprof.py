@@ -8,7 +8,7 @@ which is how pprof knows them.
 import gzip
 from dataclasses import dataclass, field
 
-from controller.report.contents import by_host, title_of, unseen_sentences
+from controller.report.contents import by_host, started_at_ms, title_of, unseen_sentences
 from controller.report.export.profile_pb2 import Function, Label, Line, Location, Mapping, Profile, ValueType
 from controller.report.export.units import TIME_UNITS
 from fleettrace.model.job import JobResult
@@ -42,7 +42,7 @@ def to_pprof(result: JobResult) -> bytes:
             values = [stack.events, stack.value] if has_events else [stack.value]
             profile.sample.add(location_id=locations, value=values, label=[label])
     parts = [item.part for item in result.hosts]
-    profile.time_nanos = min((part.started_at_ms for part in parts), default=0) * 1_000_000
+    profile.time_nanos = min((started_at_ms(result, part) for part in parts), default=0) * 1_000_000
     profile.duration_nanos = max((part.duration_ms for part in parts), default=0) * 1_000_000
     profile.comment.extend(table.text(line) for line in (title_of(result), *unseen_sentences(result)))
     profile.string_table.extend(table.texts)

@@ -16,7 +16,7 @@ from fleettrace.errors import AttachFailed, Refused, Unfit
 from fleettrace.model.run import RunKind
 from fleettrace.oneliner import parse
 from node_agent.backends.bpftrace.plan import OneLinerPlan
-from node_agent.backends.bpftrace.process import BpftraceProcess
+from node_agent.backends.bpftrace.process import BpftraceProcess, find_bpftrace
 from node_agent.backends.bpftrace.tracer import BpftraceTracer
 from tests.kernel.bpftrace.support import BOUNDS, LIBC, attached, plan, traced
 from tests.kernel.support import REPOSITORY, loaded, programs_of, temporary_cgroup, wait_until
@@ -84,6 +84,46 @@ def test_signals_that_the_child_blocks_still_end_it() -> None:
             assert tracer.notes() == ()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@pytest.fixture
+def deaf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bpftrace that never hears that it is to end."""
+    wrapper = tmp_path / "bpftrace"
+    wrapper.write_text(
+        f"#!{sys.executable}\n"
+        "import os, signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})\n"
+        f"os.execv({find_bpftrace()!r}, ['bpftrace', *sys.argv[1:]])\n"
+    )
+    wrapper.chmod(0o755)
+    monkeypatch.setattr("node_agent.backends.bpftrace.tracer.find_bpftrace", lambda: str(wrapper))
+
+
+@pytest.mark.usefixtures("deaf")
+def test_one_that_ignores_being_told_to_end_is_off_by_its_deadline_all_the_same() -> None:
+    tracer = BpftraceTracer(OneLinerPlan(parse(COUNT), RunKind.TRACE, None, 1_500, 64 << 20, BOUNDS))
+    try:
+        tracer.attach()
+        attached_s, programs = time.monotonic(), programs_of(process_of(tracer).pid)
+        tracer.detach()
+        wait_until(lambda: not loaded(programs), "its programs to go")
+        assert programs
+        assert 1.0 < time.monotonic() - attached_s < 1.5 + 2.0, "not before its time, and no later than 2 s after it"
+    finally:
+        tracer.close()
+
+
+@pytest.mark.usefixtures("deaf")
+def test_one_that_ignores_being_told_to_end_is_killed_where_a_ceiling_was_breached() -> None:
+    with attached(COUNT) as tracer:
+        programs = programs_of(process_of(tracer).pid)
+        started_s = time.monotonic()
+        tracer.detach(hurry=True)
+        wait_until(lambda: not loaded(programs), "its programs to go")
+        assert programs
+        assert time.monotonic() - started_s < 0.5
+        assert "bpftrace was killed to be off at once" in tracer.notes()[0]
 
 
 def test_a_full_map_counts_what_it_loses() -> None:

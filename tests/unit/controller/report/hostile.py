@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from fleettrace.model.job import Coverage, JobResult
+from fleettrace.model.run import IMPORT_BACKEND
 from fleettrace.snapshot import LOG2, Count, Histogram, Snapshot, Stack, merge
 from tests.unit.controller.report import samples
 
@@ -86,3 +87,10 @@ def fine_histogram(octaves: int = 30) -> JobResult:
     """More buckets than a table has rows."""
     fine = Histogram((), "us", "log2.3", tuple((index, 1) for index in range(8 * octaves)))
     return result_of(Snapshot(histograms=(fine,)), Snapshot(histograms=(fine,)))
+
+
+def with_import(result: JobResult) -> JobResult:
+    """The same with its last host measured by hand, at a time that nobody knows."""
+    *others, last = result.hosts
+    by_hand = replace(last, part=replace(last.part, backend=IMPORT_BACKEND, started_at_ms=0))
+    return replace(result, hosts=(*others, by_hand))

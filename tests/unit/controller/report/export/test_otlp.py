@@ -66,3 +66,9 @@ def test_hosts_that_recorded_finer_are_folded_and_not_left_out() -> None:
 
     assert [point.count for point in points] == [11, 7]
     assert points[0].explicit_bounds == points[1].explicit_bounds
+
+
+def test_what_was_measured_by_hand_is_as_old_as_its_job() -> None:
+    result = hostile.with_import(samples.histogram_result())
+    (metric,) = request_of(result).resource_metrics[-1].scope_metrics[0].metrics
+    assert metric.histogram.data_points[0].start_time_unix_nano == samples.START_MS * 1_000_000

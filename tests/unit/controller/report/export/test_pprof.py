@@ -99,3 +99,7 @@ def test_pprof_reads_it(tmp_path: Path) -> None:
     assert "75.00%" in pprof("-top", "-tagfocus=host=api-1")
     assert "read" in pprof("-traces", "-tagfocus=host=api-1")
     assert "host=api-2" not in pprof("-traces", "-tagfocus=host=api-1")
+
+
+def test_what_was_measured_by_hand_is_as_old_as_its_job() -> None:
+    assert decoded(hostile.with_import(samples.stacks_result())).time_nanos == samples.START_MS * 1_000_000
