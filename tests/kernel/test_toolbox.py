@@ -7,7 +7,7 @@ import pytest
 
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Count
-from node_agent.backends.bcc.tracer import BccTracer
+from node_agent.backends.bcc.tracer import FIRST_EVENTS, BccTracer
 from tests.kernel.processes import workload
 from tests.kernel.support import attached, plan, temporary_cgroup, traced
 from tests.kernel.workload import BLOCK_BYTES, NO_SUCH_FILE, OPENED_FILE
@@ -70,9 +70,34 @@ def test_events_beyond_the_room_for_them_are_counted_all_the_same(state: Path) -
     ):
         work.run()
         tracer.detach()
-        snapshot = tracer.snapshot()
+        snapshot, notes = tracer.snapshot(), tracer.notes()
+        filling = {fill.name for fill in tracer.map_fills()}
     assert number(snapshot.counts, path=OPENED_FILE) == PRIME
-    assert len(snapshot.events) <= 16
+    assert len(snapshot.events) == 16
+    assert notes == (FIRST_EVENTS,)
+    assert filling == {"opens"}, "that there is no more room for whole events is no reason to hold a job"
+
+
+def test_room_for_events_counts_where_they_are_the_result(state: Path) -> None:
+    with attached(BccTracer(plan("biosnoop", state))) as tracer:
+        assert "kept" in {fill.name for fill in tracer.map_fills()}
+
+
+def test_where_all_events_are_kept_nothing_is_said(state: Path) -> None:
+    with workload("opens", 7) as work, attached(BccTracer(plan("opensnoop", state, pid=work.pid))) as tracer:
+        work.run()
+        tracer.detach()
+        assert tracer.snapshot().events
+        assert tracer.notes() == ()
+
+
+def test_a_path_that_is_longer_than_what_is_kept_of_it_says_so(state: Path, tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 200)
+    with attached(BccTracer(plan("opensnoop", state, pid=os.getpid()))) as tracer:
+        path.touch()
+        tracer.detach()
+        paths = {dict(count.key)["path"] for count in tracer.snapshot().counts}
+    assert str(path)[:127] + "…" in paths
 
 
 def test_killsnoop_counts_every_signal_with_sender_and_target(state: Path) -> None:

@@ -22,7 +22,9 @@ from node_agent.kernel.loader import LoadedObject
 from node_agent.kernel.probes import parse_probes
 from node_agent.kernel.uprobes import UPROBES
 
-__all__ = ["BccTracer"]
+__all__ = ["FIRST_EVENTS", "BccTracer"]
+
+FIRST_EVENTS = "only its first events are kept whole: there is no room for more, and the others are counted alone"
 
 
 class BccTracer:
@@ -45,6 +47,7 @@ class BccTracer:
         self._ended_s: float | None = None
         self._stacks: StackReader | None = None
         self._in_snapshot = False
+        self._events_full = False
         self._alternative = ""
         self._build_id = ""
         self._clock_offset_ns = clock_offset_ns()
@@ -130,10 +133,16 @@ class BccTracer:
         return read_stats(loaded, self._stacks.truncated_stacks if self._stacks is not None else 0)
 
     def map_fills(self) -> tuple[MapFill, ...]:
-        """See :meth:`Tracer.map_fills`."""
-        maps = self._attached().maps
+        """See :meth:`Tracer.map_fills`.
+
+        Room for the first events, beside what counts all of them, is meant to be filled.
+        """
+        maps, events = self._attached().maps, self._plan.tool.events
+        spare = events.map if events is not None and not self._events_are_the_result else ""
         return tuple(
-            MapFill(name, one.count(), one.definition.max_entries) for name, one in maps.items() if one.fills_up
+            MapFill(name, one.count(), one.definition.max_entries)
+            for name, one in maps.items()
+            if one.fills_up and name != spare
         )
 
     def snapshot(self) -> Snapshot:
@@ -155,12 +164,22 @@ class BccTracer:
         if self._stacks is not None:
             parts.append(self._stacks.snapshot())
         if tool.events is not None:
-            parts.append(decode_events(loaded.maps[tool.events.map].entries(), tool.events, self._clock_offset_ns))
+            kept = loaded.maps[tool.events.map]
+            parts.append(decode_events(kept.entries(), tool.events, self._clock_offset_ns))
+            self._events_full = len(parts[-1].events) >= kept.definition.max_entries
         return merge(parts)
 
     def notes(self) -> tuple[str, ...]:
-        """See :meth:`Tracer.notes`. Beside missing names its counters say it all."""
-        return self._stacks.notes if self._stacks is not None else ()
+        """See :meth:`Tracer.notes`: names that are missing, and that there was no room to keep all events whole.
+
+        Such events are lost where they are the tool's own result, and elsewhere counted all the same.
+        """
+        names = self._stacks.notes if self._stacks is not None else ()
+        return (*names, FIRST_EVENTS) if self._events_full and not self._events_are_the_result else names
+
+    @property
+    def _events_are_the_result(self) -> bool:
+        return self._plan.tool.result is ResultKind.EVENTS
 
     def detach(self, *, hurry: bool = False) -> float:
         """See :meth:`Tracer.detach`."""
