@@ -35,6 +35,7 @@ class MapType(IntEnum):
     PERCPU_HASH = 5
     PERCPU_ARRAY = 6
     STACK_TRACE = 7
+    LRU_HASH = 9
 
 
 class ProgramType(IntEnum):

@@ -99,8 +99,8 @@ class BpfMap:
 
     @property
     def fills_up(self) -> bool:
-        """Whether entries come as programs need them, until there is room for no more."""
-        return self.definition.type not in _ARRAY_TYPES
+        """Whether entries come as programs need them, until there is room for no more: an LRU map always has some."""
+        return self.definition.type not in {*_ARRAY_TYPES, MapType.LRU_HASH}
 
     def count(self) -> int:
         """How many entries it holds now; of a hash map in batches, of another key by key.

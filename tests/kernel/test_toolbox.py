@@ -83,6 +83,11 @@ def test_room_for_events_counts_where_they_are_the_result(state: Path) -> None:
         assert "kept" in {fill.name for fill in tracer.map_fills()}
 
 
+def test_a_map_that_forgets_the_oldest_is_never_full(state: Path) -> None:
+    with attached(BccTracer(plan("cachestat", state))) as tracer:
+        assert {fill.name for fill in tracer.map_fills()} == {"totals", "fresh"}
+
+
 def test_where_all_events_are_kept_nothing_is_said(state: Path) -> None:
     with workload("opens", 7) as work, attached(BccTracer(plan("opensnoop", state, pid=work.pid))) as tracer:
         work.run()
