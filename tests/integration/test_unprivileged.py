@@ -11,13 +11,11 @@ from pathlib import Path
 import pytest
 
 from fleettrace.model.capability import TRACING_CAPABILITIES
-from node_agent.kernel.cgroups import find_cgroup2_mount
-from node_agent.kernel.own_cgroups import RunCgroup
 from node_agent.launcher import interpreter
 from tests.fakes.waiting import wait_for
 from tests.integration.fleet import BIN, LiveFleet
 from tests.integration.unit_emulation import under_unit
-from tests.kernel.support import NOBODY, REPOSITORY, require_kernel
+from tests.kernel.support import NOBODY, REPOSITORY, delegated_cgroup, require_kernel
 from tests.kernel.tracing_child import as_user
 
 pytestmark = [pytest.mark.kernel, pytest.mark.timeout(240)]
@@ -62,19 +60,8 @@ def status_of(pid: int) -> dict[str, str]:
 @pytest.fixture
 def delegated() -> Iterator[Path]:
     """A cgroup as Delegate= gives it to the agent's user."""
-    require_kernel()
-    path = find_cgroup2_mount() / f"ft-unit-{os.getpid()}"
-    path.mkdir()
-    os.setxattr(path, "user.delegate", b"1")
-    for one in (path, path / "cgroup.procs", path / "cgroup.subtree_control", path / "cgroup.threads"):
-        os.chown(one, NOBODY, NOBODY)
-    try:
+    with delegated_cgroup("unit", owner=NOBODY) as path:
         yield path
-    finally:
-        for inner in path.iterdir():
-            if inner.is_dir():
-                RunCgroup(inner).remove()
-        RunCgroup(path).remove()
 
 
 def test_an_agent_under_its_unit_traces(fleet: LiveFleet, agents_state: Path, delegated: Path) -> None:

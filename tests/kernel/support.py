@@ -22,6 +22,7 @@ from node_agent.kernel.btf import read_btf
 from node_agent.kernel.capabilities import effective_capabilities
 from node_agent.kernel.cgroups import Scope, find_cgroup2_mount, resolve_scope
 from node_agent.kernel.inventory import program_ids
+from node_agent.kernel.own_cgroups import RunCgroup
 from tests.kernel.processes import Workload
 
 REPOSITORY = Path(__file__).parents[2]
@@ -97,6 +98,25 @@ def temporary_cgroup(name: str) -> Iterator[Scope]:
         yield resolve_scope(path)
     finally:
         remove_cgroup(path)
+
+
+@contextmanager
+def delegated_cgroup(name: str, *, owner: int | None = None) -> Iterator[Path]:
+    """A cgroup as ``Delegate=`` of a unit gives it to its user; those of runs are taken away with it."""
+    require_kernel()
+    path = find_cgroup2_mount() / f"ft-{name}-{os.getpid()}"
+    path.mkdir()
+    os.setxattr(path, "user.delegate", b"1")
+    if owner is not None:
+        for one in (path, path / "cgroup.procs", path / "cgroup.subtree_control", path / "cgroup.threads"):
+            os.chown(one, owner, owner)
+    try:
+        yield path
+    finally:
+        for inner in path.iterdir():
+            if inner.is_dir():
+                RunCgroup(inner).remove()
+        RunCgroup(path).remove()
 
 
 def remove_cgroup(path: Path) -> None:

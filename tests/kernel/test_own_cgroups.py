@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from node_agent.kernel.cgroups import find_cgroup2_mount
-from node_agent.kernel.own_cgroups import DelegatedCgroup, RunCgroup, find_delegated, take_delegated
-from tests.kernel.support import require_kernel, wait_until
+from node_agent.kernel.own_cgroups import DelegatedCgroup, find_delegated, take_delegated
+from tests.kernel.support import delegated_cgroup, require_kernel, wait_until
 
 pytestmark = pytest.mark.kernel
 
@@ -19,17 +19,8 @@ ESCAPES = "import os, time; os.fork() or (os.setsid(), os.fork() or time.sleep(6
 
 @pytest.fixture
 def delegated() -> Iterator[Path]:
-    require_kernel()
-    path = find_cgroup2_mount() / f"ft-delegated-{os.getpid()}"
-    path.mkdir()
-    os.setxattr(path, "user.delegate", b"1")
-    try:
+    with delegated_cgroup("delegated") as path:
         yield path
-    finally:
-        for inner in path.iterdir():
-            if inner.is_dir():
-                RunCgroup(inner).remove()
-        RunCgroup(path).remove()
 
 
 def test_only_what_is_marked_as_delegated_is_used(delegated: Path) -> None:
