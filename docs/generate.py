@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from controller.scheduler.states import JOB_CHANGES, JOB_STATES, RUN_CHANGES, RUN_STATES, Change
-from fleettrace.catalog import ToolDefinition, builtin_tools
+from fleettrace.catalog import builtin_tools
 from fleettrace.model.capability import TRACING_CAPABILITIES
 from fleettrace.model.params import CONNECTION_FILTERS, FINE, PROCESS_FILTERS, Param
+from fleettrace.model.tool import ToolDefinition
 
 DOCS = Path(__file__).parent
 README = "../README.md"

@@ -11,25 +11,13 @@ from pathlib import Path
 
 from fleettrace.errors import UnknownTool
 from fleettrace.manifest import parse_manifest
-from fleettrace.model.attach import Alternative, Attach, Way
-from fleettrace.model.output import Decode, EventLayout, KeyField, Output, ResultKind
-from fleettrace.model.params import Param, ParamValue
-from fleettrace.model.tool import Cost, ToolDefinition
+from fleettrace.model.params import ParamValue
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.toml_tables import read_text
 
 __all__ = [
-    "Alternative",
-    "Attach",
-    "Cost",
-    "Decode",
-    "EventLayout",
-    "KeyField",
-    "Output",
-    "Param",
     "ParamValue",
-    "ResultKind",
     "ToolDefinition",
-    "Way",
     "builtin_tools",
     "find_tool",
     "header_paths",

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from fleettrace.catalog import ToolDefinition
 from fleettrace.errors import BadInput, FleettraceError, Unfit
 from fleettrace.model.names import check_host_name, parse_labels
 from fleettrace.model.run import RunLimits, StartRun
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.wire.address import parse_address
 from node_agent import guard
 from node_agent.child_process import start_child

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from fleettrace.catalog import ToolDefinition, Way, find_tool
+from fleettrace.catalog import find_tool
 from fleettrace.errors import FleettraceError
+from fleettrace.model.attach import Way
 from fleettrace.model.calibration import Calibration
 from fleettrace.model.redaction import KEY_BYTES, NOTHING, Redaction, Rule
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunLimits, StartRun
+from fleettrace.model.tool import ToolDefinition
 from node_agent.child.protocol import ChildPlan
 from node_agent.child_process import ChildProcess, start_child
 from node_agent.controller_clock import ControllerClock

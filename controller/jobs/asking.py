@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fleettrace.catalog import ToolDefinition, find_tool
+from fleettrace.catalog import find_tool
 from fleettrace.errors import BadInput, BadParameter, NoHostMatches
 from fleettrace.model.host import Host
 from fleettrace.model.job import Priority
 from fleettrace.model.names import counted
 from fleettrace.model.params import ParamValue
 from fleettrace.model.selector import parse_selector
-from fleettrace.model.tool import ONE_LINER
+from fleettrace.model.tool import ONE_LINER, ToolDefinition
 from fleettrace.oneliner import OneLiner, read_one_liner
 
 __all__ = ["Asked", "Plan", "plan_job"]

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from controller.policy.bounds import MAX_DURATION_S, MAX_JOBS_PER_DAY, MAX_TEST_HOSTS, milliseconds
-from fleettrace.catalog import ToolDefinition, find_tool
+from fleettrace.catalog import find_tool
 from fleettrace.errors import BadInput, FleettraceError
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.names import check_host_name, check_labels
 from fleettrace.model.params import ParamValue
 from fleettrace.model.redaction import RedactedField
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.oneliner import ProgramFacts, read_one_liner
 from fleettrace.toml_tables import Table
 

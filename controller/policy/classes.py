@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from fleettrace.catalog import ToolDefinition
 from fleettrace.model.attach import is_wanted
 from fleettrace.model.output import KeyField, ResultKind
 from fleettrace.model.params import ParamValue
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.oneliner import ProgramFacts
 
 __all__ = ["ToolClass", "binaries_of", "classes_of", "is_listed"]

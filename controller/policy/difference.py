@@ -10,12 +10,13 @@ from controller.policy.model import Grant, Policy
 from controller.policy.request import Denied, Granted, Request
 from controller.policy.rights import approving, reading
 from controller.policy.wording import seconds_text
-from fleettrace.catalog import ToolDefinition, builtin_tools
+from fleettrace.catalog import builtin_tools
 from fleettrace.model.host import Host
 from fleettrace.model.params import ParamValue
 from fleettrace.model.policy import PolicyChange, PolicyDifference
 from fleettrace.model.redaction import redaction_text, strictest
 from fleettrace.model.selector import Selector
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.oneliner import ProgramFacts, read_one_liner
 
 __all__ = ["MAX_ASKED", "difference"]

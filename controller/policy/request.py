@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from controller.policy.classes import ToolClass, classes_of
-from fleettrace.catalog import ToolDefinition
 from fleettrace.model.host import Host
 from fleettrace.model.params import ParamValue
 from fleettrace.model.redaction import NOTHING, Rule
 from fleettrace.model.run import RunLimits
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.oneliner import ProgramFacts
 
 __all__ = ["Denied", "Granted", "Request", "team_text"]

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from fleettrace.catalog import ParamValue, ToolDefinition
 from fleettrace.model.calibration import HitKind
+from fleettrace.model.params import ParamValue
 from fleettrace.model.run import MapFill, RunKind
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.snapshot import Snapshot
 from node_agent.kernel.cgroups import Scope
 

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fleettrace.catalog import ParamValue, ToolDefinition
 from fleettrace.errors import BadInput
 from fleettrace.model.calibration import HitKind
+from fleettrace.model.params import ParamValue
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.snapshot import Count, Event, Histogram, Snapshot, Stack, merge
 from node_agent.backends.port import ProbeStats
 

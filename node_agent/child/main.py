@@ -10,9 +10,10 @@ import sys
 import time
 from functools import partial
 
-from fleettrace.catalog import ToolDefinition, find_tool
+from fleettrace.catalog import find_tool
 from fleettrace.errors import DigestMismatch, FleettraceError, Refused
 from fleettrace.model.run import STOPPED_BY_HOST, RunKind
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.oneliner import read_one_liner
 from fleettrace.snapshot import EMPTY
 from node_agent.backends import OneLinerPlan, TracePlan, Tracer, open_one_liner, open_tracer

@@ -6,9 +6,9 @@ refused instead, because half a window would look like a whole one.
 
 from collections.abc import Collection
 
-from fleettrace.catalog import ToolDefinition
 from fleettrace.errors import DigestMismatch, Refused, Unfit
 from fleettrace.model.run import OneLinerBounds, RunLimits, StartRun
+from fleettrace.model.tool import ToolDefinition
 from node_agent.guard.policy import DEFAULT_PATH, HostPolicy, load_host_policy
 
 __all__ = ["DEFAULT_PATH", "HostPolicy", "capabilities_for", "check", "load_host_policy"]

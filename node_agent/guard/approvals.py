@@ -1,7 +1,7 @@
 """Approvals that this host asks for, by keys that no controller has. Imported when an order needs one."""
 
-from fleettrace.catalog import ToolDefinition
 from fleettrace.model.run import StartRun
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.orders.approvals import approving, check_approved
 from node_agent.guard.policy import HostPolicy
 

@@ -12,11 +12,12 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from fleettrace.catalog import ToolDefinition, builtin_tools
+from fleettrace.catalog import builtin_tools
 from fleettrace.errors import AttachFailed, BadParameter, FleettraceError, Refused
 from fleettrace.model.capability import CAPABILITY_NAMES
 from fleettrace.model.inspection import ToolTrial, TrialOutcome
 from fleettrace.model.run import RunKind
+from fleettrace.model.tool import ToolDefinition
 from node_agent import guard
 from node_agent.backends import TracePlan, open_tracer
 from node_agent.child.confinement import confine_child

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fleettrace.catalog import Attach, ParamValue
 from fleettrace.errors import AttachFailed, BadInput
+from fleettrace.model.attach import Attach
 from fleettrace.model.calibration import HitKind
+from fleettrace.model.params import ParamValue
 from node_agent.kernel.bpf import ProgramType, raw_tracepoint_open
 from node_agent.kernel.cpus import online_cpus
 from node_agent.kernel.perf_events import (

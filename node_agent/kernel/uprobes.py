@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from fleettrace.catalog import Attach, ParamValue
 from fleettrace.errors import AttachFailed, BadInput
+from fleettrace.model.attach import Attach
 from fleettrace.model.calibration import HitKind
+from fleettrace.model.params import ParamValue
 from node_agent.kernel.binaries import HOST_ROOT, Binary, open_binary, root_of_process
 from node_agent.kernel.binary_symbols import find_function
 from node_agent.kernel.bpf import AttachType, ProgramType, link_uprobes

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
-from fleettrace.catalog import ParamValue, ToolDefinition, builtin_tools
+from fleettrace.catalog import builtin_tools
+from fleettrace.model.params import ParamValue
+from fleettrace.model.tool import ToolDefinition
 
 __all__ = [
     "Checks",

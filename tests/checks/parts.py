@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fleettrace.catalog import ResultKind, ToolDefinition
+from fleettrace.model.output import ResultKind
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.snapshot import Snapshot
 from node_agent.backends.port import ProbeStats
 from tests.checks.description import Counted

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import ParamValue, ResultKind, find_tool
+from fleettrace.catalog import find_tool
 from fleettrace.errors import FleettraceError
+from fleettrace.model.output import ResultKind
+from fleettrace.model.params import ParamValue
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Snapshot
 from node_agent.backends import TracePlan

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import Alternative, Attach, find_tool
+from fleettrace.catalog import find_tool
 from fleettrace.errors import AttachFailed
+from fleettrace.model.attach import Alternative, Attach
 from node_agent.backends.bcc.tracer import BccTracer
 from tests.kernel.processes import workload
 from tests.kernel.support import attached, plan

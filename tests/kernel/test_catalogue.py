@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import ParamValue, find_tool
-from fleettrace.model.params import PROCESS_FILTERS
+from fleettrace.catalog import find_tool
+from fleettrace.model.params import PROCESS_FILTERS, ParamValue
 from node_agent.backends import TracePlan
 from node_agent.backends.bcc.tracer import BccTracer
 from tests.checks.description import Known, Reference, checks_of, known_tools

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import Alternative, ParamValue, builtin_tools, find_tool
+from fleettrace.catalog import builtin_tools, find_tool
+from fleettrace.model.attach import Alternative
+from fleettrace.model.params import ParamValue
 from node_agent.child.protocol import Attached, Failed
 from node_agent.kernel.perf_events import KPROBE_TYPE
 from tests.kernel.processes import Workload, workload

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.analysis.balance import balances
-from fleettrace.catalog import ParamValue
+from fleettrace.model.params import ParamValue
 from fleettrace.model.run import RunKind
 from node_agent.backends.bcc.tracer import BccTracer
 from tests.kernel import tcp_workload as traffic

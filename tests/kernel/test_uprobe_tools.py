@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import ParamValue
 from fleettrace.errors import BadInput
+from fleettrace.model.params import ParamValue
 from fleettrace.model.run import RunKind
 from fleettrace.snapshot import Snapshot
 from node_agent.backends import TracePlan

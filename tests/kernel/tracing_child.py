@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from fleettrace.catalog import ParamValue, find_tool
+from fleettrace.catalog import find_tool
+from fleettrace.model.params import ParamValue
 from fleettrace.model.run import RunKind
 from node_agent.child.protocol import Attached, ChildMessage, ChildPlan, Failed, Measured, decode_message, encode
 from node_agent.launcher import interpreter

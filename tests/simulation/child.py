@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from signal import SIGKILL, Signals
 from typing import Protocol
 
-from fleettrace.catalog import ToolDefinition, find_tool
+from fleettrace.catalog import find_tool
 from fleettrace.model.run import RunCost, RunKey, RunKind
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.snapshot import EMPTY, LOG2, Count, Histogram, Snapshot, Stack
 from node_agent.child import main as child_main
 from node_agent.child.breaker import Breaker, Reading

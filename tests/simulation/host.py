@@ -6,10 +6,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from fleettrace.catalog import ToolDefinition, builtin_tools
+from fleettrace.catalog import builtin_tools
 from fleettrace.errors import Refused
 from fleettrace.model.host import HostFacts
 from fleettrace.model.run import Part, RunKey, RunKind, RunLimits, StartRun
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.orders.envelope import CHALLENGE_BYTES
 from node_agent import guard
 from node_agent.child.protocol import Measured, Sample

@@ -8,8 +8,9 @@ import json
 import sys
 from dataclasses import replace
 
-from fleettrace.catalog import Alternative, Attach, find_tool
+from fleettrace.catalog import find_tool
 from fleettrace.errors import FleettraceError
+from fleettrace.model.attach import Alternative, Attach
 from fleettrace.model.run import RunKind
 from node_agent.backends import TracePlan
 from node_agent.backends.bcc.tracer import BccTracer

@@ -4,10 +4,9 @@ import time
 from collections.abc import Mapping
 from ipaddress import IPv6Address
 
-from fleettrace.catalog import ParamValue
 from fleettrace.errors import BadInput
 from fleettrace.model.params import FINE as FINE_PARAM
-from fleettrace.model.params import Param, ParamType, parse_network
+from fleettrace.model.params import Param, ParamType, ParamValue, parse_network
 from fleettrace.model.run import RunKind
 from node_agent.backends.bcc.source import (
     ADDRESS_HIGH,

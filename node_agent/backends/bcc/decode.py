@@ -5,8 +5,8 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from fleettrace.catalog import Decode, EventLayout
 from fleettrace.errors import Malformed
+from fleettrace.model.output import Decode, EventLayout
 from fleettrace.snapshot import LOG2, MAX_ENTRIES, NO_KEY, Count, Event, Histogram, Key, Snapshot, merge
 from node_agent.backends.bcc.fields import record_bytes, record_labels
 

@@ -7,9 +7,9 @@ from functools import cache
 from ipaddress import IPv6Address
 from pathlib import Path
 
-from fleettrace.catalog import KeyField
 from fleettrace.errors import Malformed
 from fleettrace.manifest_results import FIELD_TYPES
+from fleettrace.model.output import KeyField
 from fleettrace.snapshot import Key
 from node_agent.kernel.syscall_names import syscall_name
 

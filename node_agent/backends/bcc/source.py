@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fleettrace.catalog import ToolDefinition, header_paths
+from fleettrace.catalog import header_paths
+from fleettrace.model.tool import ToolDefinition
 
 __all__ = [
     "ADDRESS_HIGH",

@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from fleettrace.catalog import Decode
 from fleettrace.errors import Malformed
+from fleettrace.model.output import Decode
 from fleettrace.snapshot import KERNEL_SUFFIX, MAX_ENTRIES, Snapshot, Stack, merge
 from node_agent.backends.bcc.decode import totals
 from node_agent.backends.bcc.fields import text_of_comm

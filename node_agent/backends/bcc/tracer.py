@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Mapping
 
-from fleettrace.catalog import Alternative, Output, ParamValue, ResultKind, ToolDefinition
 from fleettrace.errors import AttachFailed, Unfit
-from fleettrace.model.attach import is_wanted
-from fleettrace.model.params import FINE
+from fleettrace.model.attach import Alternative, is_wanted
+from fleettrace.model.output import Output, ResultKind
+from fleettrace.model.params import FINE, ParamValue
 from fleettrace.model.run import MapFill, RunKind
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.snapshot import EMPTY, Snapshot, merge
 from fleettrace.snapshot.histogram import scheme_of
 from node_agent.backends.bcc.constants import program_constants

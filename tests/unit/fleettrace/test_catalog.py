@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from fleettrace import catalog
-from fleettrace.catalog import Param, ResultKind, ToolDefinition, builtin_tools, find_tool, load_tool
+from fleettrace.catalog import builtin_tools, find_tool, load_tool
 from fleettrace.errors import BadInput, BadParameter, UnknownTool
-from fleettrace.model.params import FINE, PROCESS_FILTERS
+from fleettrace.model.output import ResultKind
+from fleettrace.model.params import FINE, PROCESS_FILTERS, Param
+from fleettrace.model.tool import ToolDefinition
 from tests.checks.description import Place, checks_of
 
 MANIFEST = """\

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleettrace.catalog import ToolDefinition, builtin_tools, find_tool
+from fleettrace.catalog import builtin_tools, find_tool
 from fleettrace.model.redaction import RedactAs, RedactedField, Redaction
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.oneliner import read_one_liner
 from fleettrace.snapshot import LOG2, Count, Event, Histogram, Snapshot, Stack
 from node_agent.redaction import CUT, Redactor

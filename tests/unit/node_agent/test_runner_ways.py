@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import ToolDefinition, find_tool
+from fleettrace.catalog import find_tool
 from fleettrace.errors import Unfit
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunLimits, RunOutcome, StartRun
+from fleettrace.model.tool import ToolDefinition
 from fleettrace.snapshot import EMPTY
 from node_agent.child.protocol import Attached, ChildMessage, ChildPlan, Failed, Measured, decode_plan, encode
 from node_agent.runner import ChildSettings, Runner

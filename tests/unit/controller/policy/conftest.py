@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import Alternative, Cost, Decode, ResultKind, ToolDefinition
+from fleettrace.model.attach import Alternative
 from fleettrace.model.host import Host, HostFacts
+from fleettrace.model.output import Decode, ResultKind
+from fleettrace.model.tool import Cost, ToolDefinition
 
 MakeTool = Callable[..., ToolDefinition]
 MakeHost = Callable[..., Host]

@@ -8,9 +8,9 @@ from controller.policy.decide import decide
 from controller.policy.model import Policy
 from controller.policy.parse import default_policy, load_policy, parse_policy
 from controller.policy.request import Denied, Granted, Request
-from fleettrace.catalog import ToolDefinition
 from fleettrace.model.host import Host
 from fleettrace.model.run import RunLimits
+from fleettrace.model.tool import ToolDefinition
 
 MakeTool = Callable[..., ToolDefinition]
 MakeHost = Callable[..., Host]

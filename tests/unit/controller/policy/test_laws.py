@@ -12,10 +12,10 @@ from controller.policy.classes import ToolClass
 from controller.policy.decide import decide
 from controller.policy.model import AbortPolicy, CanaryPolicy, Grant, Policy, SiteLimits, WavePolicy
 from controller.policy.request import Denied, Granted, Request
-from fleettrace.catalog import ToolDefinition
 from fleettrace.model.host import Host, HostFacts
 from fleettrace.model.redaction import RedactAs, RedactedField
 from fleettrace.model.selector import parse_selector
+from fleettrace.model.tool import ToolDefinition
 
 TEAMS = ("a", "b")
 TOOLS = ("runqlat", "profile")

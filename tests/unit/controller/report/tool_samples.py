@@ -1,6 +1,7 @@
 """Tools as a controller would list them."""
 
-from fleettrace.catalog import Param, ResultKind
+from fleettrace.model.output import ResultKind
+from fleettrace.model.params import Param
 from fleettrace.model.tool import ToolListing
 
 __all__ = ["tools"]

@@ -5,7 +5,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleettrace.catalog import Alternative, ToolDefinition, Way, builtin_tools, find_tool
+from fleettrace.catalog import builtin_tools, find_tool
+from fleettrace.model.attach import Alternative, Way
+from fleettrace.model.tool import ToolDefinition
 
 BOTH = ("CAP_BPF", "CAP_PERFMON")
 TOOL = replace(

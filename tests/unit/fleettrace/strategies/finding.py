@@ -10,8 +10,9 @@ from fleettrace.model.findings import (
     Hump,
     RateChange,
     ShapeChange,
+    Suspect,
 )
-from fleettrace.model.job import JobResult, Suspect
+from fleettrace.model.job import JobResult
 from tests.unit.fleettrace.strategies.basics import amounts, host_names, numbers, texts
 from tests.unit.fleettrace.strategies.job import coverages, jobs
 from tests.unit.fleettrace.strategies.run import host_parts

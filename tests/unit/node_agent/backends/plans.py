@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from fleettrace.catalog import Alternative, Attach, Cost, Decode, KeyField, Param, ResultKind, ToolDefinition
+from fleettrace.model.attach import Alternative, Attach
+from fleettrace.model.output import Decode, KeyField, ResultKind
+from fleettrace.model.params import Param
 from fleettrace.model.run import RunKind
+from fleettrace.model.tool import Cost, ToolDefinition
 from node_agent.backends import TracePlan
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from fleettrace.catalog import Decode, EventLayout, KeyField
 from fleettrace.errors import Malformed
+from fleettrace.model.output import Decode, EventLayout, KeyField
 from fleettrace.snapshot import EMPTY, Count, Event, Histogram
 from node_agent.backends.bcc.decode import decode_counts, decode_events, decode_histogram
 

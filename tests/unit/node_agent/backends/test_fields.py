@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleettrace.catalog import KeyField
 from fleettrace.errors import Malformed
 from fleettrace.manifest_results import FIELD_TYPES, TEXT_TYPES
+from fleettrace.model.output import KeyField
 from node_agent.backends.bcc.fields import record_bytes, record_labels, text_of_comm
 
 

@@ -3,8 +3,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from fleettrace.catalog import Decode
 from fleettrace.errors import Malformed
+from fleettrace.model.output import Decode
 from fleettrace.snapshot import Stack
 from node_agent.backends.bcc import stacks
 from node_agent.backends.bcc.stacks import StackReader

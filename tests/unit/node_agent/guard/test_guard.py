@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleettrace.catalog import Alternative, Cost, Decode, Param, ResultKind, ToolDefinition
 from fleettrace.errors import BadParameter, DigestMismatch, Refused, Unfit
+from fleettrace.model.attach import Alternative
+from fleettrace.model.output import Decode, ResultKind
+from fleettrace.model.params import Param
 from fleettrace.model.run import OneLinerBounds, RunKey, RunKind, RunLimits, StartRun
+from fleettrace.model.tool import Cost, ToolDefinition
 from node_agent.guard import check
 from node_agent.guard.policy import HostPolicy, OneLinerPolicy
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import Attach
 from fleettrace.errors import AttachFailed, BadInput
+from fleettrace.model.attach import Attach
 from node_agent.kernel import perf_events, probes
 from node_agent.kernel.probe import Probe
 from node_agent.kernel.probes import CpuClock, Kprobe, RawTracepoint, Tracepoint, parse_probes

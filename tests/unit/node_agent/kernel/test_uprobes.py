@@ -2,8 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from fleettrace.catalog import Attach, ParamValue
 from fleettrace.errors import BadInput
+from fleettrace.model.attach import Attach
+from fleettrace.model.params import ParamValue
 from node_agent.kernel.bpf import AttachType, ProgramType
 from node_agent.kernel.probe import Load
 from node_agent.kernel.probes import parse_probes

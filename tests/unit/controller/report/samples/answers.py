@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fleettrace.model.findings import FrameBlame, HostVerdict, RateChange
-from fleettrace.model.job import Coverage, JobResult, Suspect
+from fleettrace.model.findings import FrameBlame, HostVerdict, RateChange, Suspect
+from fleettrace.model.job import Coverage, JobResult
 from fleettrace.model.run import RunCost, RunOutcome
 from fleettrace.snapshot import LOG2, Count, Histogram, Snapshot, Stack, merge
 from fleettrace.snapshot.counts import Event

@@ -7,8 +7,8 @@ import pytest
 
 from controller.report.text import render_host, render_job
 from fleettrace.errors import NotFound
-from fleettrace.model.findings import HostVerdict
-from fleettrace.model.job import JobResult, Suspect
+from fleettrace.model.findings import HostVerdict, Suspect
+from fleettrace.model.job import JobResult
 from fleettrace.snapshot import Count, Snapshot
 from tests.unit.controller.report import planned, samples
 from tests.unit.controller.report.rendering import rendered, squeezed
