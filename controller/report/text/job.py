@@ -140,8 +140,8 @@ def _way_out(job: Job) -> str:
     """What to do about a job that the gate did not let begin."""
     if job.state is JobState.HELD:
         return "run it with --promote to go on all the same, or with --canary on a busier host"
-    if not any(check.verdict is Verdict.ABORT for check in job.canaries):
-        return ""
+    if job.state is not JobState.ABORTED or not any(check.verdict is Verdict.ABORT for check in job.canaries):
+        return ""  # a canary that could not be measured says why itself
     if job.spec.program:
         return "narrow it with a /predicate/ or rarer probes, and see what that would cost with --dry-run"
     narrow = f"narrow it with a filter ('fleettrace tools {job.spec.tool}' lists them)"

@@ -9,7 +9,7 @@ _PLACE = re.compile(r"^(?:stdin|definitions\.h|-e)?:?(?:\d+(?::\d+(?:-\d+)?)?):?
 _MAX_CHARS = 240
 
 _KNOWN: tuple[tuple[str, str], ...] = (
-    (r"tracepoint not found: (\S+)", "this kernel has no tracepoint {0}: list those that it has with bpftrace -l"),
+    (r"tracepoint not found: (\S+)", "this kernel has no tracepoint {0}: 'fleettrace probes' lists those that it has"),
     (
         r"kprobe_events\): No such file",
         "this kernel has no kprobes (CONFIG_KPROBES is off): use a tracepoint that says the same",

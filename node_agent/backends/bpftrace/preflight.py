@@ -20,7 +20,7 @@ _DOT_SINCE = (0, 20)
 _RAW_TRACEPOINT_SINCE = (0, 20)
 _OLDEST = (0, 16)
 _LIST_LIMIT_S = 10
-_NO_PROBES = "this kernel has no such probe; list those that it has with bpftrace -l"
+_NO_PROBES = "this kernel has no such probe; 'fleettrace probes' lists those that it has"
 _LISTED_KINDS = frozenset({ProbeKind.UPROBE, ProbeKind.URETPROBE, ProbeKind.USDT})
 
 

@@ -63,6 +63,8 @@ class BpftraceTracer:
         self._read_out = False
         self._ended_s = 0.0
         self._ended_early = False
+        self._ended_itself_s = 0.0
+        """When it was seen that the program had ended of itself, by exit(); 0: it had not."""
         self._was_killed = False
         self._was_hurried = False
 
@@ -140,6 +142,8 @@ class BpftraceTracer:
         decoder, process = self._readable()
         if not self._detached:
             process.drain()
+            if decoder.has_ended and not self._ended_itself_s:
+                self._ended_itself_s = time.monotonic()
             self._cost.look(process)
             if self._asking is not None and not process.has_exited:
                 self._asking.look()
@@ -215,9 +219,11 @@ class BpftraceTracer:
         if not hurry:
             self._hear_out()
         process.ask_to_end()
-        self._ended_s, self._ended_at_ms = time.monotonic(), self._clock_ms()
+        now_s = time.monotonic()
+        self._ended_s = self._ended_itself_s or now_s
+        self._ended_at_ms = self._clock_ms() - int((now_s - self._ended_s) * 1000)
         limit_s = HURRY_LIMIT_S if hurry else END_LIMIT_S
-        while not decoder.has_ended and process.pump(min(0.1, limit_s)) and time.monotonic() < self._ended_s + limit_s:
+        while not decoder.has_ended and process.pump(min(0.1, limit_s)) and time.monotonic() < now_s + limit_s:
             pass
         if hurry and not decoder.has_ended:
             # It detaches one probe after the other; killed, all of them at once.

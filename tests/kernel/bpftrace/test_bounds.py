@@ -265,6 +265,15 @@ def test_a_program_may_end_itself() -> None:
     assert "the program ended before its time" in outcome.notes
 
 
+def test_the_window_of_a_program_that_ends_itself_ends_there() -> None:
+    with attached("interval:ms:200 { exit(); } tracepoint:syscalls:sys_enter_getppid { @ = count(); }") as tracer:
+        wait_until(lambda: tracer.stats() is None or process_of(tracer).has_exited, "bpftrace to end of itself")
+        tracer.stats()
+        seen_s = time.monotonic()
+        wait_until(lambda: time.monotonic() > seen_s + 0.5, "somebody to ask")
+        assert tracer.detach() <= seen_s
+
+
 def test_lines_that_were_on_their_way_at_the_end_are_declared_lost() -> None:
     script = "import os\nprint(flush=True)\nwhile True: os.getppid()"
     with subprocess.Popen([sys.executable, "-I", "-c", script], stdout=subprocess.PIPE) as process:

@@ -8,7 +8,7 @@ import pytest
 from controller.report.text import render_host, render_job
 from fleettrace.errors import NotFound
 from fleettrace.model.findings import HostVerdict, Suspect
-from fleettrace.model.job import JobResult
+from fleettrace.model.job import JobResult, JobState
 from fleettrace.snapshot import Count, Snapshot
 from tests.unit.controller.report import planned, samples
 from tests.unit.controller.report.rendering import rendered, squeezed
@@ -130,6 +130,12 @@ def test_an_aborted_one_liner_says_how_to_narrow_it() -> None:
     spec = replace(result.job.spec, program=program)
     text = rendered(render_job(replace(result, job=replace(result.job, spec=spec))), 120)
     assert "narrow it with a /predicate/ or rarer probes" in text
+
+
+def test_where_no_canary_could_be_measured_no_filter_is_blamed() -> None:
+    result = samples.aborted_result()
+    text = rendered(render_job(replace(result, job=replace(result.job, state=JobState.FAILED))), 120)
+    assert "narrow it" not in text
 
 
 def test_canaries_are_followed_from_counting_to_the_trial() -> None:
