@@ -9,8 +9,9 @@ from controller.cli.exit_codes import ExitCode
 from controller.cli.options import Controller, JobId, Json, connect, local_user
 from controller.cli.terminal import Terminal
 from controller.report.json import jobs_document
-from fleettrace.errors import BadInput
+from fleettrace.errors import BadInput, Unreachable
 from fleettrace.model.job import Job, JobState
+from fleettrace.wire.limits import LEASE_MS
 
 __all__ = ["cancel"]
 
@@ -29,8 +30,13 @@ def cancel(
     """
     if bool(job) == all_jobs:
         raise BadInput("name one job, as 'fleettrace jobs' lists it, or give --all and none")
-    with connect(controller) as client:
-        jobs = client.cancel_all(local_user()) if all_jobs else [client.cancel(job, local_user())]
+    try:
+        with connect(controller) as client:
+            jobs = client.cancel_all(local_user()) if all_jobs else [client.cancel(job, local_user())]
+    except Unreachable as error:
+        raise Unreachable(
+            f"{error}; hosts that hear nothing of their controller end what they trace after {LEASE_MS // 1000} s"
+        ) from error
     outcomes = [_outcome(cancelled) for cancelled in jobs] or ["no job was running"]
     Terminal(as_json=as_json).show(Text("\n".join(outcomes)), jobs_document(jobs))
     return ExitCode.OK

@@ -23,6 +23,7 @@ from fleettrace.model.findings import HostVerdict
 from fleettrace.model.job import Job, JobResult, JobState, Suspect, Verdict
 from fleettrace.model.names import counted, duration_text, one_line
 from fleettrace.model.redaction import redaction_text
+from fleettrace.model.run import IMPORT_BACKEND
 from fleettrace.snapshot import Snapshot
 
 __all__ = ["heat_maps", "render_host", "render_job"]
@@ -48,6 +49,8 @@ def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
     blocks: list[RenderableType] = [
         _headline(job, f"{coverage.answered:,} of {counted(coverage.targeted, 'host')} answered")
     ]
+    if job.state is JobState.FAILED and coverage.answered:
+        blocks.append(Text("results came all the same, after it had ended: these are they", "yellow", overflow="fold"))
     if result.statement:
         blocks.append(Sentence(result.statement, "bold"))
     findings = [("reading", Text(reading)) for reading in readings_of(result)] + _suspects(result)
@@ -96,13 +99,19 @@ def render_host(result: JobResult, host: str) -> RenderableType:
         ("labels", labels_text(found[-1].labels) or "none"),
         ("class", found[-1].host_class),
         ("window", f"{duration_text(part.duration_ms)} from {time_text(part.started_at_ms)}: {part.outcome.value}"),
-        (
-            "cost",
-            f"{duration_text(cost.child_cpu_us / 1000)} of CPU and {bytes_text(cost.child_peak_rss_bytes)} at most in "
-            f"the tracing process, {bytes_text(cost.map_bytes)} of kernel maps, {counted(cost.hits, 'probe hit')}",
-        ),
-        ("lost", f"{counted(cost.lost_events, 'event')}, {counted(cost.truncated_stacks, 'truncated stack')}"),
     ]
+    if part.backend == IMPORT_BACKEND:
+        lines.append(("IMPORTED", "measured by hand: when, at what cost and what was lost is not known"))
+    else:
+        lines += [
+            (
+                "cost",
+                f"{duration_text(cost.child_cpu_us / 1000)} of CPU and {bytes_text(cost.child_peak_rss_bytes)} at most "
+                f"in the tracing process, {bytes_text(cost.map_bytes)} of kernel maps, "
+                f"{counted(cost.hits, 'probe hit')}",
+            ),
+            ("lost", f"{counted(cost.lost_events, 'event')}, {counted(cost.truncated_stacks, 'truncated stack')}"),
+        ]
     lines += [("note", note) for note in part.notes]
     findings = [(_label(suspect), suspect.evidence) for suspect in result.suspects if suspect.host == host]
     return _spaced(_headline(job, f"{host} alone"), labelled(lines + findings), *_snapshot(part.snapshot, host))

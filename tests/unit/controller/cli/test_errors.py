@@ -42,7 +42,12 @@ def test_no_usable_address(arguments: tuple[str, ...], sentence: str, command: C
     assert sentence in outcome.stderr
 
 
-@pytest.mark.parametrize("arguments", [["hosts"], ["jobs"], ["show", "x"], ["cancel", "x"], [*RUN], ["tools"]])
+MORE = "; hosts that hear nothing of their controller end what they trace after 10 s"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["hosts"], ["jobs"], ["show", "x"], ["cancel", "x"], ["cancel", "--all"], [*RUN], ["tools"]]
+)
 def test_unreachable_controller(arguments: list[str], command: Command, tmp_path: Path) -> None:
     # GIVEN an address where nobody listens
     nobody = f"unix:{tmp_path}/nobody.sock"
@@ -53,7 +58,7 @@ def test_unreachable_controller(arguments: list[str], command: Command, tmp_path
     assert outcome.stdout == ""
     assert outcome.stderr == (
         f"fleettrace: no controller answers at {nobody}: start one there with 'fleettrace serve --listen {nobody}', "
-        "or name the right address with --controller\n"
+        f"or name the right address with --controller{MORE if arguments[0] == 'cancel' else ''}\n"
     )
 
 

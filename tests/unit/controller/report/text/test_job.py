@@ -10,7 +10,7 @@ from fleettrace.errors import NotFound
 from fleettrace.model.findings import HostVerdict, Suspect
 from fleettrace.model.job import JobResult, JobState
 from fleettrace.snapshot import Count, Snapshot
-from tests.unit.controller.report import planned, samples
+from tests.unit.controller.report import hostile, planned, samples
 from tests.unit.controller.report.rendering import rendered, squeezed
 
 RESULTS: dict[str, Callable[[], JobResult]] = {
@@ -136,6 +136,21 @@ def test_where_no_canary_could_be_measured_no_filter_is_blamed() -> None:
     result = samples.aborted_result()
     text = rendered(render_job(replace(result, job=replace(result.job, state=JobState.FAILED))), 120)
     assert "narrow it" not in text
+
+
+def test_of_a_host_that_was_measured_by_hand_nothing_is_said_that_nobody_knows() -> None:
+    result = hostile.with_import(samples.histogram_result())
+    text = rendered(render_host(result, result.hosts[-1].part.run.host), 120)
+    assert "measured by hand: when, at what cost and what was lost is not known" in text
+    assert "of CPU" not in text
+    assert "0 events" not in text
+
+
+def test_results_that_came_after_their_job_had_failed_are_told_to_be_that() -> None:
+    result = samples.histogram_result()
+    late = replace(result, job=replace(result.job, state=JobState.FAILED, reason="no host could be measured"))
+    assert "results came all the same, after it had ended" in rendered(render_job(late), 120)
+    assert "results came all the same" not in rendered(render_job(result), 120)
 
 
 def test_canaries_are_followed_from_counting_to_the_trial() -> None:
