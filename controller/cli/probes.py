@@ -72,6 +72,7 @@ def probes(
         stream = client.ask_hosts(selector.text, about, one_of_each_kernel=not each_host)
         asked, answers = collect(stream, terminal)
     terminal.separate()
-    terminal.show(render_probes(asked, answers, pattern, limit), probes_document(asked, answers))
+    shown = render_probes(asked, answers, pattern, limit, of_programs=bool(binary or pid))
+    terminal.show(shown, probes_document(asked, answers))
     whole = all(isinstance(answer.finding, ProbeList) for answer in answers)
     return ExitCode.OK if whole else ExitCode.HOSTS_MISSING

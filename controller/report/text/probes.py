@@ -18,13 +18,19 @@ MAX_NAMED_PROBES = 8
 """Of probes that some hosts lack, so many are named and the rest counted."""
 MAX_NAMED_HOSTS = 6
 MAX_DIFFERENCES = 12
+ONE_OF_EACH_KERNEL = (
+    "of the hosts with one kernel one was asked, and others may have another binary: --each-host asks all"
+)
 _INDENT = 4
 
 
 def render_probes(
-    asked: Sequence[AskedHost], answers: Sequence[HostAnswer], pattern: str, limit: int
+    asked: Sequence[AskedHost], answers: Sequence[HostAnswer], pattern: str, limit: int, *, of_programs: bool = False
 ) -> RenderableType:
-    """The union of what hosts have, at most ``limit`` (0: all); beneath, who was asked, who differs, who is missing."""
+    """The union of what hosts have, at most ``limit`` (0: all); beneath, who was asked, who differs, who is missing.
+
+    ``of_programs``: of a binary or a process, of which hosts with one kernel have each their own.
+    """
     by_host = {one.host: one for one in asked}
     spoken = [(by_host[answer.host], answer.finding) for answer in answers if isinstance(answer.finding, ProbeList)]
     spoken.sort(key=lambda pair: pair[0].host)
@@ -32,12 +38,14 @@ def render_probes(
         (name, answer.finding.reason)
         for answer in sorted(answers, key=lambda answer: answer.host)
         if isinstance(answer.finding, Unanswered)
-        for name in by_host[answer.host].hosts
+        for name in ([answer.host] if of_programs else by_host[answer.host].hosts)
     ]
     probes = _union(found for _, found in spoken)
     shown = probes[: limit or None]
-    lines: list[tuple[str, Text | str]] = [*_asked(spoken, pattern)]
+    lines: list[tuple[str, Text | str]] = [*_asked(spoken, pattern, of_programs=of_programs)]
     lines += [("note", text) for text in _notes(spoken)]
+    if of_programs and any(one.speaks_for for one in asked):
+        lines.append(("note", Text(ONE_OF_EACH_KERNEL, "yellow", overflow="fold")))
     lines += [("differs", text) for text in _differences(differences(spoken), spoken)]
     lines += [("no answer", text) for text in reason_lines(silent)]
     blocks: list[RenderableType] = [_probe(probe) for probe in shown]
@@ -73,11 +81,12 @@ def _arguments_text(arguments: Sequence[ProbeArgument]) -> str:
     )
 
 
-def _asked(spoken: Sequence[Spoken], pattern: str) -> Iterable[tuple[str, Text]]:
+def _asked(spoken: Sequence[Spoken], pattern: str, *, of_programs: bool) -> Iterable[tuple[str, Text]]:
     what = f"probes match {pattern!r}" if pattern else "probes"
     alike: dict[tuple[str, int, int], list[str]] = {}
     for asked, found in spoken:
-        who = f"{asked.host} answered for {counted(len(asked.hosts), 'host')}" if asked.speaks_for else asked.host
+        speaks = asked.speaks_for and not of_programs
+        who = f"{asked.host} answered for {counted(len(asked.hosts), 'host')}" if speaks else asked.host
         alike.setdefault((asked.kernel, found.matched, len(found.probes)), []).append(who)
     for (kernel, matched, listed), names in alike.items():
         text = Text(f"{matched:,} {what} on kernel {kernel} ({_some(names)})", overflow="fold")

@@ -59,3 +59,16 @@ def test_probes_of_one_kernel_name_the_hosts_that_differ() -> None:
     answers = [HostAnswer("a", probe), HostAnswer("b", ProbeList(probe.probes[:2], 2))]
     text = " ".join(rendered(render_probes(asked, answers, "", 0), 120).split())
     assert "only on kernel 6.1 x (a), not on kernel 6.1 x (b)" in text
+
+
+def test_a_host_speaks_for_no_other_about_a_binary() -> None:
+    asked = [AskedHost("api-1", "6.1 x86_64", ("api-2",)), AskedHost("db-1", "6.6 x86_64", ("db-2",))]
+    nothing = HostAnswer("db-1", Unanswered("/nope is not on this host"))
+    answers = [HostAnswer("api-1", ProbeList((), 0)), nothing]
+    text = " ".join(rendered(render_probes(asked, answers, "x", 0, of_programs=True), 120).split())
+    assert "0 probes match 'x' on kernel 6.1 x86_64 (api-1)" in text
+    assert "others may have another binary: --each-host asks all" in text
+    assert "no answer db-1: /nope" in text
+    kernel = " ".join(rendered(render_probes(asked, answers, "x", 0), 120).split())
+    assert "(api-1 answered for 2 hosts)" in kernel
+    assert "no answer db-1, db-2: /nope" in kernel
