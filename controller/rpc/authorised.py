@@ -34,22 +34,22 @@ class Authorised:
         for method in descriptor.methods:
             guarded = self._stream if method.server_streaming else self._unary
             requirement = REQUIREMENTS[f"{descriptor.name}/{method.name}"]
-            setattr(self, method.name, guarded(getattr(service, method.name), method.name, requirement))
+            setattr(self, method.name, guarded(getattr(service, method.name), requirement))
 
-    def _unary(self, call: Any, name: str, requirement: Requirement) -> Any:
+    def _unary(self, call: Any, requirement: Requirement) -> Any:
         async def guarded(request: Message, context: Context) -> Any:
             try:
-                await self._admit(request, context, name, requirement)
+                await self._admit(request, context, requirement)
             except FleettraceError as error:
                 await abort_with(context, error)
             return await call(request, context)
 
         return guarded
 
-    def _stream(self, call: Any, name: str, requirement: Requirement) -> Any:
+    def _stream(self, call: Any, requirement: Requirement) -> Any:
         async def guarded(request: Message, context: Context) -> AsyncIterator[Any]:
             try:
-                await self._admit(request, context, name, requirement)
+                await self._admit(request, context, requirement)
             except FleettraceError as error:
                 await abort_with(context, error)
             async for reply in call(request, context):
@@ -57,7 +57,7 @@ class Authorised:
 
         return guarded
 
-    async def _admit(self, request: Any, context: Context, name: str, requirement: Requirement) -> None:
+    async def _admit(self, request: Any, context: Context, requirement: Requirement) -> None:
         """Let a request through, with what is proven written into it.
 
         Raises:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from controller.scheduler.terms import JobTerms
 from fleettrace.model.calibration import Calibration
-from fleettrace.model.cost import BASIS_TEXTS, CostModel, cost_model, program_scale
+from fleettrace.model.cost import BASIS_TEXTS, cost_model, program_scale
 from fleettrace.model.job import CanaryCheck, Trial, Verdict
 from fleettrace.model.run import MapFill, RunCost
 from fleettrace.oneliner import too_much_printed
@@ -92,11 +92,11 @@ def _measured(check: CanaryCheck, evidence: Evidence, terms: JobTerms) -> Canary
         cost_basis=model.basis,
         hit_ns=model.cost.hit_ns,
         event_ns=model.cost.event_ns,
-        trial=_trial(evidence, terms, model, scale),
+        trial=_trial(evidence, terms, scale),
     )
 
 
-def _trial(evidence: Evidence, terms: JobTerms, model: CostModel, scale: float | None) -> Trial | None:
+def _trial(evidence: Evidence, terms: JobTerms, scale: float | None) -> Trial | None:
     cost = evidence.trial
     if cost is None:
         return None

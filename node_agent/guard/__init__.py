@@ -9,11 +9,9 @@ from collections.abc import Collection
 from fleettrace.errors import DigestMismatch, Refused, Unfit
 from fleettrace.model.run import OneLinerBounds, RunLimits, StartRun
 from fleettrace.model.tool import ToolDefinition
-from node_agent.guard.policy import DEFAULT_PATH, HostPolicy, load_host_policy
+from node_agent.guard.policy import DEFAULT_PATH, FILE, HostPolicy, load_host_policy
 
 __all__ = ["DEFAULT_PATH", "HostPolicy", "capabilities_for", "check", "load_host_policy"]
-
-FILE = "agent.toml"
 
 
 def check(

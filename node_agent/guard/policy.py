@@ -15,6 +15,7 @@ from fleettrace.toml_tables import Table, parse_toml, read_text
 
 __all__ = [
     "DEFAULT_PATH",
+    "FILE",
     "ApprovalPolicy",
     "Approver",
     "HostPolicy",
@@ -24,8 +25,9 @@ __all__ = [
     "parse_host_policy",
 ]
 
-DEFAULT_PATH = Path("/etc/fleettrace/agent.toml")
-BUILTIN_FILE = Path(__file__).parent / "agent.toml"
+FILE = "agent.toml"
+DEFAULT_PATH = Path("/etc/fleettrace") / FILE
+BUILTIN_FILE = Path(__file__).parent / FILE
 
 MAX_DURATION_S = 86_400
 MIN_CPU_PCT = 0.001

@@ -3,11 +3,10 @@
 from fleettrace.errors import Refused
 from fleettrace.model.run import OneLinerBounds, StartRun
 from fleettrace.oneliner import OneLinerLimits, describe, parse, refusals
-from node_agent.guard.policy import OneLinerPolicy
+from node_agent.guard.policy import FILE, OneLinerPolicy
 
 __all__ = ["check_program"]
 
-FILE = "agent.toml"
 LIFTED_BY_FLAG = frozenset({"one_liner_strings", "one_liner_memory"})
 
 
