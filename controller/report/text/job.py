@@ -28,6 +28,8 @@ from fleettrace.snapshot import Snapshot
 
 __all__ = ["heat_maps", "render_host", "render_job"]
 
+NS_PER_PCT = 1e7
+"""Of a second of one CPU."""
 MAX_RANKED = 3
 """Of hosts that do not stand out, so many are told of."""
 
@@ -149,8 +151,14 @@ def _way_out(job: Job) -> str:
     """What to do about a job that the gate did not let begin."""
     if job.state is JobState.HELD:
         return "run it with --promote to go on all the same, or with --canary on a busier host"
-    if job.state is not JobState.ABORTED or not any(check.verdict is Verdict.ABORT for check in job.canaries):
+    aborted = [check for check in job.canaries if check.verdict is Verdict.ABORT]
+    if job.state is not JobState.ABORTED or not aborted:
         return ""  # a canary that could not be measured says why itself
+    # Of a binary's probes, which one process can be asked for alone, a filter keeps some from firing.
+    if "binary" not in job.spec.params and any(
+        check.hits_per_s * check.hit_ns / NS_PER_PCT > check.budget_cpu_pct for check in aborted
+    ):
+        return "no filter helps, which is looked at once a probe has fired: take one that fires less often"
     if job.spec.program:
         return "narrow it with a /predicate/ or rarer probes, and see what that would cost with --dry-run"
     narrow = f"narrow it with a filter ('fleettrace tools {job.spec.tool}' lists them)"

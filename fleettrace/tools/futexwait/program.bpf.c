@@ -51,6 +51,8 @@ int on_enter(struct bpf_raw_tracepoint_args *ctx)
         FT_LOST();
         return 0;
     }
+    if (wait.where.user_stack >= 0)
+        wait.where.kernel_stack = -FT_EFAULT;  // the way into the call is the same for all, and says nothing
     wait.since_ns = bpf_ktime_get_ns();
     if (waiting.update(&thread, &wait)) {
         FT_ADD_ONE(ft->events);  // it will not be measured when it ends

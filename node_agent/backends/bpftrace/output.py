@@ -52,5 +52,5 @@ def read_line(line: bytes) -> Record | None:
 
 
 def text_of(characters: str) -> str:
-    """Real text of one character for each byte; what is no UTF-8 becomes U+FFFD."""
-    return characters.encode("latin-1", "replace").decode("utf-8", "replace")
+    """Real text of one character for each byte; what is no UTF-8 stays apart as ``\\xff`` and the like."""
+    return characters.encode("latin-1", "replace").decode("utf-8", "backslashreplace")

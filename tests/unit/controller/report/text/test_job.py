@@ -132,6 +132,15 @@ def test_an_aborted_one_liner_says_how_to_narrow_it() -> None:
     assert "narrow it with a /predicate/ or rarer probes" in text
 
 
+def test_no_filter_is_advised_where_the_hits_alone_are_over_the_budget() -> None:
+    result = samples.aborted_result()
+    (check,) = result.job.canaries
+    busier = replace(check, hits_per_s=3_386_778.0, hit_ns=50.0)
+    text = rendered(render_job(replace(result, job=replace(result.job, canaries=(busier,)))), 120)
+    assert "no filter helps, which is looked at once a probe has fired: take one that fires less often" in text
+    assert "narrow it" not in text
+
+
 def test_where_no_canary_could_be_measured_no_filter_is_blamed() -> None:
     result = samples.aborted_result()
     text = rendered(render_job(replace(result, job=replace(result.job, state=JobState.FAILED))), 120)
