@@ -10,7 +10,7 @@ from fleettrace.oneliner.tree import Assign, Call, CallStatement, Expression, Ma
 from fleettrace.oneliner.vocabulary import AGGREGATIONS
 from fleettrace.oneliner.walk import direct, inside, parts, statements
 
-__all__ = ["KeyPart", "MapShape", "ValueKind", "map_shapes"]
+__all__ = ["KeyPart", "MapShape", "ValueKind", "map_shapes", "mixed_stacks"]
 
 
 class ValueKind(StrEnum):
@@ -75,6 +75,16 @@ def map_shapes(program: Program) -> Mapping[str, MapShape]:
         is_state = kind is ValueKind.VALUE and name in read
         shapes[name] = MapShape(name, kind, _key(references), unit, not is_state and name not in hidden)
     return shapes
+
+
+def mixed_stacks(program: Program) -> str | None:
+    """The name of a map whose key is a stack in one place, and known to be something else in another; None: none."""
+    for name, references in sorted(_keyed_references(program).items()):
+        kinds = [[types.of(key) for key in reference.keys] for reference, types in references]
+        for seen in map(set, zip(*kinds, strict=True)):
+            if len(seen) > 1 and KeyType.TEXT not in seen and any(kind.is_stack for kind in seen):
+                return name
+    return None
 
 
 def _keyed_references(program: Program) -> Mapping[str, list[tuple[MapRef, Types]]]:

@@ -2,7 +2,7 @@
 
 from fleettrace.errors import BadProgram
 from fleettrace.oneliner.limits import MAX_ATTACH_POINTS, MAX_KEY_PARTS, MAX_MAPS, MAX_STATEMENTS
-from fleettrace.oneliner.shapes import ValueKind, map_shapes
+from fleettrace.oneliner.shapes import ValueKind, map_shapes, mixed_stacks
 from fleettrace.oneliner.source import bad_program
 from fleettrace.oneliner.tree import (
     Assign,
@@ -45,7 +45,9 @@ def check_program(program: Program) -> None:
 
 
 def _check_stacks(program: Program) -> None:
-    """Stacks of one result are drawn together, so that they must be weighed in one unit."""
+    """A map holds stacks of one kind; those of one result are drawn together, so that they are weighed in one unit."""
+    if (mixed := mixed_stacks(program)) is not None:
+        raise _bad(f"@{mixed} has keys of different kinds, one of them a stack: give the maps names of their own")
     units = {
         shape.unit
         for shape in map_shapes(program).values()

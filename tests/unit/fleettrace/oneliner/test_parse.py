@@ -98,6 +98,7 @@ REFUSED = {
     "bare args": (f"{K} {{ @[args] = count(); }}", "name one of its fields"),
     "a name that is never equal": (f'{K} /comm == "kube-controller-manager"/ {{ @++; }}', 'write "kube-controller"'),
     "a name of a field": (f'{K} {{ if ("systemd-networkd-x" != args->next_comm) {{ @++; }} }}', '"systemd-network"'),
+    "two kinds of stacks": ("profile:hz:9 { @[kstack] = count(); @[ustack] = count(); }", "one of them a stack"),
     "two ways": (f"{K} {{ @ = count(); @ = hist(pid); }}", "names of their own"),
     "two shapes": (f"{K} {{ @[pid] = count(); @[pid, tid] = count(); }}", "different numbers of keys"),
     "never set": (f"{K} {{ print(@x); }}", "never gets a value"),
