@@ -4,6 +4,11 @@ import os
 import signal
 
 import pytest
+from hypothesis import settings
+
+# Examples that take longer than usual are no finding: the machine may have other things to do.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # gRPC tells of every stream that a server cancels when it ends, on the stderr that tests compare. It looks at this when
 # it is imported, which is after this file.
