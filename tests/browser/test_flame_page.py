@@ -281,6 +281,20 @@ def test_small_frames_are_told_and_drawn_on_request(open_page: OpenPage) -> None
     assert "together, drawn leave out" in page.inner_text(".flame-under")
 
 
+def test_a_ratio_says_no_more_than_that_it_is_large_or_small(open_page: OpenPage) -> None:
+    before = hostile.result_of(hostile.stacks(("web;grown", 3), ("web;shrunk", 990_000)))
+    after = hostile.result_of(hostile.stacks(("web;grown", 992_000), ("web;shrunk", 8_000)))
+    page = open_page(render_flame_page(flame_graph(after, earlier=before)))
+    wait_for(page, f"{APP}.chart.boxes.length > 0")
+
+    click_frame(page, "grown")
+    assert ">100x, more here" in page.inner_text(".flame-details")
+    page.keyboard.press("Escape")
+    settled(page)
+    click_frame(page, "shrunk")
+    assert "<0.01x, less here" in page.inner_text(".flame-details")
+
+
 def test_before_and_after(open_page: OpenPage) -> None:
     before = hostile.result_of(hostile.stacks(("web;read", 500), ("web;gone", 500)))
     after = hostile.result_of(hostile.stacks(("web;read", 5000), ("web;new", 5000)))

@@ -24,7 +24,7 @@ _MARGIN_PX = 10
 _USER = ("#9cc3f0", "#8fcbe8", "#aec9f2", "#a3d2ea")
 _KERNEL = ("#fbb46a", "#fcc98a", "#f9a458", "#fbd79a")
 _DIFFERENCES = {
-    Difference.ALIKE: "#d9dde4",
+    Difference.ALIKE: "#d0d5dd",
     Difference.CHANCE: "#f1f2f5",
     Difference.MORE: "#fb8a4a",
     Difference.LESS: "#6aaef0",
@@ -50,7 +50,9 @@ def render_flame_svg(graph: FlameGraph) -> str:
         said.append(f"{counted(small, 'frame')} below {100 * ELIDE_BELOW:g}% not drawn")
     if deep:
         said.append(f"{counted(deep, 'frame')} deeper than {MAX_ROWS} not drawn")
-    what = f"width: {mine.label}" + (f"; orange more, blue less than {other.label}, grey alike" if other else "")
+    what = f"width: {mine.label}" + (
+        f"; orange more, blue less than {other.label}, grey alike, pale grey may be chance" if other else ""
+    )
     document = tag(
         "svg",
         tag("title", graph.title),

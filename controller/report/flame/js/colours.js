@@ -1,5 +1,6 @@
-// Colours. Blue and orange are told apart with every kind of colour blindness; names and words say the same again
-// (kernel frames end in _[k], differences stand in the details), so that no meaning is in a colour alone.
+// Colours. Blue and orange are told apart with every kind of colour blindness, greys by how light they are, and what a
+// search has found by being the darkest or the lightest: a test simulates it. Names and words say the same again (kernel
+// frames end in _[k], differences stand in the details), so that no meaning is in a colour alone.
 
 const KERNEL = "_[k]";
 
@@ -26,11 +27,11 @@ function palette() {
     root: dark ? "#444c59" : "#d9dde4",
     rootInk: token("--text"),
     unknown: dark ? "#596270" : "#dfe2e8",
-    match: dark ? "#e78ac3" : "#c2338b",
+    match: dark ? "#ffe3f4" : "#9c1f6c",
     matchInk: dark ? "#14060e" : "#ffffff",
     elided: dark ? "#2b313b" : "#e2e5ea",
-    alike: dark ? "#4a5260" : "#d6dae1",
-    chance: dark ? "#2f353f" : "#eef0f3",
+    alike: dark ? "#4a5260" : "#d0d5dd",
+    chance: dark ? "#2f353f" : "#f1f2f5",
   };
 }
 
