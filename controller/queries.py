@@ -106,7 +106,8 @@ def _result(job: Job, ended: Sequence[HostPart], going_on: Sequence[HostPart], h
     found = add_leaking_hosts(compare_parts(addable.parts), addable.parts)
     statement = state_findings(found, addable.parts, _words(job))
     if not job.state.ended:
-        statement = f"so far, with {counted(len(going_on), 'host')} still measuring: {statement}" if parts else ""
+        arrived = f"{len({part.part.run.host for part in parts}):,} of {counted(len(job.spec.targets), 'host')}"
+        statement = f"so far, from {arrived}: {statement}" if parts else ""
     return JobResult(
         job,
         coverage,

@@ -15,7 +15,7 @@ from controller.cli.watching import Interrupted, Watching
 from controller.client import Client
 from controller.report.contents import events_of
 from controller.report.json import job_document
-from controller.report.text import Safe, render_job
+from controller.report.text import Safe, render_job, render_live
 from fleettrace.errors import Unreachable
 from fleettrace.model.job import Job, JobResult
 from fleettrace.model.names import counted
@@ -97,11 +97,11 @@ class _Shown:
         if self._terminal.as_json:
             _write_line(result)
         elif self._is_picture:
-            self._live.update(Safe(render_job(result, decisions=False)), refresh=True)
+            self._live.update(Safe(render_live(result)), refresh=True)
         elif result.merged.total:
             recorded = sum(events_of(host.part) for host in result.hosts)
             arrived = f"{recorded:,} events of {counted(len(result.hosts), 'host')}"
-            self._terminal.note("so far", f"{arrived}; {result.coverage.answered:,} through; {result.statement}")
+            self._terminal.note("so far", f"{arrived}; {result.coverage.answered:,} ended; {result.statement}")
 
 
 def _write_line(result: JobResult) -> None:

@@ -55,7 +55,7 @@ class BeforeAfter:
             more = f" (and in {len(changed) - 1} more of the classes)" if len(changed) > 1 else ""
             return f"{tool} has changed: {changed[0].evidence}{more}"
         (first, *_) = sorted(self.changes, key=lambda each: -len(each.hosts))
-        return f"{tool} has not changed by more than chance: {first.evidence}"
+        return f"{tool} has not changed: {first.evidence}"
 
 
 def before_and_after(before: JobResult, after: JobResult) -> BeforeAfter:

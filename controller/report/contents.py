@@ -10,16 +10,23 @@ from fleettrace.model.run import Part
 from fleettrace.snapshot import Snapshot, merge
 
 __all__ = [
+    "MAX_NAMED_HOSTS",
     "Kind",
     "by_host",
     "check_one_question",
     "events_of",
     "kinds_of",
+    "named_hosts",
     "readings_of",
+    "reason_sentences",
     "started_at_ms",
     "title_of",
     "unseen_sentences",
 ]
+
+
+MAX_NAMED_HOSTS = 12
+"""Hosts that share a reason are named up to here and then counted."""
 
 
 class Kind(StrEnum):
@@ -80,6 +87,21 @@ def title_of(result: JobResult) -> str:
     return f"{spec.tool} on {spec.selector} (job {spec.job_id})"
 
 
+def named_hosts(hosts: Iterable[str]) -> str:
+    """The first of them by name, and how many there are besides."""
+    names = list(hosts)
+    more = f", +{len(names) - MAX_NAMED_HOSTS} more (--json names all)" if len(names) > MAX_NAMED_HOSTS else ""
+    return ", ".join(names[:MAX_NAMED_HOSTS]) + more
+
+
+def reason_sentences(hosts: Iterable[tuple[str, str]]) -> list[str]:
+    """A sentence for each reason with the hosts that it holds for."""
+    names: dict[str, list[str]] = {}
+    for host, reason in hosts:
+        names.setdefault(reason, []).append(host)
+    return [f"{named_hosts(named)}: {reason}" for reason, named in names.items()]
+
+
 def unseen_sentences(result: JobResult) -> Iterable[str]:
     """Coverage in sentences, what was not seen after how much was."""
     coverage = result.coverage
@@ -92,7 +114,7 @@ def unseen_sentences(result: JobResult) -> Iterable[str]:
         yield f"{counted(len(coverage.partial), 'host')} ended early"
     if coverage.left_out:
         yield f"{counted(len(coverage.left_out), 'host')} left out: not added to the others' results"
-    yield from (f"{host}: {note}" for host, note in coverage.notes)
+    yield from reason_sentences(coverage.notes)
     if coverage.lost_events:
         yield f"{counted(coverage.lost_events, 'event')} lost: seen and not in the result"
     if coverage.truncated_stacks:

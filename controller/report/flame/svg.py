@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from controller.analysis.wording import share_text
 from controller.report.flame.compare import Difference, View, difference, opening_views, ratio_text
@@ -10,12 +11,14 @@ from controller.report.html.markup import Markup, joined, tag, visible
 from fleettrace.model.names import counted
 from fleettrace.snapshot import KERNEL_SUFFIX
 
-__all__ = ["ELIDE_BELOW", "MAX_ROWS", "render_flame_svg"]
+__all__ = ["ELIDE_BELOW", "MAX_ROWS", "NOTE_CHARS", "render_flame_svg"]
 
 WIDTH_PX = 1200
 ROW_PX = 17
 CHAR_PX = 6.7
 """Of the font at 11 px; names are cut to fit, and whole in the titles."""
+NOTE_CHARS, NOTE_PX = 180, 15
+"""Of a line of notes, in the same size of a font that is not of one width: 1200 px of wide letters."""
 ELIDE_BELOW = 0.0005
 MAX_ROWS = 200
 _HEAD_PX = 58
@@ -44,12 +47,14 @@ def render_flame_svg(graph: FlameGraph) -> str:
     mine, other = opening_views(graph)
     boxes, small, deep = _layout(graph, mine)
     rows = max(box.depth for box in boxes) + 1
-    height = _HEAD_PX + rows * ROW_PX + 30
     said = [*graph.notes]
     if small:
         said.append(f"{counted(small, 'frame')} below {100 * ELIDE_BELOW:g}% not drawn")
     if deep:
         said.append(f"{counted(deep, 'frame')} deeper than {MAX_ROWS} not drawn")
+    notes = wrap("; ".join(said), NOTE_CHARS)
+    foot = _HEAD_PX + rows * ROW_PX + 18
+    height = foot + NOTE_PX * len(notes)
     what = f"width: {mine.label}" + (
         f"; orange more, blue less than {other.label}, grey alike, pale grey may be chance" if other else ""
     )
@@ -60,7 +65,7 @@ def render_flame_svg(graph: FlameGraph) -> str:
         _text(graph.title, _MARGIN_PX, 20, 15, "#10141b", font_weight="600"),
         _text(what, _MARGIN_PX, 38, 11.5, "#39414f"),
         tag("g", *_frames(graph, mine, other, boxes), font_size="11", font_family="monospace"),
-        _text("; ".join(said), _MARGIN_PX, height - 12, 11, "#59616f"),
+        *(_text(line, _MARGIN_PX, foot + NOTE_PX * number, 11, "#59616f") for number, line in enumerate(notes)),
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {WIDTH_PX + 2 * _MARGIN_PX} {height}",
         width=str(WIDTH_PX + 2 * _MARGIN_PX),

@@ -6,7 +6,7 @@ from controller.report.text.comparison import render_before_after, render_compar
 from controller.report.text.coverage import reason_lines
 from controller.report.text.doctor import render_doctor
 from controller.report.text.evidence import evidence_lines
-from controller.report.text.job import render_host, render_job
+from controller.report.text.job import render_host, render_job, render_live
 from controller.report.text.lists import render_host_list, render_jobs, render_tool, render_tools
 from controller.report.text.outlier import render_hunt
 from controller.report.text.policy import render_policy_answer, render_policy_check, render_policy_difference
@@ -30,6 +30,7 @@ __all__ = [
     "render_hunt",
     "render_job",
     "render_jobs",
+    "render_live",
     "render_policy_answer",
     "render_policy_check",
     "render_policy_difference",

@@ -6,14 +6,12 @@ from rich.text import Text
 
 from controller.analysis.builds import builds_of
 from controller.analysis.wording import share_text
+from controller.report.contents import MAX_NAMED_HOSTS, named_hosts, reason_sentences
 from controller.report.text.numbers import count_text
 from fleettrace.model.job import Coverage, JobResult
 from fleettrace.model.names import counted, duration_text
 
-__all__ = ["MAX_NAMED_HOSTS", "build_lines", "coverage_lines", "reason_lines"]
-
-MAX_NAMED_HOSTS = 12
-"""Hosts that share a reason are named up to here and then counted."""
+__all__ = ["build_lines", "coverage_lines", "reason_lines"]
 
 _BUILD_ID_DIGITS = 12
 
@@ -31,10 +29,10 @@ def coverage_lines(coverage: Coverage, recorded: int) -> list[tuple[str, Text]]:
         )
     ]
     if coverage.replayed:
-        replayed = f"{_named(coverage.replayed)} played a recording: these numbers are not of that kernel"
+        replayed = f"{named_hosts(coverage.replayed)} played a recording: these numbers are not of that kernel"
         lines.append(("REPLAYED", Text(replayed, "bold red")))
     if coverage.imported:
-        told = f"{_named(coverage.imported)} measured by hand: what was lost there is not known"
+        told = f"{named_hosts(coverage.imported)} measured by hand: what was lost there is not known"
         lines.append(("IMPORTED", Text(told, "bold yellow")))
     lines += [("missing", text) for text in reason_lines(coverage.missing)]
     lines += [("LEFT OUT", text) for text in reason_lines(coverage.left_out)]
@@ -70,18 +68,9 @@ def build_lines(result: JobResult) -> list[tuple[str, Text]]:
 
 
 def _hosts_of_build(hosts: tuple[str, ...]) -> str:
-    return _named(hosts) if len(hosts) <= MAX_NAMED_HOSTS else counted(len(hosts), "host")
+    return named_hosts(hosts) if len(hosts) <= MAX_NAMED_HOSTS else counted(len(hosts), "host")
 
 
 def reason_lines(hosts: Iterable[tuple[str, str]]) -> list[Text]:
     """A line for each reason with the hosts that it holds for."""
-    names: dict[str, list[str]] = {}
-    for host, reason in hosts:
-        names.setdefault(reason, []).append(host)
-    return [Text(f"{_named(named)}: {reason}", "yellow", overflow="fold") for reason, named in names.items()]
-
-
-def _named(hosts: Iterable[str]) -> str:
-    names = list(hosts)
-    more = f", +{len(names) - MAX_NAMED_HOSTS} more (--json names all)" if len(names) > MAX_NAMED_HOSTS else ""
-    return ", ".join(names[:MAX_NAMED_HOSTS]) + more
+    return [Text(sentence, "yellow", overflow="fold") for sentence in reason_sentences(hosts)]

@@ -11,7 +11,7 @@ from rich.text import Text
 from controller.report.families import Family
 from controller.report.names import short_names
 from controller.report.text.numbers import short_text
-from fleettrace.model.names import counted
+from fleettrace.model.names import counted, natural_order
 from fleettrace.snapshot import Histogram, bucket_bounds
 
 __all__ = ["MAX_ROWS", "HeatMap"]
@@ -40,33 +40,43 @@ _PLAIN_SYSTEMS = frozenset({None, "standard", "windows"})
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """One histogram of each host; ``marked`` hosts stand out."""
+    """One histogram of each host; ``marked`` hosts stand out. Of more than ``rows`` hosts the odd ones are drawn.
+
+    ``steady``: below the marked ones hosts stand by name, so that they keep their places where it is drawn again.
+    """
 
     family: Family
     marked: frozenset[str]
+    rows: int = MAX_ROWS
+    steady: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        hosts = [host for host, _ in self.family.hosts[:MAX_ROWS]]
+        family = self.family
+        hosts = [host for host, _ in family.hosts[: self.rows]]
+        if self.steady:
+            hosts.sort(key=lambda host: (host not in self.marked, natural_order(host)))
         short = short_names(hosts, _MAX_NAME_CELLS)
         names = [f"{name} !" if host in self.marked else name for host, name in zip(hosts, short.names, strict=True)]
         name_cells = max(map(len, names), default=0)
         room = max(options.max_width - _INDENT - name_cells - 2, 1)
-        family = self.family.coarse(room)
+        family = family.coarse(room)
         indexes = family.indexes
         width = max(1, min(_MAX_CELL, room // len(indexes)))
         shown = range(indexes[0], min(indexes[-1] + 1, indexes[0] + room // width))
         paint = _Paint(console, options, width)
         about = f", {family.name}" if family.name else ""
         yield Text(f"Host by host{about}: the share of its values in each bucket, in {family.merged.unit}", "bold")
-        for name, (host, histogram) in zip(names, family.hosts, strict=False):
+        histograms = dict(family.hosts)
+        for name, host in zip(names, hosts, strict=True):
             row = Text(" " * _INDENT, no_wrap=True, overflow="crop")
             row.append(f"{name:<{name_cells}}  ", "bold red" if host in self.marked else "")
-            yield row.append_text(_row(histogram, shown, paint))
+            yield row.append_text(_row(histograms[host], shown, paint))
         yield Text(" " * (_INDENT + name_cells + 2) + _axis(family, shown, width), "dim", no_wrap=True, overflow="crop")
         yield _legend(_Paint(console, options, 2), _INDENT + name_cells + 2)
         notes = [f"names without {short.domain}"] if short.domain else []
-        if len(family.hosts) > MAX_ROWS:
-            notes.append(f"+{counted(len(family.hosts) - MAX_ROWS, 'more host')}, less apart (-o report.html draws 80)")
+        if len(family.hosts) > len(hosts):
+            more = counted(len(family.hosts) - len(hosts), "more host")
+            notes.append(f"+{more}, less apart (fleettrace report draws 80)")
         if family is not self.family:
             notes.append("drawn in whole octaves (--json has the finer buckets)")
         if len(shown) < len(indexes):

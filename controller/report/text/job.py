@@ -1,5 +1,8 @@
 """A job from the headline to the evidence, for a person who is tired."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -10,6 +13,7 @@ from controller.report.text.balance import render_balances
 from controller.report.text.counts import render_counts, render_events
 from controller.report.text.coverage import build_lines, coverage_lines
 from controller.report.text.evidence import evidence_lines, state_style
+from controller.report.text.fitting import Fitting
 from controller.report.text.heatmap import HeatMap
 from controller.report.text.histogram import render_histograms
 from controller.report.text.hosts import labels_text, render_hosts
@@ -26,10 +30,13 @@ from fleettrace.model.redaction import redaction_text
 from fleettrace.model.run import IMPORT_BACKEND
 from fleettrace.snapshot import Snapshot
 
-__all__ = ["heat_maps", "render_host", "render_job"]
+__all__ = ["heat_maps", "render_host", "render_job", "render_live"]
 
 NS_PER_PCT = 1e7
 """Of a second of one CPU."""
+MAX_READINGS = 2
+LIVE_ROWS = range(24, 1, -1)
+"""Of a job that still runs: so many readings, and hosts in a heat map as far as the terminal is high."""
 MAX_RANKED = 3
 """Of hosts that do not stand out, so many are told of."""
 
@@ -44,7 +51,9 @@ def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
     targets = counted(len(job.spec.targets), "host")
     if not job.state.ended:
         decided = [labelled(evidence_lines(job))] if decisions else []
-        return _spaced(_headline(job, targets), *decided, Progress(job), *_so_far(result))
+        return _spaced(
+            _headline(job, targets), *decided, Progress(job), *_so_far(result, MAX_READINGS, heat_maps(result))
+        )
     if job.state is JobState.CHECKED:
         return _spaced(_headline(job, targets), render_plan(job), *_decided(job, decisions=decisions))
     coverage = result.coverage
@@ -69,20 +78,29 @@ def render_job(result: JobResult, *, decisions: bool = True) -> RenderableType:
     return _spaced(*blocks, *_decided(job, decisions=decisions))
 
 
+def render_live(result: JobResult) -> RenderableType:
+    """A job that still runs, to be drawn again and again: what is left out first on a low terminal says least."""
+    head = (_headline(result.job, counted(len(result.job.spec.targets), "host")), Progress(result.job))
+    maps = heat_maps(result)
+    forms = [_so_far(result, MAX_READINGS, maps)]
+    forms += [_so_far(result, 0, [replace(drawn, rows=rows) for drawn in maps]) for rows in LIVE_ROWS]
+    return Fitting([_spaced(*head, *form) for form in forms])
+
+
 def _decided(job: Job, *, decisions: bool) -> list[RenderableType]:
     return [Group(Text("How it was decided", "bold"), labelled(evidence_lines(job)))] if decisions else []
 
 
-def _so_far(result: JobResult) -> list[RenderableType]:
+def _so_far(result: JobResult, readings: int, maps: Sequence[HeatMap]) -> list[RenderableType]:
     """What has arrived of a job that still runs: it is short, for it is drawn again and again."""
     if not result.merged.total:
         return []
     blocks: list[RenderableType] = [Sentence(result.statement, "bold")] if result.statement else []
     recorded = sum(events_of(host.part) for host in result.hosts)
     ended = sum(host.part.final for host in result.hosts)
-    told = f"{recorded:,} events of {counted(len(result.hosts), 'host')}, {ended:,} of which are through"
-    blocks.append(labelled([("so far", told), *(("reading", reading) for reading in result.readings[:2])]))
-    return blocks + (heat_maps(result) or _snapshot(result.merged, "So far"))
+    told = f"{recorded:,} events of {counted(len(result.hosts), 'host')} ({ended:,} ended)"
+    blocks.append(labelled([("so far", told), *(("reading", reading) for reading in result.readings[:readings])]))
+    return [*blocks, *([replace(drawn, steady=True) for drawn in maps] or _snapshot(result.merged, "So far"))]
 
 
 def render_host(result: JobResult, host: str) -> RenderableType:
@@ -192,7 +210,7 @@ def _judged(suspect: Suspect, style: str) -> Text:
     return text.append(f" (score {suspect.score:.3g})", "dim").append(f": {suspect.evidence}")
 
 
-def heat_maps(result: JobResult) -> list[RenderableType]:
+def heat_maps(result: JobResult) -> list[HeatMap]:
     """The hosts' histograms beside each other: of several keys the fullest one."""
     found, _ = families(result)
     marked = frozenset(suspect.host for suspect in result.suspects if suspect.verdict.named)

@@ -1,6 +1,7 @@
 """``fleettrace show --watch``: what has arrived, until the job has ended."""
 
 import json
+import re
 from dataclasses import replace
 from io import StringIO
 
@@ -10,6 +11,8 @@ from rich.console import Console
 from controller.cli.terminal import Terminal
 from controller.cli.watching_result import watch_result
 from controller.client import Client
+from controller.report.text import render_live
+from fleettrace.model.findings import HostVerdict
 from fleettrace.model.job import JobResult
 from tests.unit.controller.cli.conftest import Command
 from tests.unit.controller.cli.fake_control import FakeControl
@@ -25,7 +28,7 @@ def so_far() -> JobResult:
         live,
         hosts=(done.hosts[0], going_on),
         merged=done.merged,
-        statement="so far, with 1 host still measuring: no host stands out among 2 hosts",
+        statement="so far, from 2 of 5 hosts: no host stands out among 2 hosts",
         coverage=replace(live.coverage, answered=1),
     )
 
@@ -38,7 +41,7 @@ def test_lines_for_a_log_and_the_whole_report_at_the_end(control: FakeControl, f
     outcome = fleettrace("show", "k3f9q2", "--watch")
     # THEN what arrived is told in lines on stderr, and the report comes on stdout
     assert outcome.code == 0
-    assert "so far      12,174 events of 2 hosts; 1 through; so far, with 1 host still measuring" in outcome.stderr
+    assert "so far      12,174 events of 2 hosts; 1 ended; so far, from 2 of 5 hosts" in outcome.stderr
     assert "wave 2/2    tracing on 4 hosts" in outcome.stderr
     assert "done, 4 of 5 hosts answered" in outcome.stdout
 
@@ -65,11 +68,49 @@ def test_on_a_terminal_it_is_a_picture_that_changes(width: int, control: FakeCon
         watch_result(client, "k3f9q2", terminal)
     drawn = screen.getvalue()
     # THEN the partial merge was drawn and erased, and the report stays
-    assert "12,174 events of 2 hosts, 1 of which are through" in " ".join(drawn.split())
+    assert "12,174 events of 2 hosts (1 ended)" in " ".join(drawn.split())
     assert "Host by host" in drawn
     assert drawn.count("\x1b[2K") >= 2
     assert "\x1b[?25h" in drawn, "the cursor is back"
     assert "All hosts: 23,961 events" in drawn
+
+
+def drawn_live(result: JobResult, height: int) -> str:
+    screen = StringIO()
+    Console(file=screen, width=80, height=height, color_system=None, _environ={}).print(render_live(result))
+    return screen.getvalue()
+
+
+def test_the_picture_is_no_higher_than_the_terminal() -> None:
+    # GIVEN 60 hosts that have sent something, with two readings
+    fleet = samples.fleet_result()
+    live = replace(so_far(), hosts=fleet.hosts, merged=fleet.merged, suspects=fleet.suspects, readings=("one", "two"))
+    heights = range(8, 45)
+    # WHEN they are drawn on terminals of different heights
+    drawn = {height: drawn_live(live, height) for height in heights}
+    # THEN each fits; readings are left out first, then hosts, and at last it is said that there is more
+    assert all(len(text.splitlines()) <= height for height, text in drawn.items())
+    assert all(("reading" in text) <= ("+36 more hosts" in text) for text in drawn.values())
+    assert all(("less apart" in text) is not ("too low for the rest" in text) for text in drawn.values())
+    assert "reading" in drawn[44]
+    assert "+50 more hosts, less apart" in drawn[24]
+    assert len(drawn[24].splitlines()) == 24
+    assert "too low for the rest" in drawn[8]
+
+
+def test_hosts_keep_their_places_while_they_are_measured() -> None:
+    # GIVEN that another host is nearest to standing out a moment later
+    result = so_far()
+    (suspect, *_) = samples.histogram_result().suspects
+    names = [host.part.run.host for host in result.hosts]
+    ranked = [(replace(suspect, host=name, verdict=HostVerdict.RANKING),) for name in names]
+    # WHEN both moments are drawn
+    rows = [
+        re.findall(r"^  (\S+) +[·:░▒▓█ ]+$", drawn_live(replace(result, suspects=each), 50), re.MULTILINE)
+        for each in ranked
+    ]
+    # THEN they stand by name in both
+    assert rows == [sorted(names)] * 2
 
 
 def test_an_ended_job_is_shown_at_once(control: FakeControl, fleettrace: Command) -> None:

@@ -1,13 +1,14 @@
 """SVG and the tree of the terminal."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
 
 from rich.console import Console
 
 from controller.report.flame.graph import flame_graph
-from controller.report.flame.svg import MAX_ROWS, render_flame_svg
+from controller.report.flame.svg import MAX_ROWS, NOTE_CHARS, render_flame_svg
 from controller.report.flame.text import render_flame_tree
 from controller.report.html.markup import visible
 from fleettrace.model.job import JobResult
@@ -73,6 +74,21 @@ def test_a_difference_says_both_shares() -> None:
 
     assert "parse: 10.0% of api-1; 50.0% of the other host, 0.20x" in found
     assert found["parse: 10.0% of api-1; 50.0% of the other host, 0.20x"][2] == "#6aaef0"
+
+
+def test_notes_name_hosts_together_and_are_wrapped() -> None:
+    result = hostile.result_of(*[MINE] * 40)
+    notes = tuple((f"host-{number}", f"it began {number // 20} s late") for number in range(40))
+    document = ET.fromstring(
+        render_flame_svg(flame_graph(replace(result, coverage=replace(result.coverage, notes=notes))))
+    )
+
+    lines = [line for text in document.findall(f"{SVG}text") if (line := text.text or "")][2:]
+    assert "host-0, host-1, " in " ".join(lines)
+    assert "host-11, +8 more (--json names all): it began 0 s late" in " ".join(lines)
+    assert len(lines) > 1
+    assert all(len(line) <= NOTE_CHARS for line in lines)
+    assert float(document.findall(f"{SVG}text")[-1].attrib["y"]) < int(document.attrib["height"])
 
 
 def tree(result: JobResult, host: str = "", width: int = 100) -> str:
