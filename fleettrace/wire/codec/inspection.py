@@ -39,6 +39,9 @@ __all__ = [
     "question_to_wire",
 ]
 
+NO_REASON = "no reason was given"
+"""Of a peer that says nothing of why: what is read is what would be sent on."""
+
 MAX_CHECKS = 1_000
 
 
@@ -109,7 +112,7 @@ def answer_from_wire(message: pb.Answer) -> Answer:
 def _finding_to_wire(finding: Finding) -> pb.Finding:
     match finding:
         case Unanswered(reason):
-            return pb.Finding(unanswered=wire_text(reason) or "no reason was given")
+            return pb.Finding(unanswered=wire_text(reason) or NO_REASON)
         case ProbeList():
             return pb.Finding(probes=_probes_to_wire(finding))
         case DoctorReport():
@@ -119,7 +122,7 @@ def _finding_to_wire(finding: Finding) -> pb.Finding:
 def _finding_from_wire(message: pb.Finding) -> Finding:
     match message.WhichOneof("kind"):
         case "unanswered":
-            return Unanswered(message.unanswered)
+            return Unanswered(message.unanswered or NO_REASON)
         case "probes":
             return _probes_from_wire(message.probes)
         case "doctor":
