@@ -70,9 +70,11 @@ def test_a_job_that_waits_for_room_begins_under_the_next_controller(
     # GIVEN a host with as many runs as it bears, and a job that waits for it
     fleet.start_agent("api-1")
     running = [asked(fleet, "--for", "60s"), asked(fleet, "--for", "60s")]
-    fleet.wait_tracing("api-1")
+    for job_id in running:
+        # Between its frequency check and its trace a job has no run, and the next one would find room.
+        until(fleet, job_id, JobState.TRACING)
     waiting = asked(fleet, "--for", "1s")
-    assert job_of(fleet, waiting).state is JobState.QUEUED
+    assert job_of(fleet, waiting).state is JobState.QUEUED, [job_of(fleet, job_id) for job_id in running]
     # WHEN the controller ends, and another one opens its database
     end(fleet)
     fleet.start_controller(policy=ROOMY)
