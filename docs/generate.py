@@ -124,7 +124,7 @@ def tools_page() -> str:
                 tool.question,
                 f"{tool.result} ({tool.unit})",
                 "<br>".join(f"`{probe}`" for probe in tool.probes),
-                f"{tool.cost.hit_ns:g} / {tool.cost.event_ns:g}",
+                _costs(tool),
             )
             for tool in tools
         ),
@@ -170,6 +170,12 @@ def _optional_capabilities(tools: Iterable[ToolDefinition]) -> list[tuple[str, s
         for name, what in tool.optional_capabilities.items():
             users.setdefault((name, what), []).append(tool.name)
     return [(name, ", ".join(names), what) for (name, what), names in sorted(users.items())]
+
+
+def _costs(tool: ToolDefinition) -> str:
+    own = f"{tool.cost.hit_ns:g} / {tool.cost.event_ns:g}"
+    others = (f"{', '.join(names)}: {cost.hit_ns:g} / {cost.event_ns:g}" for names, cost in tool.costs_when)
+    return "<br>".join((own, *others))
 
 
 def _tool(tool: ToolDefinition) -> list[str]:

@@ -50,6 +50,7 @@ def load_tool(directory: Path) -> ToolDefinition:
         capabilities=manifest.capabilities,
         optional_capabilities=manifest.optional_capabilities,
         cost=manifest.cost,
+        costs_when=manifest.costs_when,
         params=manifest.params,
         alternatives=manifest.alternatives,
         decode=manifest.decode,

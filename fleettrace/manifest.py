@@ -38,6 +38,7 @@ MAX_PARAMS = 32
 MAX_PROBES = 64
 MAX_CHOICES = 32
 MAX_COST_NS = 1e9
+MAX_COSTS = 8
 
 _INT64 = {"minimum": -(1 << 63), "maximum": (1 << 63) - 1}
 
@@ -53,6 +54,7 @@ class Manifest:
     capabilities: tuple[str, ...]
     optional_capabilities: Mapping[str, str]
     cost: Cost
+    costs_when: tuple[tuple[tuple[str, ...], Cost], ...]
     params: tuple[Param, ...]
     alternatives: tuple[Alternative, ...]
     decode: Decode
@@ -85,6 +87,7 @@ def parse_manifest(text: str, origin: Path) -> Manifest:
         capabilities=check_capabilities(top.texts("capabilities"), top.place("capabilities")),
         optional_capabilities=_optional(top, data),
         cost=_cost(top.table("cost"), params),
+        costs_when=_costs_when(top, params),
         params=params,
         alternatives=_alternatives(top, data, params),
         decode=parse_decode(top, result),
@@ -219,6 +222,14 @@ def _cost(table: Table, params: tuple[Param, ...]) -> Cost:
     )
     table.finish()
     return cost
+
+
+def _costs_when(top: Table, params: tuple[Param, ...]) -> tuple[tuple[tuple[str, ...], Cost], ...]:
+    found = []
+    for table in top.tables("cost_when", name_key="params", maximum=MAX_COSTS):
+        table.texts("params")  # one at least
+        found.append((_param_names(table, "params", params), _cost(table, params)))
+    return tuple(found)
 
 
 def _alternatives(top: Table, data: Mapping[str, Any], params: tuple[Param, ...]) -> tuple[Alternative, ...]:

@@ -158,7 +158,7 @@ def _terms(plan: Plan, policy: Policy, granted: Granted, key: bytes) -> JobTerms
         max_lost_pct=policy.canary.max_lost_pct,
         max_map_fill_pct=policy.canary.max_map_fill_pct,
         probes=_probe_names(plan),
-        cost=plan.tool.cost,
+        cost=plan.tool.cost_with(plan.params),
         max_hits_per_s_per_cpu=plan.tool.max_hits_per_s_per_cpu(plan.params),
         redaction=Redaction(granted.redact, key) if granted.redact else PLAIN,
         timing=Timing(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fleettrace.errors import BadParameter
-from fleettrace.model.attach import PARAM_IN_PROBE, Alternative, Attach, Way
+from fleettrace.model.attach import PARAM_IN_PROBE, Alternative, Attach, Way, is_wanted
 from fleettrace.model.output import Decode, EventLayout, Output, ResultKind
 from fleettrace.model.params import FILTERS, FINE, PROCESS_FILTERS, Param, ParamValue, parse_values, resolve_values
 
@@ -82,6 +82,8 @@ class ToolDefinition:
     also: tuple[Output, ...] = ()
     events: EventLayout | None = None
     words: Words = Words()
+    costs_when: tuple[tuple[tuple[str, ...], Cost], ...] = ()
+    """What it costs instead where one of these parameters is set; the first that fits counts."""
 
     @property
     def outputs(self) -> tuple[Output, ...]:
@@ -171,6 +173,10 @@ class ToolDefinition:
         for name in given:
             if reason := self.cannot_filter.get(name):
                 raise BadParameter(f"{self.name} cannot be narrowed by {name}, since {reason}")
+
+    def cost_with(self, params: Mapping[str, ParamValue]) -> Cost:
+        """What a hit and an event of a run with these parameters cost, resolved as :meth:`resolve_params` has them."""
+        return next((cost for names, cost in self.costs_when if is_wanted(names, params)), self.cost)
 
     def max_hits_per_s_per_cpu(self, params: Mapping[str, ParamValue]) -> float | None:
         """The rate that a sampling tool cannot exceed, in hits per second and CPU; None: events set the rate."""

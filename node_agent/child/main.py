@@ -139,7 +139,7 @@ def _watch(plan: ChildPlan, tool: ToolDefinition, tracer: Tracer, meter: Meter) 
     # Detaching takes its time; a short run gives half of its own for it at most.
     end_s = started_s + duration_s - min(tracer.detach_reserve_s, duration_s / 2)
     next_report_s, next_interim_s = started_s + REPORT_INTERVAL_S, started_s + INTERIM_INTERVAL_S
-    breaker = Breaker(plan, tool.cost, meter.read())
+    breaker = Breaker(plan, tool.cost_with(plan.params), meter.read())
     while (now_s := time.monotonic()) < end_s:
         if signal.sigtimedwait(_STOP_SIGNALS, min(BREAKER_INTERVAL_S, end_s - now_s)) is not None:
             return "the run was told to stop"

@@ -1,7 +1,8 @@
 """A process that does so much of a known workload as it is told, and answers with the CPU time that it took, in ns.
 
 ``python -m tests.bench.cost_worker NAME PATH``: NAME as in checks.toml, PATH of the program of
-:mod:`tests.kernel.calls`. What it starts counts as its own, once it has ended.
+:mod:`tests.kernel.calls`. What it starts counts as its own, once it has ended. What follows the number in a line is for
+those that have a rate (:mod:`tests.bench.light`).
 """
 
 import gc
@@ -62,7 +63,7 @@ def main() -> None:
     gc.disable()
     work = _by_program(work_command(name, 1, calls)) if name.startswith(COMPILED) else _by_itself(name)
     for line in sys.stdin:
-        print(f"{work(int(line)) * 1e9:.0f}", flush=True)
+        print(f"{work(int(line.split()[0])) * 1e9:.0f}", flush=True)
 
 
 if __name__ == "__main__":

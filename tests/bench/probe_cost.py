@@ -5,7 +5,7 @@
 Needs root. Each workload is pinned to one CPU and its CPU time taken without a probe, with an empty program on the same
 probes, with the tool where its filter refuses everything (hits), where it counts only (a frequency check), and in full
 (events). The least of the repeats counts: whatever else ran could only add. Of the
-lightest work it is each operation's own time (:mod:`tests.bench.light_work`). The numbers belong in ``[cost]`` of the
+lightest work it is each operation's own time (:mod:`tests.bench.light`). The numbers belong in ``[cost]`` of the
 tools' manifests; a busy or virtual machine moves them, so that ratios say more.
 
 ``run_time`` is the kernel's own measurement of the program alone, taken in runs of its own since taking it costs time.
@@ -34,7 +34,7 @@ from node_agent.kernel.bpf import enable_run_time_stats
 from node_agent.kernel.loader import LoadedObject
 from node_agent.kernel.probes import parse_probes
 from tests.bench.cost_worker import do_work
-from tests.bench.light_work import LIGHT, compile_light, light_command
+from tests.bench.light import LIGHT, compile_light, light_command
 from tests.checks.description import checks_of
 from tests.kernel.calls import compile_calls
 from tests.kernel.support import temporary_cgroup
@@ -59,6 +59,7 @@ class Subject:
 
 _PROGRAMS = Path(tempfile.gettempdir()) / f"fleettrace-probe-cost-{os.getpid()}"
 CALLS, LIGHT_PROGRAM = _PROGRAMS / "calls", _PROGRAMS / "light"
+_PLACES = {"{calls}": str(CALLS), "{light}": str(LIGHT_PROGRAM)}
 
 
 @contextmanager
@@ -80,7 +81,7 @@ def subjects(names: Collection[str]) -> Iterator[Subject]:
             continue
         tracers = SAMPLERS if tool.cost.bounded_hits_per_cpu_param is not None else 1
         for work in checks_of(tool).costs:
-            params = {name: str(CALLS) if value == "{calls}" else value for name, value in work.params.items()}
+            params = {name: _PLACES.get(str(value), value) for name, value in work.params.items()}
             yield Subject(tool.name, work.work, work.amount, tracers, params)
 
 

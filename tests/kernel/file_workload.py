@@ -79,16 +79,6 @@ def mapped_reads(number: int) -> None:
         os.close(file)
 
 
-def cached_page_reads(number: int) -> None:
-    """So many reads of one page each, of a file of one page, which is in the page cache."""
-    page = os.sysconf("SC_PAGESIZE")
-    with tempfile.TemporaryFile(dir=FILES_DIRECTORY) as file:
-        file.write(bytes(page))
-        file.flush()
-        for _ in range(number):
-            os.pread(file.fileno(), page, 0)
-
-
 def _drop(file: int) -> None:
     """Take the file out of the page cache, and no other: dirty pages cannot be dropped before they are written."""
     os.fsync(file)
@@ -107,7 +97,6 @@ def disk_writes(number: int, device: str) -> None:
 WORKLOADS = {
     f.__name__: f
     for f in (
-        cached_page_reads,
         file_calls,
         disk_writes,
         cached_reads,

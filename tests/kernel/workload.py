@@ -115,12 +115,6 @@ def checksums(number: int) -> None:
         zlib.crc32(data)
 
 
-def copied_bytes(number: int) -> None:
-    """So many pairs of system calls, a byte each, by a program that does nothing else."""
-    command = ["dd", "if=/dev/zero", "of=/dev/null", "bs=1", f"count={number}", "status=none"]
-    subprocess.run(command, check=True)
-
-
 def checksum_on(milliseconds: int, cpu: str) -> None:
     """The same on one CPU."""
     os.sched_setaffinity(0, {int(cpu)})
@@ -232,14 +226,6 @@ def lock_waits(number: int) -> None:
         libc.syscall(_FUTEX_NUMBER, ctypes.byref(word), _FUTEX_WAIT_PRIVATE, 7, timeout, None, 0)
 
 
-def futex_calls(number: int) -> None:
-    """So many waits that end at once, since the word has another value."""
-    libc = ctypes.CDLL(None)
-    word = ctypes.c_int(7)
-    for _ in range(number):
-        libc.syscall(_FUTEX_NUMBER, ctypes.byref(word), _FUTEX_WAIT_PRIVATE, 8, None, None, 0)
-
-
 def synced_writes(number: int) -> None:
     """So many writes that each wait for the disk."""
     with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
@@ -279,8 +265,6 @@ WORKLOADS: dict[str, Callable[..., None]] = {
         checksums,
         checksum_on,
         crowd,
-        copied_bytes,
-        futex_calls,
         read_zeros,
         execs,
         opens,

@@ -10,7 +10,7 @@ from fleettrace.catalog import builtin_tools, find_tool, load_tool
 from fleettrace.errors import BadInput, BadParameter, UnknownTool
 from fleettrace.model.output import ResultKind
 from fleettrace.model.params import FINE, PROCESS_FILTERS, Param
-from fleettrace.model.tool import ToolDefinition
+from fleettrace.model.tool import Cost, ToolDefinition
 from tests.checks.description import Place, checks_of
 
 MANIFEST = """\
@@ -138,6 +138,13 @@ def test_a_misspelt_parameter_is_called_unknown_whatever_its_value(tool: ToolDef
 
 def test_a_sampling_tool_has_a_rate_that_it_cannot_exceed(tool: ToolDefinition) -> None:
     assert tool.max_hits_per_s_per_cpu(tool.resolve_params({"rate_hz": 49})) == 49.0
+
+
+def test_what_a_parameter_makes_dearer_costs_so_much_where_it_is_set(folder: Path) -> None:
+    (folder / "tool.toml").write_text(MANIFEST + '\n[[cost_when]]\nparams = ["offset"]\nhit_ns = 9\nevent_ns = 900\n')
+    tool = load_tool(folder)
+    assert tool.cost_with({"rate_hz": 99, "offset": 0}) == tool.cost != Cost(9, 900)
+    assert tool.cost_with({"rate_hz": 99, "offset": 3}) == Cost(9, 900)
 
 
 def test_every_tool_that_is_shipped_loads() -> None:

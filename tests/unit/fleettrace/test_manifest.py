@@ -50,6 +50,12 @@ frequency_param = "rate_hz"
 map = "calls"
 key = [{ name = "process", type = "comm" }, { name = "syscall", type = "syscall" }]
 """
+COST_WHEN = """
+[[cost_when]]
+params = ["depth"]
+hit_ns = 80
+event_ns = 900
+[decode]"""
 ORIGIN = Path("tools/opens/tool.toml")
 HISTOGRAM = COUNTS.replace('result = "counts"', 'result = "histogram"').split("key = [")[0]
 
@@ -61,6 +67,7 @@ def test_a_manifest() -> None:
     assert manifest.capabilities == ("CAP_BPF", "CAP_PERFMON")
     assert manifest.optional_capabilities == {"CAP_SYSLOG": "names of kernel functions"}
     assert manifest.cost == Cost(70, 140.5)
+    assert manifest.costs_when == ()
     assert manifest.params == (
         Param("depth", 0, 0, 4194304, "Of stacks."),
         Param("rate_hz", 99, 1, 999, "Samples per second."),
@@ -100,6 +107,9 @@ def test_what_may_be_left_out() -> None:
         ('["CAP_PERFMON", "CAP_BPF"]', '["CAP_PERFMOM"]', "CAP_PERFMON"),
         ("CAP_SYSLOG =", "CAP_SYSLOGS =", "CAP_SYSLOG"),
         ("hit_ns = 70", "", "cost.hit_ns is missing"),
+        ("[decode]", COST_WHEN.replace('["depth"]', '["deep"]'), "must be parameters of the tool, and 'deep' is none"),
+        ("[decode]", COST_WHEN.replace('["depth"]', "[]"), "params must be a list of one or more texts, not []"),
+        ("[decode]", COST_WHEN.replace('params = ["depth"]', ""), "cost_when 1.params is missing"),
         ("hit_ns = 70", "hit_ns = -1", "cost.hit_ns must be a number from 0"),
         ("hit_ns = 70", "hit_ns = nan", "cost.hit_ns must be a number"),
         ("hit_ns = 70", 'hit_ns = "70"', "cost.hit_ns must be a number"),
