@@ -10,7 +10,7 @@ from fleettrace.model.job import CanaryCheck, Decision, HostPart, Job, JobSpec, 
 from fleettrace.model.run import Part, RunCost, RunKey, RunKind, RunOutcome
 from fleettrace.snapshot import Snapshot, Stack
 
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 FACTS = HostFacts("6.1.0", "#1 SMP", "x86_64", 4, tools={"runqlat": "ab"}, capabilities=("CAP_BPF",))
 HOST = Host("api-1", {"role": "api", "zone": "a"}, FACTS, connected=True, last_seen_ms=1_700_000_000_000)

@@ -64,7 +64,6 @@ def _seeds(name: str) -> Sequence[bytes]:
             max_examples=SEEDS_PER_DECODER,
             database=None,
             derandomize=True,
-            deadline=None,
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )

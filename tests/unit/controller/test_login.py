@@ -54,7 +54,7 @@ def test_a_file_that_cannot_be_written_is_said(config: Path) -> None:
         Logins().with_login(HERE).save()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(
         st.binary(max_size=100),

@@ -17,7 +17,7 @@ from node_agent.runner import ChildSettings, Runner
 from tests.fakes.ordering import CHALLENGE, a_desk, a_gate
 from tests.unit.fleettrace.wire.test_codec_fuzz import mutated
 
-FUZZ = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=300, suppress_health_check=list(HealthCheck))
 START = StartRun(RunKey("j1", "h", 1), RunKind.TRACE, "runqlat", "d", {}, RunLimits(1, 1, 1, 1.0), 60_000)
 WELCOME = link_pb.ControllerMessage(welcome=link_pb.Welcome(protocol=2))
 a_desk().introduce(WELCOME.welcome)

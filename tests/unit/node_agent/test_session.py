@@ -139,7 +139,7 @@ _events = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(_events, max_size=12), st.sampled_from(RunKind))
 def test_every_event_is_defined_in_every_phase_and_one_final_part_comes_out(
     events: list[SessionEvent], kind: RunKind

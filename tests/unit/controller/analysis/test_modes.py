@@ -63,7 +63,7 @@ def test_bell_curves_and_skewed_ones_have_one_hump(events: int) -> None:
         assert len(find_modes(histogram(draw(random, skewed.shares(), events)))) == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.dictionaries(st.integers(0, 20), st.integers(1, 500), min_size=1, max_size=12))
 def test_humps_hold_everything_once_and_the_answer_is_always_the_same(counts: dict[int, int]) -> None:
     modes = find_modes(histogram(counts))

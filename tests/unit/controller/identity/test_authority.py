@@ -165,7 +165,7 @@ def test_what_is_no_request_is_refused(der: bytes) -> None:
         key_of_request(der)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_request_that_was_changed_is_refused_or_is_for_the_same_key(data: st.DataObject) -> None:
     changed = bytearray(REQUEST)
@@ -179,7 +179,7 @@ def test_a_request_that_was_changed_is_refused_or_is_for_the_same_key(data: st.D
     assert key == KEY.public_key()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=3_000))
 def test_no_bytes_crash_the_decoders(data: bytes) -> None:
     with pytest.raises(Malformed):
@@ -190,7 +190,7 @@ def test_no_bytes_crash_the_decoders(data: bytes) -> None:
         read_host_certificate(certificate_pem(data))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(uri=st.one_of(st.text(st.characters(codec="ascii"), max_size=80), st.just("urn:fleettrace:host:a:b")))
 def test_a_certificate_that_names_no_host_as_ours_do_is_none(uri: str) -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "api-1")])

@@ -27,7 +27,7 @@ def test_lines_with_a_value_and_the_same_stack_adds_up() -> None:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(frames, min_size=1, max_size=5), st.integers(1, 1 << 40))
 def test_every_frame_comes_back_from_our_export(names: list[str], value: int) -> None:
     # Semicolons, spaces, newlines, backslashes, control characters.

@@ -16,7 +16,7 @@ SELECTORS = st.sampled_from(["all", "role=api", "role!=db,zone=a", "h*"]) | text
 PROGRAMS = st.just("") | texts | texts.map(lambda text: f"kprobe:{text} {{ @[{text}] = count(); }}")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     tool=TOOLS,
     selector=SELECTORS,

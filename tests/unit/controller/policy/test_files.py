@@ -39,7 +39,7 @@ VALUES = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=2_000))
 def test_any_bytes_are_a_policy_or_refused_in_one_sentence(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
@@ -51,7 +51,7 @@ def test_any_bytes_are_a_policy_or_refused_in_one_sentence(
     assert refusal is not None or b"[[grant]]" in data or load_policy(file).grants == ()
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from(VALUES)), max_size=8, unique_by=lambda pair: pair[0]))
 def test_any_grant_is_what_it_says_or_refused(pairs: list[tuple[str, str]]) -> None:
     text = "[[grant]]\n" + "".join(f"{key} = {value}\n" for key, value in pairs)

@@ -96,7 +96,7 @@ def requests(draw: st.DrawFn, make_tool: Callable[..., ToolDefinition]) -> Reque
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data(), policy=policies)
 def test_what_is_granted_is_within_the_sites_limits_and_those_of_a_grant_that_covers_it(
     make_tool: Callable[..., ToolDefinition], data: st.DataObject, policy: Policy
@@ -141,7 +141,7 @@ def test_what_is_granted_is_within_the_sites_limits_and_those_of_a_grant_that_co
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data(), policy=policies)
 def test_removing_a_grant_never_allows_what_was_not(
     make_tool: Callable[..., ToolDefinition], data: st.DataObject, policy: Policy
@@ -174,7 +174,7 @@ def every_grant(policy: Policy, **limits: Any) -> Policy:
 
 
 @pytest.mark.parametrize("what", LOWER)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data(), policy=policies)
 def test_lowering_a_ceiling_never_widens(
     make_tool: Callable[..., ToolDefinition], what: str, data: st.DataObject, policy: Policy
@@ -189,7 +189,7 @@ def test_lowering_a_ceiling_never_widens(
         assert set(after.limits.capabilities) <= set(before.limits.capabilities)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data(), policy=policies)
 def test_a_request_for_fewer_hosts_is_never_denied_where_more_were_granted(
     make_tool: Callable[..., ToolDefinition], data: st.DataObject, policy: Policy
@@ -199,7 +199,7 @@ def test_a_request_for_fewer_hosts_is_never_denied_where_more_were_granted(
         assert isinstance(decide(policy, replace(request, hosts=request.hosts[:1])), Granted)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data(), policy=policies)
 def test_no_reason_no_emergency(make_tool: Callable[..., ToolDefinition], data: st.DataObject, policy: Policy) -> None:
     outcome = decide(policy, replace(data.draw(requests(make_tool)), break_glass=""))

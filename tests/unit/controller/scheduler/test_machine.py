@@ -274,7 +274,7 @@ _events = st.one_of(
 _stories = st.lists(st.tuples(st.integers(0, 9_000), _events), max_size=25)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_stories, st.booleans(), st.booleans())
 def test_every_event_is_defined_in_every_state_and_the_laws_hold(
     steps: list[tuple[int, Event]], promote: bool, waits: bool

@@ -85,7 +85,7 @@ def test_what_is_no_duration(text: str) -> None:
         parse_duration_ms(text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text("0123456789msh .-", max_size=6))
 def test_anything_is_a_duration_or_refused(text: str) -> None:
     with suppress(BadDuration):

@@ -9,7 +9,7 @@ from fleettrace.oneliner.tree import Program
 from fleettrace.oneliner.validate import check_program
 from tests.unit.fleettrace.oneliner.strategies import programs
 
-QUICK = settings(max_examples=50, deadline=None)
+QUICK = settings(max_examples=50)
 
 
 def accepted(program: Program) -> Program:
@@ -52,7 +52,7 @@ def test_the_count_only_program_keeps_every_probe_of_the_system_and_touches_less
     assert printing_numbers(counting) == frozenset()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.text(st.sampled_from(list("kprobe:f{}()@$=;/*\"'\\<>!&|?:.,[]+-~%#0129xaz \n")) | st.characters(), max_size=60)
 )

@@ -99,7 +99,7 @@ def test_what_is_no_approval(text: str) -> None:
         read_approval(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_a_changed_file_is_none_or_does_not_count(data: st.DataObject) -> None:
     text = bytearray(write_approval(sign_approval(KEY, APPROVAL)).encode())
@@ -112,7 +112,7 @@ def test_a_changed_file_is_none_or_does_not_count(data: st.DataObject) -> None:
     assert good in ([], [APPROVAL])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.dictionaries(
         st.sampled_from(["tool", "digest", "params", "from_ms", "until_ms", "note", "x"]),

@@ -52,7 +52,6 @@ def test_each_target_opens_its_own_of_one_signature() -> None:
     assert len({message.order.signature for message in orders.values()}) == 1
 
 
-@settings(deadline=None)
 @given(strategies.starts)
 def test_any_order_comes_out_as_it_went_in(start: StartRun) -> None:
     message = sign_orders(KEY, AUTHORITY, 5, start, [(start.run, challenge("a"))])[0]
@@ -139,7 +138,7 @@ def test_what_this_version_does_not_know_may_be_what_bounds_a_run() -> None:
         opened(message)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_any_flipped_bit_opens_nothing(data: st.DataObject) -> None:
     raw = bytearray(signed()["c"].SerializeToString())
@@ -156,7 +155,7 @@ def test_any_flipped_bit_opens_nothing(data: st.DataObject) -> None:
     assert start == replace(START, run=RunKey("j1", "c", 1))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200), st.binary(max_size=100), st.lists(st.binary(max_size=40), max_size=25))
 def test_nonsense_is_refused_and_nothing_worse(body: bytes, target: bytes, path: list[bytes]) -> None:
     message = link.SignedOrder(order=signed_to_wire(KEY.sign(DOMAIN, body)), target=target, path=path)

@@ -13,7 +13,7 @@ from fleettrace.snapshot import LOG2, Histogram, bucket_bounds, bucket_index, me
 from fleettrace.snapshot.histogram import MAX_BUCKET_INDEX, coarsest, fold, merge_histograms, sub_bits
 from tests.unit.fleettrace import strategies
 
-QUICK = settings(max_examples=200, deadline=None)
+QUICK = settings(max_examples=200)
 values = st.one_of(st.integers(0, 40), st.integers(0, (1 << 64) - 1))
 
 

@@ -20,7 +20,7 @@ from fleettrace.snapshot import (
 from fleettrace.snapshot.key import check_key
 from tests.unit.fleettrace import strategies
 
-QUICK = settings(max_examples=100, deadline=None)
+QUICK = settings(max_examples=100)
 snapshots = strategies.snapshots
 
 

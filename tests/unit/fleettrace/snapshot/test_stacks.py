@@ -9,7 +9,7 @@ from fleettrace.snapshot import Stack, stack_hash
 from fleettrace.snapshot.stacks import merge_stacks
 from tests.unit.fleettrace import strategies
 
-QUICK = settings(max_examples=200, deadline=None)
+QUICK = settings(max_examples=200)
 # Letters that separate frames somewhere, and a byte that is no text as surrogateescape has it.
 chains = st.lists(st.text("a;\n\0 \x01\udcff", max_size=4), max_size=4).map(tuple)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.fuzz.wire import check_decoder
 from tests.unit.fleettrace.wire.test_codec_round_trip import MODELS
 
-FUZZ = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 BYTES_PER_BYTE = 400
 """What a decoder may allocate for each byte that a peer sent, and a fixed sum besides."""
 FIXED_BYTES = 1 << 20
@@ -58,7 +58,7 @@ def test_any_bytes(name: str, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("name", MODELS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_is_allocated_is_bounded_by_what_was_sent(name: str, data: st.DataObject) -> None:
     strategy, to_wire, _ = MODELS[name]

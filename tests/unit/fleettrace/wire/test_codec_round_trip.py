@@ -26,7 +26,7 @@ OWN_PARAMS = (
     Param("latency", 1, 0, 1, "times too", ParamType.BOOLEAN),
     Param("filesystem", "any", 1, 4, "which", ParamType.CHOICE, ("any", "ext4")),
 )
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=60)
 
 MODELS: dict[str, tuple[st.SearchStrategy[Any], Callable[[Any], Message], Callable[[Any], object]]] = {
     "host_facts": (strategies.facts, codec.host_facts_to_wire, codec.host_facts_from_wire),

@@ -27,7 +27,7 @@ def test_bytes_that_are_no_text_are_marked(text: str, carried: str) -> None:
     assert codec.wire_text(text) == carried
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=20))
 def test_any_bytes_become_text_that_stays_as_it_is(data: bytes) -> None:
     text = codec.wire_text(data.decode(errors="surrogateescape"))
@@ -35,7 +35,7 @@ def test_any_bytes_become_text_that_stays_as_it_is(data: bytes) -> None:
     assert codec.wire_text(text) == text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=20))
 def test_valid_text_is_never_changed(data: bytes) -> None:
     text = data.decode(errors="ignore")

@@ -255,7 +255,7 @@ ordered_limits = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(limits=ordered_limits, running=st.integers(0, 3), available=st.sets(st.sampled_from((*BOTH, "CAP_SYS_ADMIN"))))
 def test_whatever_is_ordered_what_runs_is_within_the_order_and_the_hosts_policy(
     limits: RunLimits, running: int, available: set[str]

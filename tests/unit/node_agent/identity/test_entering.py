@@ -133,7 +133,7 @@ def test_a_key_that_others_may_read_is_not_used(tmp_path: Path) -> None:
         Credential.load(tmp_path)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.one_of(
         st.binary(max_size=300),

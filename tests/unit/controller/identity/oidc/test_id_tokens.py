@@ -234,7 +234,7 @@ def test_an_address_of_mail_counts_when_it_was_verified() -> None:
     assert principal_of_claims({**claims, "email_verified": True}, config).operator == "ada@x"
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(
         st.sampled_from(["sub", "groups", "department"]),

@@ -21,7 +21,7 @@ def tables(draw: st.DrawFn) -> FittingTable:
     return FittingTable(columns, [""] * rows)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(tables(), st.integers(20, 120))
 def test_every_number_is_whole_and_every_letter_there(table: FittingTable, width: int) -> None:
     text = rendered(table, width)

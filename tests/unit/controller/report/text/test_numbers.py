@@ -18,7 +18,7 @@ def histogram(values: list[int], unit: str = "us") -> Histogram:
     return Histogram((), unit, LOG2, tuple(sorted(counts.items())))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(VALUES, st.sampled_from([1, 50, 90, 99, 100]))
 def test_percentile_is_the_bucket_of_the_value_at_that_rank(values: list[int], percent: int) -> None:
     rank = -(-len(values) * percent // 100)
@@ -26,7 +26,7 @@ def test_percentile_is_the_bucket_of_the_value_at_that_rank(values: list[int], p
     assert numbers.percentile_text([histogram(values)], percent) == f"[{low}, {high}]"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(VALUES, VALUES)
 def test_percentile_of_many_keys_is_that_of_all_values_together(first: list[int], second: list[int]) -> None:
     apart = numbers.percentile_text([histogram(first), histogram(second)], 99)
@@ -38,7 +38,7 @@ def test_percentile_of_nothing_or_of_two_units_is_not_made_up() -> None:
     assert numbers.percentile_text([histogram([1]), histogram([1], "bytes")], 50) == "-"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.floats(0, 1), st.integers(1, 80))
 def test_bar_fits_and_shows_whatever_is_there(share: float, width: int) -> None:
     for ascii_only in (False, True):

@@ -219,7 +219,7 @@ def test_own_counters_tell_hits_and_events_by_cpu_and_probe() -> None:
 text_parts = st.text(st.sampled_from('ab,7\n 1é"\\'), max_size=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(text_parts, st.integers(-9, 9), text_parts, st.integers(1, 9)), max_size=5))
 def test_keys_of_any_text_come_back_as_they_were(entries: list[tuple[str, int, str, int]]) -> None:
     wanted: dict[tuple[str, ...], int] = {}
