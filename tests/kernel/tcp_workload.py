@@ -243,22 +243,27 @@ def lossy(number: int) -> None:
             for port in (LOST_DATA, LOST_SYN, LOST_SYNACK)
         }
         deafen(servers[LOST_SYN])
-        clients = []
+        ends = []
         for _ in range(number):
-            clients.append(stack.enter_context(socket.create_connection(("127.0.0.1", LOST_DATA))))
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", LOST_DATA)))
             accepted = stack.enter_context(servers[LOST_DATA].accept()[0])
             deafen(accepted)
-            clients[-1].sendall(bytes(200_000))
+            client.sendall(bytes(200_000))
+            ends += [client, accepted]
             for port in (LOST_SYN, LOST_SYNACK):
                 client = stack.enter_context(socket.socket())
                 if port == LOST_SYNACK:
                     deafen(client)
                 client.setblocking(False)
                 client.connect_ex(("127.0.0.1", port))
-                clients.append(client)
+                ends.append(client)
         time.sleep(1.7)
-        for client in clients:  # nothing is sent again from here on
-            reset(client)
+        # Nothing is sent again from here on: no FIN, whose answer would not be heard, and no SYN-ACK, which comes 3 s
+        # after the first one as long as somebody listens.
+        for end in ends:
+            reset(end)
+        for server in servers.values():
+            server.close()
 
 
 def deafen(any_socket: socket.socket) -> None:
